@@ -1,0 +1,12 @@
+"""Adaptive temporal feature resolutions for the recognizers of mmaction2.
+
+Importing the package registers everything it has with mmaction2.
+"""
+from . import compat
+
+compat.apply()
+
+from . import models  # noqa: E402
+from .version import __version__  # noqa: E402
+
+__all__ = ['__version__', 'models']

@@ -1,0 +1,118 @@
+"""Work-arounds for defects of the released upstream wheels.
+
+Each function checks that its defect is there, mends it once at import of
+``mmatfr`` and names the upstream thread. Nothing else in the package knows of
+these defects, so an entry can go as soon as upstream has released a fix.
+
+Two more facts of the same kind are handled by the requirements in
+``setup.cfg``: mmaction2 1.2.0 imports ``importlib_metadata`` without declaring
+it, and mmengine 0.10.7 needs ``pkg_resources``, which setuptools dropped in
+version 81.
+"""
+import importlib.util
+import sys
+import types
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+__all__ = ['apply', 'require_mmcv']
+
+_DRN = 'mmaction.models.localizers.drn'
+
+
+def require_mmcv() -> None:
+    """Asks for mmcv, which no requirement can name.
+
+    Two distributions install the module ``mmcv``: ``mmcv``, which has to be
+    compiled, and ``mmcv-lite``. A requirement on one would overwrite the
+    other, so the choice stays with the user.
+
+    Raises:
+        ImportError: If neither is installed.
+    """
+    if importlib.util.find_spec('mmcv') is None:
+        raise ImportError(
+            'mmatfr needs the module `mmcv`, which is not installed. '
+            'Install the wheel with `pip install "mmcv-lite==2.1.0"`, or, for '
+            'the compiled operators, the full package with '
+            '`mim install "mmcv>=2.0.0rc4,<2.2.0"`; not both.')
+
+
+def provide_missing_drn() -> bool:
+    """Makes ``import mmaction.models`` work where the wheel lacks ``drn``.
+
+    The wheel of mmaction2 1.2.0 was built without the package
+    ``mmaction.models.localizers.drn`` that ``localizers/__init__.py`` imports
+    (open-mmlab/mmaction2#2714). The stand-in has the one imported name and
+    says what is missing when somebody builds it.
+
+    Returns:
+        bool: Whether the stand-in was put in place.
+    """
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None or spec.origin is None:
+        return False
+    folder = Path(spec.origin).parent / 'models' / 'localizers' / 'drn'
+    if folder.exists() or _DRN in sys.modules:
+        return False
+
+    class DRN:
+
+        def __init__(self, *args, **kwargs) -> None:
+            raise ImportError(
+                'The installed mmaction2 wheel does not contain the localizer '
+                'DRN (open-mmlab/mmaction2#2714). Install mmaction2 from its '
+                'repository to use it.')
+
+    package = types.ModuleType(_DRN)
+    package.__path__ = []
+    package.__spec__ = ModuleSpec(_DRN, None, is_package=True)
+    module = types.ModuleType(f'{_DRN}.drn')
+    module.__spec__ = ModuleSpec(f'{_DRN}.drn', None)
+    module.DRN = package.DRN = DRN
+    sys.modules[package.__name__] = package
+    sys.modules[module.__name__] = module
+    return True
+
+
+def allow_checkpoint_classes() -> bool:
+    """Lets torch's weights-only loader read mmengine's own checkpoints.
+
+    Since torch 2.6 ``torch.load`` refuses classes that are not on its list;
+    mmengine stores its training log in every checkpoint as ``HistoryBuffer``,
+    which holds numpy arrays, so neither ``--resume`` nor ``tools/test.py``
+    could read what training wrote (open-mmlab/mmengine#1655). The check stays
+    on: just these classes, which hold data and run no code, are put on the
+    list.
+
+    Returns:
+        bool: Whether this torch has the list.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return False
+    multiarray = getattr(np, '_core', None) or np.core
+    multiarray = multiarray.multiarray
+    reconstruct, scalar = multiarray._reconstruct, multiarray.scalar
+    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    # numpy < 2 calls the package `numpy.core`, numpy >= 2 `numpy._core`; a
+    # checkpoint carries the name of the numpy that wrote it.
+    for package in ('numpy.core', 'numpy._core'):
+        allowed += [(reconstruct, f'{package}.multiarray._reconstruct'),
+                    (scalar, f'{package}.multiarray.scalar')]
+    allowed += [
+        type(np.dtype(kind)) for kind in (np.bool_, np.int32, np.int64,
+                                          np.float32, np.float64)
+    ]
+    torch.serialization.add_safe_globals(allowed)
+    return True
+
+
+def apply() -> None:
+    """Applies every work-around; called once by ``import mmatfr``."""
+    require_mmcv()
+    provide_missing_drn()
+    allow_checkpoint_classes()

@@ -1,0 +1,10 @@
+"""Where sampling and ragged execution meet mmaction2."""
+from mmaction.registry import MODELS
+
+from mmatfr.sgs import SGS
+from . import ragged_forms  # noqa: F401
+from .backbones import ATFR, ATFRResNet3d, ATFRX3D
+
+MODELS.register_module(module=SGS)
+
+__all__ = ['ATFR', 'ATFRResNet3d', 'ATFRX3D', 'SGS']

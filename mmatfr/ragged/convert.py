@@ -1,0 +1,128 @@
+"""Conversion of a network's modules to their ragged forms, in place."""
+from typing import Dict, Type
+
+from torch import nn
+
+from .layout import Layouts
+from .modules import RAGGED_FORMS
+from .stage import RaggedCheckpoint, RaggedStage, describe_refusals
+from .swap import is_swapped, swap_class
+
+__all__ = ['convert_ragged', 'convert_stage', 'register_per_frame',
+           'find_refusals']
+
+# Modules whose own forward treats every frame alone. Their children are
+# looked at one by one.
+_PER_FRAME = {
+    module.forward
+    for module in (
+        nn.Module, nn.Sequential, nn.Identity, nn.BatchNorm3d,
+        nn.SyncBatchNorm, nn.Dropout, nn.ReLU, nn.ReLU6, nn.LeakyReLU,
+        nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
+        nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Hardtanh, nn.Hardswish,
+        nn.Hardsigmoid)
+}
+
+
+def register_per_frame(*modules: Type[nn.Module]) -> None:
+    """Declares that the forward of modules treats every frame alone.
+
+    Composite modules are declared for what they do beside calling their
+    children, which are looked at in their turn.
+
+    Args:
+        *modules (type[nn.Module]): Their classes.
+    """
+    _PER_FRAME.update(module.forward for module in modules)
+
+
+def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
+    """Finds the modules that cannot run on packed clips.
+
+    Args:
+        module (nn.Module): A part of a network.
+        path (str): Its name in the network. Defaults to ''.
+
+    Returns:
+        dict[str, str]: The reason by the name of the module.
+    """
+    if is_swapped(module):
+        return {}
+    forward, name = type(module).forward, type(module).__name__
+    if forward in RAGGED_FORMS:
+        why = RAGGED_FORMS[forward].refusal(module)
+        return {path: f'({name}) has no ragged form: {why}'} if why else {}
+    if forward not in _PER_FRAME:
+        return {
+            path: f'({name}) is not known to treat frames one by one and has '
+            'no ragged form'
+        }
+    refusals = {}
+    for name, child in module.named_children():
+        refusals.update(find_refusals(child, f'{path}.{name}'.lstrip('.')))
+    return refusals
+
+
+def convert_ragged(module: nn.Module, layouts: Layouts,
+                   path: str = '') -> nn.Module:
+    """Gives every module that mixes frames its ragged form, in place.
+
+    Args:
+        module (nn.Module): A part of a network.
+        layouts (Layouts): Where its modules will find the clips.
+        path (str): Its name in the network, for messages. Defaults to ''.
+
+    Returns:
+        nn.Module: The same module.
+
+    Raises:
+        ValueError: If a module has no ragged form.
+    """
+    refusals = find_refusals(module, path)
+    if refusals:
+        raise ValueError(
+            f'cannot run clips packed: {describe_refusals(refusals)}. Set '
+            "execution='sequential', which runs each clip alone, or give the "
+            'module a ragged form with mmatfr.ragged.register_ragged_form (or '
+            'register_per_frame, if it treats every frame alone)')
+    _convert(module, layouts)
+    return module
+
+
+def convert_stage(module: nn.Module, layouts: Layouts, path: str = '',
+                  packed: bool = True) -> nn.Module:
+    """Converts a stage so that it can run clips packed or one by one.
+
+    Args:
+        module (nn.Module): The stage.
+        layouts (Layouts): Where its modules will find the clips.
+        path (str): Its name in the network, for messages. Defaults to ''.
+        packed (bool): Whether it must be able to run clips packed. Defaults
+            to True.
+
+    Returns:
+        nn.Module: The same module.
+
+    Raises:
+        ValueError: If a module has no ragged form, and ``packed``.
+    """
+    refusals = {} if packed else find_refusals(module, path)
+    if not refusals:
+        convert_ragged(module, layouts, path)
+    module.layouts, module.refusals = layouts, refusals
+    return swap_class(module, RaggedStage)
+
+
+def _convert(module: nn.Module, layouts: Layouts) -> None:
+    if is_swapped(module):
+        return
+    form = RAGGED_FORMS.get(type(module).forward)
+    if form is not None:
+        module.layouts = layouts
+        swap_class(module, form)
+        return
+    for child in module.children():
+        _convert(child, layouts)
+    if getattr(module, 'with_cp', False):
+        module.with_cp, module.layouts = False, layouts
+        swap_class(module, RaggedCheckpoint)

@@ -1,0 +1,364 @@
+"""The layout of clips of unequal length in one tensor.
+
+A *packed* tensor holds all frames of a batch along its time axis, (1, C, F, H,
+W), clip after clip, without padding; the :class:`Layout` says where each clip
+begins. Modules that treat every frame alone run on a packed tensor as they
+are. For those that mix frames, :meth:`Layout.slide` lays the clips out on one
+timeline with just enough fill between them that no window reaches two clips.
+"""
+from contextlib import contextmanager
+from typing import (Any, Dict, Iterator, List, NamedTuple, Optional, Sequence,
+                    Tuple)
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ['Layout', 'Layouts', 'Window', 'pack']
+
+
+class Window(NamedTuple):
+    """The temporal side of a convolution or pool.
+
+    Attributes:
+        kernel (int): Number of taps.
+        stride (int): Step between outputs, in frames.
+        padding (int): Fill before the first and after the last frame.
+        dilation (int): Step between taps, in frames.
+        ceil_mode (bool): Whether a last window that reaches beyond the
+            padding counts.
+        shrink (bool): Whether a clip that is too short for one window is one
+            window all the same.
+    """
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    ceil_mode: bool = False
+    shrink: bool = False
+
+    @property
+    def per_frame(self) -> bool:
+        """bool: Whether each output reads the one frame at its own place."""
+        return self.kernel == 1 and self.stride == 1 and self.padding == 0
+
+    @property
+    def reach(self) -> int:
+        """int: Number of frames from the first tap to the last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def output_length(self, length: int) -> int:
+        """Number of outputs for a clip of ``length`` frames, as in torch.
+
+        Raises:
+            ValueError: If the clip is too short for one output.
+        """
+        room = length + 2 * self.padding - self.reach
+        steps = -(-room // self.stride) if self.ceil_mode \
+            else room // self.stride
+        if self.ceil_mode and steps * self.stride >= length + self.padding:
+            steps -= 1  # a window must start inside the clip or its left pad
+        if steps < 0 and self.shrink:
+            return 1
+        if steps < 0:
+            raise ValueError(
+                f'a clip of {length} frames is too short for a temporal '
+                f'window of {self.reach} frames with padding {self.padding}')
+        return steps + 1
+
+
+class Layout:
+    """Where the clips of a packed tensor lie.
+
+    Args:
+        lengths (Sequence[int]): Number of frames of each clip, N positive
+            integers.
+
+    Examples:
+        >>> import torch
+        >>> layout = Layout([3, 1])
+        >>> layout.mean(torch.tensor([1., 2., 3., 4.]).view(1, 1, 4, 1, 1))
+        tensor([[[[[2.]]]],
+        <BLANKLINE>
+        <BLANKLINE>
+        <BLANKLINE>
+                [[[[4.]]]]])
+    """
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self.lengths: Tuple[int, ...] = tuple(int(n) for n in lengths)
+        if not self.lengths or min(self.lengths) < 1:
+            raise ValueError('lengths must be one or more positive integers, '
+                             f'but got {list(self.lengths)}')
+        self._made: Dict[tuple, Any] = {}
+
+    def __repr__(self) -> str:
+        return f'Layout({list(self.lengths)})'
+
+    @property
+    def num_clips(self) -> int:
+        """int: N."""
+        return len(self.lengths)
+
+    @property
+    def num_frames(self) -> int:
+        """int: F, the sum of the lengths."""
+        return sum(self.lengths)
+
+    def clip_of_frame(self, device: torch.device) -> Tensor:
+        """Tensor: The clip that each frame belongs to, (F,), int64."""
+        return self._index(
+            'clips', device,
+            lambda: np.repeat(np.arange(self.num_clips), self.lengths))
+
+    def split(self, x: Tensor) -> List[Tensor]:
+        """Cuts (1, C, F, H, W) into N views (1, C, T_n, H, W)."""
+        return list(x.split(self.lengths, dim=2))
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Averages the frames of each clip.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+
+        Returns:
+            Tensor: (N, C, 1, H, W).
+        """
+        # Half precision is summed in single.
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        total = x.new_zeros(
+            (x.shape[1], self.num_clips, *x.shape[3:]), dtype=dtype)
+        total = total.index_add(1, self.clip_of_frame(x.device),
+                                x[0].to(dtype))
+        count = self._index('lengths', x.device, lambda: self.lengths)
+        total = total / count[:, None, None]
+        return total.to(x.dtype).transpose(0, 1).unsqueeze(2)
+
+    def max(self, x: Tensor) -> Tensor:
+        """Takes the maximum over the frames of each clip.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+
+        Returns:
+            Tensor: (N, C, 1, H, W).
+        """
+        index = self.clip_of_frame(x.device)[None, :, None, None]
+        start = x.new_full((x.shape[1], self.num_clips, *x.shape[3:]),
+                           -float('inf'))
+        peak = start.scatter_reduce(1, index.expand_as(x[0]), x[0], 'amax')
+        return peak.transpose(0, 1).unsqueeze(2)
+
+    def expand(self, x: Tensor) -> Tensor:
+        """Repeats what belongs to a clip for each of its frames.
+
+        Args:
+            x (Tensor): One map per clip, (N, C, 1, H, W).
+
+        Returns:
+            Tensor: Packed, (1, C, F, H, W).
+        """
+        maps = x.squeeze(2).index_select(0, self.clip_of_frame(x.device))
+        return maps.transpose(0, 1)[None]
+
+    def slid(self, window: Window) -> 'Layout':
+        """Layout: What a window of this kind makes of the clips."""
+        return Layout([window.output_length(n) for n in self.lengths])
+
+    def slide(self, x: Tensor, window: Window,
+              fill: float = 0.) -> Tuple[Tensor, Tensor]:
+        """Lays the clips out for a window that moves over all of them.
+
+        Every clip starts at a multiple of the stride, behind ``padding`` fill
+        frames, and far enough from the next that no output that counts reads
+        another clip. Neighbours share the fill between them.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+            window (Window): What will be run on the result, without temporal
+                padding.
+            fill (float): Value of the frames between the clips. Defaults to
+                0.
+
+        Returns:
+            tuple[Tensor]: The timeline, (1, C, L, H, W), and the places of
+            the outputs that count among those of the window, (F',), int64.
+        """
+        frames, outputs, size = self._timeline(window, x.device)
+        shape = (*x.shape[:2], size, *x.shape[3:])
+        timeline = x.new_full(shape, fill).index_copy(2, frames, x)
+        return timeline, outputs
+
+    def steps(self, window: Window, device: torch.device) -> Tensor:
+        """Frames that a window of one tap reads, (F',), int64."""
+        assert window.kernel == 1 and window.padding == 0
+        starts = np.cumsum((0, ) + self.lengths)
+        return self._index(
+            ('steps', window.stride), device,
+            lambda: np.concatenate([
+                np.arange(start, start + length, window.stride)
+                for start, length in zip(starts, self.lengths)
+            ]))
+
+    def window_counts(self, window: Window, device: torch.device,
+                      count_include_pad: bool) -> Tensor:
+        """Number of taps that count in each output of a pool, (F',)."""
+
+        def counts():
+            for length in self.lengths:
+                start = window.stride * np.arange(
+                    window.output_length(length)) - window.padding
+                end = start + window.kernel
+                pad = window.padding if count_include_pad else 0
+                yield np.minimum(end, length + pad) - np.maximum(start, -pad)
+
+        return self._index(('counts', window, count_include_pad), device,
+                           lambda: np.concatenate(list(counts())))
+
+    def _timeline(self, window: Window,
+                  device: torch.device) -> Tuple[Tensor, Tensor, int]:
+
+        def make():
+            frames, outputs, start, size = [], [], 0, 0
+            for length in self.lengths:
+                count = window.output_length(length)
+                first = start + window.padding
+                frames.append(np.arange(first, first + length))
+                outputs.append(start // window.stride + np.arange(count))
+                read = start + (count - 1) * window.stride + window.reach
+                size = max(read, first + length)
+                # The next clip's first frame lies behind all that is read,
+                # its first window behind this clip's last frame.
+                start = max(first + length, read - window.padding)
+                start += -start % window.stride
+            return (_to(device, np.concatenate(frames)),
+                    _to(device, np.concatenate(outputs)), size)
+
+        return self._once(('timeline', window, device), make)
+
+    def _index(self, key, device: torch.device, make) -> Tensor:
+        return self._once((key, device), lambda: _to(device, make()))
+
+    def _once(self, key, make):
+        """Makes what every module of a kind needs once per layout."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+def _to(device: torch.device, index) -> Tensor:
+    return torch.as_tensor(np.asarray(index), device=device)
+
+
+def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:
+    """Puts clips of unequal length into one packed tensor.
+
+    Args:
+        clips (Sequence[Tensor]): N clips, (1, C, T_n, H, W).
+
+    Returns:
+        tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W), and where
+        its clips lie.
+    """
+    return (torch.cat(list(clips), dim=2),
+            Layout([clip.shape[2] for clip in clips]))
+
+
+class Layouts:
+    """The layouts of the forward pass that is running.
+
+    One object is shared by all ragged modules of a network, so that a module
+    deep inside finds the clips of the tensor that it is handed, whatever ran
+    before. A layout is found by its number of frames: strides and pools make
+    new layouts on the way, and those of usual networks have the same number of
+    frames only if they are equal. Where they are not, :meth:`of` refuses.
+
+    Outside of a forward pass, and while clips run alone, there is none, and
+    the modules are what they were before their conversion.
+    """
+
+    def __init__(self) -> None:
+        self._known: Optional[Dict[int, List[Layout]]] = None
+        self.sequential = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Forgets, at its end, the layouts that became known within."""
+        try:
+            yield
+        finally:
+            self._known = None
+
+    def start(self, layout: Layout, sequential: bool = False) -> None:
+        """Begins a ragged part of the network.
+
+        Args:
+            layout (Layout): The layout of its input.
+            sequential (bool): Whether stages run each clip alone. Defaults to
+                False.
+        """
+        self._known = {layout.num_frames: [layout]}
+        self.sequential = sequential
+
+    def add(self, layout: Layout) -> None:
+        """Makes a layout known to the modules that follow."""
+        if self._known is None:
+            return
+        known = self._known.setdefault(layout.num_frames, [])
+        if all(layout.lengths != other.lengths for other in known):
+            known.append(layout)
+
+    def of(self, x: Tensor) -> Optional[Layout]:
+        """Finds the layout of a tensor.
+
+        Args:
+            x (Tensor): What a module was handed.
+
+        Returns:
+            Layout | None: None where no ragged batch is being run.
+
+        Raises:
+            RuntimeError: If x is not packed, its layout is unknown, or clips
+                of other lengths have the same number of frames in all.
+        """
+        if self._known is None:
+            return None
+        if x.shape[0] != 1 or x.shape[2] not in self._known:
+            raise RuntimeError(
+                f'expected a packed tensor (1, C, F, H, W) with F in '
+                f'{sorted(self._known)}, but got {tuple(x.shape)}; a module '
+                'before it changes the number of frames unseen')
+        layout, *others = self._known[x.shape[2]]
+        if others:
+            raise RuntimeError(
+                f'the network holds {x.shape[2]} frames both in clips of '
+                f'{list(layout.lengths)} and of {list(others[0].lengths)} '
+                'frames, which cannot be told apart; set '
+                "execution='sequential'")
+        return layout
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Lets modules take what they are handed for one whole clip."""
+        known, self._known = self._known, None
+        try:
+            yield
+        finally:
+            self._known = known
+
+    @contextmanager
+    def replay(self, layout: Layout) -> Iterator[None]:
+        """Runs a part of the network on a layout, now or once more later.
+
+        What becomes known within stays known, where a forward is running.
+        """
+        outer, self._known = self._known, {
+            layout.num_frames: [layout]
+        }
+        try:
+            yield
+        finally:
+            known, self._known = self._known, outer
+            if outer is not None:
+                for layout in sum(known.values(), []):
+                    self.add(layout)

@@ -1,0 +1,262 @@
+"""Ragged forms: modules that mix frames, on packed clips of unequal length.
+
+Each is a mixin over the module it stands for, put in front of the module's
+class by ``convert_ragged``. Outside of a ragged forward pass the module does
+what it always did.
+"""
+from typing import Callable, Dict, Optional, Type
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.utils import _triple
+
+from .layout import Layout, Layouts, Window
+
+__all__ = [
+    'RAGGED_FORMS', 'Ragged', 'RaggedSqueezeExcitation', 'register_ragged_form'
+]
+
+
+class Ragged:
+    """A module that looks up the clips of what it is handed.
+
+    Attributes:
+        layouts (Layouts): Shared by the ragged modules of a network.
+    """
+    layouts: Layouts
+
+    @classmethod
+    def refusal(cls, module: nn.Module) -> Optional[str]:
+        """Says why a module of this kind has no ragged form, or None."""
+        return None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs on packed clips, or as ever where there are none."""
+        layout = self.layouts.of(x)
+        if layout is None:
+            return super().forward(x)
+        return self.forward_ragged(x, layout)
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        """Runs on packed clips.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+            layout (Layout): Where the clips of x lie.
+
+        Returns:
+            Tensor: Packed, (1, C', F', H', W').
+        """
+        raise NotImplementedError
+
+
+# What a module computes is its forward: a subclass that overrides forward is
+# another module, one that does not is the same.
+RAGGED_FORMS: Dict[Callable, Type[Ragged]] = {}
+
+
+def register_ragged_form(*modules: Type[nn.Module]) -> Callable:
+    """Registers the ragged form of one or more module classes.
+
+    Examples:
+        >>> from torch import nn
+        >>> from mmatfr.ragged import Ragged, register_ragged_form
+        >>> class FrameDifference(nn.Module):
+        ...     def forward(self, x):
+        ...         return x - x.roll(1, dims=2)
+        >>> @register_ragged_form(FrameDifference)
+        ... class RaggedFrameDifference(Ragged):
+        ...     def forward_ragged(self, x, layout):
+        ...         clips = [clip - clip.roll(1, dims=2)
+        ...                  for clip in layout.split(x)]
+        ...         return torch.cat(clips, dim=2)
+    """
+
+    def register(form: Type[Ragged]) -> Type[Ragged]:
+        for module in modules:
+            RAGGED_FORMS[module.forward] = form
+        return form
+
+    return register
+
+
+class _Windowed(Ragged):
+    """A window that moves over the frames: convolutions and pools."""
+    fill = 0.
+
+    @property
+    def window(self) -> Window:
+        """Window: The temporal side of the module."""
+        raise NotImplementedError
+
+    def apply_window(self, x: Tensor, stride: int) -> Tensor:
+        """Runs the module without temporal padding, at a temporal stride."""
+        raise NotImplementedError
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        window = self.window
+        if window.per_frame:
+            return super(Ragged, self).forward(x)
+        self.layouts.add(layout.slid(window))
+        if window.kernel == 1 and window.padding == 0:
+            x = x.index_select(2, layout.steps(window, x.device))
+            return self.apply_window(x, stride=1)
+        x, outputs = layout.slide(x, window, self.fill)
+        return self.apply_window(x, window.stride).index_select(2, outputs)
+
+
+@register_ragged_form(nn.Conv3d)
+class RaggedConv3d(_Windowed):
+    """``nn.Conv3d`` with any temporal kernel, stride, dilation and groups."""
+
+    @classmethod
+    def refusal(cls, module: nn.Conv3d) -> Optional[str]:
+        if module.padding_mode != 'zeros':
+            return f'padding_mode={module.padding_mode!r} reads other clips'
+        sides = module._reversed_padding_repeated_twice
+        if sides[::2] != sides[1::2]:
+            return f'padding={module.padding!r} is not symmetric'
+        return None
+
+    @property
+    def padding_3d(self) -> tuple:
+        """tuple[int]: Padding in time, height and width."""
+        return tuple(self._reversed_padding_repeated_twice[::-2])
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size[0], self.stride[0], self.padding_3d[0],
+                      self.dilation[0])
+
+    def apply_window(self, x: Tensor, stride: int) -> Tensor:
+        return F.conv3d(x, self.weight, self.bias,
+                        (stride, *self.stride[1:]), (0, *self.padding_3d[1:]),
+                        self.dilation, self.groups)
+
+
+class _Pool(_Windowed):
+    """A pool. A clip that is too short for its window is one window.
+
+    ``nn.MaxPool3d((2, 1, 1))`` would refuse a clip that sampling has left one
+    frame of.
+    """
+
+    @property
+    def window(self) -> Window:
+        return Window(
+            *(_triple(value)[0]
+              for value in (self.kernel_size, self.stride, self.padding,
+                            getattr(self, 'dilation', 1))), self.ceil_mode,
+            shrink=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        window = self.window
+        too_short = x.shape[2] + 2 * window.padding < window.reach
+        if too_short and len(x) == 1 and self.layouts.of(x) is None:
+            return self.forward_ragged(x, Layout([x.shape[2]]))
+        return super().forward(x)
+
+
+@register_ragged_form(nn.MaxPool3d)
+class RaggedMaxPool3d(_Pool):
+    """``nn.MaxPool3d``."""
+    fill = -float('inf')
+
+    @classmethod
+    def refusal(cls, module: nn.MaxPool3d) -> Optional[str]:
+        if module.return_indices:
+            return 'return_indices=True counts frames of other clips'
+        return None
+
+    def apply_window(self, x: Tensor, stride: int) -> Tensor:
+        return F.max_pool3d(x, self.kernel_size,
+                            (stride, *_triple(self.stride)[1:]),
+                            (0, *_triple(self.padding)[1:]), self.dilation,
+                            self.ceil_mode)
+
+
+@register_ragged_form(nn.AvgPool3d)
+class RaggedAvgPool3d(_Pool):
+    """``nn.AvgPool3d``: the spatial average, then the temporal one."""
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        window = self.window
+        if window.per_frame:
+            return super(Ragged, self).forward(x)
+        spatial = F.avg_pool3d(
+            x, (1, *_triple(self.kernel_size)[1:]),
+            (1, *_triple(self.stride)[1:]), (0, *_triple(self.padding)[1:]),
+            self.ceil_mode, self.count_include_pad,
+            divisor_override=1 if self.divisor_override else None)
+        self.layouts.add(layout.slid(window))
+        timeline, outputs = layout.slide(spatial, window)
+        total = F.avg_pool3d(
+            timeline, (window.kernel, 1, 1), (window.stride, 1, 1),
+            divisor_override=1).index_select(2, outputs)
+        if self.divisor_override:
+            return total / self.divisor_override
+        counts = layout.window_counts(window, x.device, self.count_include_pad)
+        return total / counts[:, None, None].to(total.dtype)
+
+
+class _Adaptive(Ragged):
+    """A pool over whole clips: one frame for each, or all frames as such."""
+
+    @classmethod
+    def refusal(cls, module: nn.Module) -> Optional[str]:
+        if _triple(module.output_size)[0] not in (None, 1):
+            return (f'output_size={module.output_size!r} wants more than one '
+                    'frame of every clip')
+        return None
+
+    def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
+        """Pools the frames of each clip, (1, C, F, H, W) to (N, C, 1, ...)."""
+        raise NotImplementedError
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        frames, height, width = _triple(self.output_size)
+        x = self.pool_maps(x, (None, height, width))
+        if frames is None:
+            return x
+        self.layouts.add(Layout([1] * layout.num_clips))
+        return self.pool_clips(x, layout).transpose(0, 2)
+
+
+@register_ragged_form(nn.AdaptiveAvgPool3d)
+class RaggedAdaptiveAvgPool3d(_Adaptive):
+    """``nn.AdaptiveAvgPool3d`` with a temporal size of 1 or None."""
+    pool_maps = staticmethod(F.adaptive_avg_pool3d)
+
+    def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
+        return layout.mean(x)
+
+
+@register_ragged_form(nn.AdaptiveMaxPool3d)
+class RaggedAdaptiveMaxPool3d(_Adaptive):
+    """``nn.AdaptiveMaxPool3d`` with a temporal size of 1 or None."""
+    pool_maps = staticmethod(F.adaptive_max_pool3d)
+
+    @classmethod
+    def refusal(cls, module: nn.Module) -> Optional[str]:
+        if module.return_indices:
+            return 'return_indices=True counts frames of other clips'
+        return super().refusal(module)
+
+    def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
+        return layout.max(x)
+
+
+class RaggedSqueezeExcitation(Ragged):
+    """Squeeze-excitation: each clip's channels are gated by its own mean.
+
+    To be subclassed and registered for a zoo's own module, with ``gate``.
+    """
+
+    def gate(self, mean: Tensor) -> Tensor:
+        """Maps the mean of each clip, (N, C, 1, 1, 1), to its gate."""
+        raise NotImplementedError
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        mean = layout.mean(x.mean(dim=(3, 4), keepdim=True))
+        return x * layout.expand(self.gate(mean))

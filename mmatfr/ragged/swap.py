@@ -1,0 +1,48 @@
+"""Swapping the class of a module in place.
+
+Parameters, buffers, hooks and state-dict keys stay what they are (the idiom of
+``SyncBatchNorm.convert_sync_batchnorm``, without a new object).
+"""
+from functools import lru_cache
+from typing import Tuple
+
+from torch import nn
+
+__all__ = ['is_swapped', 'swap_class']
+
+
+def swap_class(module: nn.Module, mixin: type) -> nn.Module:
+    """Puts a mixin in front of a module's class.
+
+    Args:
+        module (nn.Module): The module, changed in place.
+        mixin (type): What its new class inherits from first.
+
+    Returns:
+        nn.Module: The same module.
+    """
+    kind = type(module)
+    base, mixins = getattr(kind, '_swapped', (kind, ()))
+    module.__class__ = _combine(base, (mixin, *mixins))
+    return module
+
+
+def is_swapped(module: nn.Module) -> bool:
+    """Whether the class of a module was swapped."""
+    return hasattr(type(module), '_swapped')
+
+
+@lru_cache(maxsize=None)
+def _combine(base: type, mixins: Tuple[type, ...]) -> type:
+    return type(f'Ragged{base.__name__}', (*mixins, base),
+                dict(_swapped=(base, mixins), __reduce__=_reduce))
+
+
+def _reduce(module: nn.Module):
+    # The class has no name to import it by: pickle and deepcopy make it again.
+    return _rebuild, type(module)._swapped, module.__dict__
+
+
+def _rebuild(base: type, mixins: Tuple[type, ...]) -> nn.Module:
+    kind = _combine(base, mixins)
+    return kind.__new__(kind)

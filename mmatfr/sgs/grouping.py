@@ -1,0 +1,213 @@
+"""Grouping: which frames share a bin, and the map that each group passes on.
+
+``group_frames`` turns magnitudes (N, T) into :class:`Groups`; ``merge_frames``
+turns feature maps and groups into the packed maps of all groups. The two meet
+in ``Groups`` alone, so another binning needs nothing else than to return one.
+"""
+from typing import NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+__all__ = ['Groups', 'KERNELS', 'ORDERS', 'group_frames', 'merge_frames',
+           'pack_labels']
+
+KERNELS = ('delta', 'linear')
+ORDERS = ('magnitude', 'time')
+
+# A clip is still when its magnitudes differ by less than rounding.
+_STILL_RTOL = 1e-6
+_STILL_ATOL = 1e-12
+# Weight under the linear kernel of a frame that lies on the edge of its bin.
+# The authors' code adds it to every weight, so that the bin counts as active.
+_EDGE_WEIGHT = 1e-7
+
+
+class Groups(NamedTuple):
+    """The groups of a batch of N clips of T frames, F groups in all.
+
+    The groups are numbered through the batch: those of the first clip come
+    first, within a clip in the order asked for.
+
+    Attributes:
+        index (Tensor): Number of the group of each frame, (N, T), int64 in
+            [0, F).
+        weight (Tensor): Weight of each frame in its group, (N, T). Carries the
+            gradient to the magnitudes.
+        lengths (Tensor): Number of groups B' of each clip, (N,), int64, on the
+            CPU, as for :func:`torch.nn.utils.rnn.pack_padded_sequence`.
+    """
+    index: Tensor
+    weight: Tensor
+    lengths: Tensor
+
+    @property
+    def num_groups(self) -> int:
+        """int: F, the number of groups in the batch."""
+        return int(self.lengths.sum())
+
+    def detach(self) -> 'Groups':
+        """Returns the groups without their gradient history."""
+        return self._replace(weight=self.weight.detach())
+
+
+def group_frames(magnitude: Tensor,
+                 num_bins: Optional[int] = None,
+                 kernel: str = 'delta',
+                 normalize: Optional[bool] = None,
+                 order: str = 'magnitude',
+                 contiguous: bool = False) -> Groups:
+    """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
+
+    The bins of a clip tile [0, Delta_max]. Every frame belongs to exactly one,
+    ``b = min(floor(Delta / (2 gamma)), B - 1)`` with the half width ``gamma =
+    Delta_max / (2 B)``: the published indicator would drop the frames that lie
+    on an edge, the one of maximal magnitude always among them. A still clip
+    (all magnitudes equal) becomes one group, the plain mean of its frames.
+
+    The gradient to the magnitudes is, for both kernels, that of the triangle
+    ``1 - |Delta - beta| / gamma`` of the frame's own bin; ``gamma`` is
+    differentiated through Delta_max.
+
+    Args:
+        magnitude (Tensor): Delta, (N, T), non-negative.
+        num_bins (int, optional): Number of bins B. Defaults to None, which
+            stands for T.
+        kernel (str): Weight of a frame in its group: 'delta' is 1, 'linear'
+            the triangle. Defaults to 'delta'.
+        normalize (bool, optional): Whether the weights are divided by the
+            number of frames in the group. Defaults to None: True for 'delta',
+            False for 'linear'.
+        order (str): Order of a clip's groups: 'magnitude' as in the paper, or
+            'time', by the mean frame index. Defaults to 'magnitude'.
+        contiguous (bool): Whether a group holds neighbouring frames only.
+            Defaults to False.
+
+    Returns:
+        Groups: The groups of the batch.
+    """
+    num_bins = magnitude.shape[1] if num_bins is None else num_bins
+    normalize = kernel == 'delta' if normalize is None else normalize
+    peak = magnitude.max(dim=1, keepdim=True).values
+    spread = (peak - magnitude.min(dim=1, keepdim=True).values).detach()
+    still = spread <= _STILL_RTOL * peak.detach().clamp_min(_STILL_ATOL)
+    # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
+    position = magnitude * (2 * num_bins / peak.masked_fill(still, 1.))
+    position = position.masked_fill(still, 0.)
+    bins = (position.detach() / 2).floor().long().clamp_(0, num_bins - 1)
+    labels, num_labels = bins, num_bins
+    if contiguous:
+        labels, num_labels = _runs(bins), bins.shape[1]
+    index, lengths, count = pack_labels(
+        labels, num_labels, rank=bins if order == 'magnitude' else None)
+
+    count = count.to(magnitude.dtype)
+    # Straight-through: the value of the kernel, the slope of the triangle.
+    offset = position - (2 * bins + 1)
+    triangle = 1 - torch.where(offset > 0, offset, -offset)
+    if kernel == 'linear':
+        value = triangle.detach().clamp_min(_EDGE_WEIGHT)
+    else:
+        value = torch.ones_like(triangle)
+    weight = value + (triangle - triangle.detach())
+    if normalize:
+        weight = weight / count
+    weight = torch.where(still, 1 / count, weight)
+    return Groups(index, weight, lengths)
+
+
+def pack_labels(labels: Tensor,
+                num_labels: int,
+                rank: Optional[Tensor] = None) -> Tuple[Tensor, Tensor, Tensor]:
+    """Numbers the groups that a labelling of the frames defines.
+
+    This is the one place where the host waits for the device: the number of
+    groups decides the shape of all that follows.
+
+    Args:
+        labels (Tensor): Label of each frame, (N, T), int64 in
+            [0, num_labels). Frames of a clip with equal labels are a group.
+        num_labels (int): Bound of the labels.
+        rank (Tensor, optional): What the groups of a clip are ordered by,
+            (N, T), equal within a group; ties go by label. Defaults to None,
+            which stands for the mean frame index.
+
+    Returns:
+        tuple[Tensor]: ``index`` (N, T) and ``lengths`` (N,) as in
+        :class:`Groups`, and for each frame the number of frames in its group,
+        (N, T), floating point.
+    """
+    num_clips, num_frames = labels.shape
+    if rank is None:
+        rank = torch.arange(
+            num_frames, device=labels.device).expand_as(labels)
+    # Single precision adds up integers exactly.
+    sums = torch.zeros(2, num_clips, num_labels, device=labels.device)
+    counts, ranks = sums.unbind()
+    counts.scatter_add_(1, labels, torch.ones_like(labels, dtype=sums.dtype))
+    ranks.scatter_add_(1, labels, rank.to(sums.dtype))
+    active = counts > 0
+    ranks = (ranks / counts).masked_fill(~active, float('inf'))
+    order = ranks.argsort(dim=1, stable=True)
+    places = torch.empty_like(order).scatter_(
+        1, order,
+        torch.arange(num_labels, device=labels.device).expand_as(order))
+    lengths = active.sum(dim=1)
+    starts = lengths.cumsum(0) - lengths
+    index = places.gather(1, labels) + starts[:, None]
+    return index, lengths.cpu(), counts.gather(1, labels)
+
+
+def _runs(bins: Tensor) -> Tensor:
+    """Numbers the runs of equal bins of each clip, (N, T)."""
+    steps = torch.zeros_like(bins)
+    steps[:, 1:] = bins[:, 1:] != bins[:, :-1]
+    return steps.cumsum(dim=1)
+
+
+def merge_frames(x: Tensor, groups: Groups) -> Tensor:
+    """Adds up the weighted feature maps of each group (Eq. 7).
+
+    Args:
+        x (Tensor): Feature maps, (N, C, T, H, W).
+        groups (Groups): The groups of the N clips.
+
+    Returns:
+        Tensor: The maps of all groups, packed, (1, C, F, H, W), of x's dtype.
+    """
+    return _MergeFrames.apply(x, groups.weight, groups.index,
+                              groups.num_groups)
+
+
+class _MergeFrames(torch.autograd.Function):
+    """One weighted scatter of the frames; keeps nothing but its input."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, index: Tensor,
+                num_groups: int) -> Tensor:
+        ctx.save_for_backward(x, weight, index)
+        num_channels, (height, width) = x.shape[1], x.shape[3:]
+        # Half precision is summed in single.
+        dtype = torch.promote_types(x.dtype, weight.dtype)
+        frames = torch.empty(
+            num_channels, *index.shape, height, width, dtype=dtype,
+            device=x.device)
+        torch.mul(x.transpose(0, 1), weight[..., None, None], out=frames)
+        merged = frames.new_zeros(num_channels, num_groups, height, width)
+        merged.index_add_(1, index.flatten(), frames.flatten(1, 2))
+        return merged.to(x.dtype)[None]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_merged: Tensor):
+        x, weight, index = ctx.saved_tensors
+        grad = grad_merged[0].index_select(1, index.flatten())
+        grad = grad.unflatten(1, index.shape).transpose(0, 1)
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            grad_x = (grad * weight[:, None, :, None, None]).to(x.dtype)
+        if ctx.needs_input_grad[1]:
+            dtype = torch.promote_types(x.dtype, weight.dtype)
+            grad_weight = (grad.to(dtype) * x).sum(dim=(1, 3, 4))
+        return grad_x, grad_weight, None, None

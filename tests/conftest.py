@@ -1,0 +1,2 @@
+"""Importing mmatfr first mends what the released wheels lack."""
+import mmatfr  # noqa: F401

@@ -1,0 +1,147 @@
+import copy
+
+import pytest
+import torch
+
+from mmatfr.sgs import SGS
+
+CHOICES = [
+    dict(),
+    dict(kernel='linear'),
+    dict(kernel='linear', normalize=True),
+    dict(kernel='delta', normalize=False),
+    dict(similarity='l2'),
+    dict(similarity='l1', order='time'),
+    dict(similarity='cosine', contiguous=True),
+    dict(num_bins=4, contiguous=True, order='time'),
+]
+
+
+def as_id(choice):
+    return '-'.join(map(str, choice.values())) or 'paper'
+
+
+def test_shapes_and_parameters():
+    sgs = SGS(in_channels=6)
+    maps, lengths = sgs(torch.rand(3, 6, 8, 2, 2))
+    assert maps.shape == (1, 6, int(lengths.sum()), 2, 2)
+    assert lengths.shape == (3, ) and lengths.dtype == torch.int64
+    assert lengths.device.type == 'cpu'
+    assert {name.split('.')[0] for name in sgs.state_dict()} \
+        == {'fc1', 'fc2', 'bn'}
+    assert sgs.fc1.out_features == 3 and sgs.fc2.out_features == 8
+
+
+@pytest.mark.parametrize('choice', CHOICES, ids=as_id)
+@pytest.mark.parametrize('train', [True, False])
+@pytest.mark.parametrize('scene', ['still', 'zero', 'one', 'two equal',
+                                   'huge', 'half still'])
+def test_edge_cases_are_finite(choice, train, scene):
+    x = torch.randn(2, 6, 8, 3, 3, generator=torch.manual_seed(0))
+    x = {
+        'still': x[:, :, :1].expand_as(x).clone(),
+        'zero': torch.zeros_like(x),
+        'one': x[:, :, :1].clone(),
+        'two equal': x[:, :, :1].repeat(1, 1, 2, 1, 1),
+        'huge': 1e4 * x,
+        'half still': torch.cat([x[:, :, :1].expand(-1, -1, 4, -1, -1),
+                                 x[:, :, 4:]], dim=2),
+    }[scene].requires_grad_()
+    sgs = SGS(6, **choice).train(train)
+    maps, lengths = sgs(x)
+    assert maps.isfinite().all()
+    if scene in ('still', 'zero', 'one', 'two equal'):
+        assert lengths.tolist() == [1, 1]
+        torch.testing.assert_close(maps[0].transpose(0, 1), x.mean(dim=2))
+    maps.square().mean().backward()
+    assert x.grad.isfinite().all()
+    for parameter in sgs.parameters():
+        assert parameter.grad.isfinite().all()
+
+
+def test_single_vector_in_training():
+    x = torch.rand(1, 6, 1, 2, 2)
+    maps, lengths = SGS(6).train()(x)
+    assert maps.equal(x) and lengths.tolist() == [1]
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('choice', CHOICES, ids=as_id)
+def test_autocast_bins_as_in_single_precision(dtype, choice):
+    sgs = SGS(6, **choice).eval()
+    x = torch.randn(4, 6, 16, 4, 4, generator=torch.manual_seed(0)).to(dtype)
+    _, expected = sgs(x.float())
+    index = sgs.groups.index
+    with torch.autocast('cpu', dtype=dtype):
+        maps, lengths = sgs(x.clone().requires_grad_())
+    assert sgs.magnitude.dtype == torch.float32
+    assert maps.dtype == dtype and maps.isfinite().all()
+    assert lengths.equal(expected) and sgs.groups.index.equal(index)
+    maps.float().mean().backward()
+    for parameter in sgs.parameters():
+        assert parameter.grad.isfinite().all()
+
+
+def test_half_precision_survives_large_values():
+    x = torch.full((1, 6, 16, 8, 8), 3e4, dtype=torch.float16)
+    maps, lengths = SGS(6).eval()(x)
+    assert lengths.tolist() == [1]
+    torch.testing.assert_close(maps, x[:, :, :1])
+
+
+@pytest.mark.parametrize('choice', CHOICES, ids=as_id)
+def test_clips_do_not_depend_on_each_other(choice):
+    torch.manual_seed(0)
+    sgs = SGS(6, **choice).double().eval()
+    x = torch.randn(8, 6, 10, 3, 3, dtype=torch.float64)
+    x += 5 * torch.randn(8, 6, 10, 1, 1)
+    maps, lengths = sgs(x)
+    assert len(set(lengths.tolist())) > 1
+    alone = [sgs(clip[None]) for clip in x]
+    assert [int(length) for _, length in alone] == lengths.tolist()
+    torch.testing.assert_close(
+        maps, torch.cat([m for m, _ in alone], dim=2), rtol=0, atol=1e-12)
+
+
+def test_every_parameter_gets_a_gradient():
+    sgs = SGS(6)
+    maps, _ = sgs(torch.rand(4, 6, 8, 3, 3))
+    maps.square().sum().backward()
+    for name, parameter in sgs.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_no_gradient_flows_back_from_what_is_kept_for_inspection():
+    sgs = SGS(6)
+    sgs(torch.rand(2, 6, 8, 3, 3))
+    assert not sgs.groups.weight.requires_grad
+    assert not sgs.magnitude.requires_grad
+    copy.deepcopy(sgs)
+
+
+def test_similarity_and_binning_can_be_any_function():
+    sgs = SGS(6, similarity=lambda z: z[..., 0].abs())
+    x = torch.rand(2, 6, 8, 3, 3)
+    assert sgs(x)[1].shape == (2, )
+    sgs.binning = lambda magnitude: SGS(6, num_bins=1).binning(magnitude)
+    assert sgs(x)[1].tolist() == [1, 1]
+    repr(sgs)
+
+
+@pytest.mark.parametrize('options,match', [
+    (dict(kernel='foo'), r"kernel='foo'.*'delta', 'linear'"),
+    (dict(order='foo'), r"order='foo'.*'magnitude', 'time'"),
+    (dict(similarity='foo'),
+     r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm'"),
+    (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
+    (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),
+    (dict(similarity_channels=-1), 'similarity_channels=-1'),
+])
+def test_bad_options_are_named(options, match):
+    with pytest.raises(ValueError, match=match):
+        SGS(6, **options)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match=r'C=6.*\(2, 5, 8, 3, 3\)'):
+        SGS(6)(torch.rand(2, 5, 8, 3, 3))
