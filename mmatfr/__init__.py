@@ -6,7 +6,9 @@ from . import compat
 
 compat.apply()
 
-from . import models  # noqa: E402
+from . import analysis, datasets, engine, evaluation, models  # noqa: E402
 from .version import __version__  # noqa: E402
 
-__all__ = ['__version__', 'models']
+__all__ = [
+    '__version__', 'analysis', 'datasets', 'engine', 'evaluation', 'models'
+]

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ['Groups', 'KERNELS', 'ORDERS', 'group_frames', 'merge_frames',
-           'pack_labels']
+__all__ = [
+    'Groups', 'KERNELS', 'ORDERS', 'equal_groups', 'group_frames',
+    'merge_frames', 'pack_labels'
+]
 
 KERNELS = ('delta', 'linear')
 ORDERS = ('magnitude', 'time')
@@ -115,6 +117,29 @@ def group_frames(magnitude: Tensor,
         weight = weight / count
     weight = torch.where(still, 1 / count, weight)
     return Groups(index, weight, lengths)
+
+
+def equal_groups(magnitude: Tensor, length: int) -> Groups:
+    """Groups of equal size, whatever the magnitudes: a static resolution.
+
+    Args:
+        magnitude (Tensor): (N, T), of which the shape alone counts.
+        length (int): Number of groups of each clip, at most T.
+
+    Returns:
+        Groups: The means of ``length`` stretches of neighbouring frames.
+    """
+    num_clips, num_frames = magnitude.shape
+    frames = torch.arange(num_frames, device=magnitude.device)
+    labels = (frames * length // num_frames).expand_as(magnitude)
+    clips = torch.arange(num_clips, device=magnitude.device)
+    # The first frame t of group g is the smallest with t L // T = g.
+    edges = -(-torch.arange(length + 1, device=magnitude.device) *
+              num_frames // length)
+    sizes = (edges[1:] - edges[:-1])[labels]
+    return Groups(labels + clips[:, None] * length,
+                  1 / sizes.to(magnitude.dtype),
+                  torch.full((num_clips, ), length))
 
 
 def pack_labels(labels: Tensor,

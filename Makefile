@@ -1,0 +1,26 @@
+# Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/installed
+	$(BIN)/python tools/tempo_demo.py
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest tests mmatfr
+
+lint: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v[:2] in ((3, 11), (3, 12)) or sys.exit("mmatfr is tested on Python 3.11 and 3.12, but $(PYTHON) is %d.%d; name another: make PYTHON=python3.11 ..." % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt torch mmcv-lite --editable '.[tests]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) data work_dirs results

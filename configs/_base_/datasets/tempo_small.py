@@ -1,0 +1,74 @@
+# `tempo` small: make it with
+#   python tools/data/tempo/generate.py --size small --out data/tempo/small
+data_root = 'data/tempo/small'
+num_classes = 12
+clip_len = 16
+frame_interval = 2  # 16 of 32 frames: the whole video is one clip
+
+# No Flip: it turns one class into another.
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval),
+    dict(type='DecordDecode'),
+    dict(type='RandomCrop', size=56),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=clip_len,
+        frame_interval=frame_interval,
+        test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='CenterCrop', crop_size=56),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='train.txt',
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='val.txt',
+        pipeline=test_pipeline,
+        test_mode=True))
+test_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='test.txt',
+        pipeline=test_pipeline,
+        test_mode=True))
+
+val_evaluator = [dict(type='AccMetric'), dict(type='AdaptiveCostMetric')]
+test_evaluator = val_evaluator
+
+custom_hooks = [
+    dict(type='NumClassesCheckHook'),
+    dict(type='TemporalResolutionHook')
+]

@@ -1,0 +1,24 @@
+# Shortcut check of tempo: 16 frames in random order, in training and testing.
+_base_ = ['./resnet3d-mini_16x2x1-13e_tempo-small-rgb.py']
+
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=16, frame_interval=2),
+    dict(type='DecordDecode'),
+    dict(type='ShuffleFrames'),
+    dict(type='RandomCrop', size=56),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames', clip_len=16, frame_interval=2, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='ShuffleFrames'),
+    dict(type='CenterCrop', crop_size=56),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

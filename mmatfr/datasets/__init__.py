@@ -1,0 +1,5 @@
+"""Data sets and transforms."""
+from .transforms import ShuffleFrames
+from .video_dataset import CheckedVideoDataset
+
+__all__ = ['CheckedVideoDataset', 'ShuffleFrames']

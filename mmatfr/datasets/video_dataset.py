@@ -1,0 +1,79 @@
+"""mmaction2's video data set, with its input checked."""
+import logging
+import os.path as osp
+from typing import List, Optional
+
+from mmaction.datasets import VideoDataset
+from mmaction.registry import DATASETS
+from mmengine.logging import print_log
+
+__all__ = ['CheckedVideoDataset']
+
+_CHOICES = ('raise', 'skip')
+
+
+@DATASETS.register_module()
+class CheckedVideoDataset(VideoDataset):
+    """``VideoDataset`` that says what is wrong with a list or a video.
+
+    Takes the arguments of :class:`mmaction.datasets.VideoDataset`, and:
+
+    Args:
+        on_unreadable (str): What happens when a video cannot be decoded in
+            training: 'raise' stops with its name; 'skip' logs its name and
+            takes another video in its place. Testing always stops, for a
+            score over the rest would be another figure. Defaults to 'raise'.
+
+    Raises:
+        FileNotFoundError: If the annotation list does not exist.
+        ValueError: If the list is empty, or one of its lines is not a video
+            and a label.
+    """
+
+    def __init__(self, *args, on_unreadable: str = 'raise', **kwargs) -> None:
+        if on_unreadable not in _CHOICES:
+            raise ValueError(f'on_unreadable={on_unreadable!r} is unknown; '
+                             f'choose one of {list(_CHOICES)}')
+        self.on_unreadable = on_unreadable
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Reads the annotation list."""
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(
+                f'the annotation list {self.ann_file!r} does not exist; '
+                'prepare the data set, or set `ann_file` in the config')
+        with open(self.ann_file) as file:
+            lines = file.read().splitlines()
+        if not any(line.strip() for line in lines):
+            raise ValueError(f'the annotation list {self.ann_file!r} names no '
+                             'video; prepare the data set again')
+        for number, line in enumerate(lines, start=1):
+            _, *labels = line.strip().split(self.delimiter)
+            if len(labels) > 1 and not self.multi_class or not all(
+                    label.isdecimal() for label in labels):
+                raise ValueError(
+                    f'{self.ann_file}:{number}: expected a video and its '
+                    f'label, separated by {self.delimiter!r}, but got '
+                    f'{line!r}')
+        return super().load_data_list()
+
+    def prepare_data(self, idx: int) -> Optional[dict]:
+        """Runs the pipeline on a video.
+
+        Raises:
+            RuntimeError: If the video cannot be read, with its name.
+        """
+        try:
+            return super().prepare_data(idx)
+        except Exception as error:
+            filename = self.get_data_info(idx)['filename']
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            message = f'cannot read {filename!r}: {reason[0]}'
+            if self.test_mode or self.on_unreadable == 'raise':
+                remedy = 'remove it from the list' if self.test_mode else \
+                    "remove it from the list, or set on_unreadable='skip'"
+                raise RuntimeError(f'{message}; {remedy}') from error
+            print_log(f'{message}; another video takes its place',
+                      logger='current', level=logging.WARNING)
+            return None

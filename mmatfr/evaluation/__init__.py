@@ -1,0 +1,4 @@
+"""Metrics for mmengine's evaluator."""
+from .metrics import AdaptiveCostMetric
+
+__all__ = ['AdaptiveCostMetric']

@@ -1,0 +1,3 @@
+from .adaptive_cost_metric import AdaptiveCostMetric
+
+__all__ = ['AdaptiveCostMetric']
