@@ -81,12 +81,16 @@ def assert_equals_alone(module, lengths, sequential=False, atol=1e-9):
 
 
 def fits(module, lengths):
+    """Whether torch can run the module on each clip, and back.
+
+    The gradient of a max pool whose window lies in the padding alone writes
+    outside its tensor (torch 2.13).
+    """
     try:
-        for clip in clips_of(lengths):
-            module.double()(clip)
+        outputs = [module.double()(clip) for clip in clips_of(lengths)]
     except RuntimeError:
         return False
-    return True
+    return all(output.isfinite().all() for output in outputs)
 
 
 @settings(max_examples=120, deadline=None)
