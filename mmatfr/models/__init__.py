@@ -3,8 +3,8 @@ from mmaction.registry import MODELS
 
 from mmatfr.sgs import SGS
 from . import ragged_forms  # noqa: F401
-from .backbones import ATFR, ATFRResNet3d, ATFRX3D
+from .backbones import ATFR, ATFRResNet3d, ATFRX3D, X3DRounded
 
 MODELS.register_module(module=SGS)
 
-__all__ = ['ATFR', 'ATFRResNet3d', 'ATFRX3D', 'SGS']
+__all__ = ['ATFR', 'ATFRResNet3d', 'ATFRX3D', 'SGS', 'X3DRounded']

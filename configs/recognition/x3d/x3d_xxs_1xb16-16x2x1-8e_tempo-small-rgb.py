@@ -6,8 +6,8 @@ custom_imports = dict(imports=['mmatfr'], allow_failed_imports=False)
 
 # A third of X3D-S's width and half of its depth: trains on a CPU in minutes.
 model = dict(
-    backbone=dict(gamma_w=0.34, gamma_d=1.0, zero_init_residual=False),
-    cls_head=dict(in_channels=144, num_classes=12, dropout_ratio=0.))
+    backbone=dict(gamma_w=0.34, gamma_b=2.0, gamma_d=1.0),
+    cls_head=dict(in_channels=128, num_classes=12, dropout_ratio=0.))
 
 max_epochs = 8
 train_cfg = dict(

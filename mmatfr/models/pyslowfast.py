@@ -1,0 +1,216 @@
+"""Weights in PySlowFast's layout, as mmaction2's recognizers name them.
+
+The networks published with Similarity Guided Sampling (arXiv:2011.08652) and
+with X3D (arXiv:2004.04730) come in this layout.
+"""
+import re
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from torch import Tensor
+
+__all__ = ['convert_pyslowfast', 'enumerate_some']
+
+BLOCK = {
+    'branch1': 'downsample.conv',
+    'branch1_bn': 'downsample.bn',
+    'branch2.a': 'conv1.conv',
+    'branch2.a_bn': 'conv1.bn',
+    'branch2.b': 'conv2.conv',
+    'branch2.b_bn': 'conv2.bn',
+    'branch2.c': 'conv3.conv',
+    'branch2.c_bn': 'conv3.bn',
+    'branch2.se.fc1': 'se_module.fc1',
+    'branch2.se.fc2': 'se_module.fc2',
+}
+LATERAL = {'conv_f2s': 'conv', 'bn': 'bn'}
+SGS = {'fc.0': 'fc1', 'fc.2': 'fc2', 'bn': 'bn'}
+RESNET_STEM = {'conv': 'conv1.conv', 'bn': 'conv1.bn'}
+RESNET_HEAD = {'projection': 'cls_head.fc_cls'}
+X3D_STEM = {
+    'conv_xy': 'conv1_s.conv',
+    'conv': 'conv1_t.conv',
+    'bn': 'conv1_t.bn',
+}
+X3D_HEAD = {
+    'conv_5': 'backbone.conv5.conv',
+    'conv_5_bn': 'backbone.conv5.bn',
+    'lin_5': 'cls_head.fc1',
+    'projection': 'cls_head.fc2',
+}
+# The last part of a name, the only one that is the same in both.
+TENSOR = r'weight|bias|running_mean|running_var|num_batches_tracked'
+# Its length is the width of the fast pathway's features.
+FAST_WIDTH = 's5.pathway1_res0.branch1_bn.weight'
+
+
+def enumerate_some(names: Sequence[str], limit: int = 8) -> str:
+    """Names the first few of many.
+
+    Args:
+        names (Sequence[str]): All of them.
+        limit (int): How many to name at most. Defaults to 8.
+
+    Returns:
+        str: Their names and the number of the others.
+
+    Examples:
+        >>> enumerate_some(['a', 'b', 'c', 'd'], limit=2)
+        'a, b and 2 more'
+    """
+    more = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
+
+
+class Rule(NamedTuple):
+    """How the modules of one part of the network are renamed.
+
+    Attributes:
+        place (str): Regular expression of the part's name, which may have the
+            groups `stage`, `pathway` and `block`.
+        modules (dict[str, str]): From PySlowFast's names within the part to
+            mmaction2's.
+        template (str): mmaction2's name of the module.
+    """
+    place: str
+    modules: Mapping[str, str]
+    template: str
+
+    def rename(self, key: str, pathways: List[str]) -> Optional[str]:
+        """Renames a tensor.
+
+        Args:
+            key (str): PySlowFast's name.
+            pathways (list[str]): mmaction2's prefix of each pathway.
+
+        Returns:
+            str: mmaction2's name; None if the rule is not for this key.
+        """
+        modules = '|'.join(map(re.escape, self.modules))
+        match = re.fullmatch(
+            rf'{self.place}\.(?P<module>{modules})\.(?P<tensor>{TENSOR})', key)
+        if match is None:
+            return None
+        part = match.groupdict()
+        # PySlowFast counts the stem as stage 1.
+        stage = int(part.get('stage') or 1)
+        module = self.template.format(
+            block=part.get('block'),
+            pathway=pathways[int(part.get('pathway') or 0)],
+            stage=f'layer{stage - 1}' if stage > 1 else 'conv1',
+            module=self.modules[part['module']])
+        return f'{module}.{part["tensor"]}'
+
+
+def get_rules(x3d: bool) -> List[Rule]:
+    """Lists the rules for one kind of network.
+
+    Args:
+        x3d (bool): Whether it is an X3D or any other.
+
+    Returns:
+        list[Rule]: At most one of them is for a given key.
+    """
+    return [
+        Rule(r's1\.pathway(?P<pathway>[01])_stem',
+             X3D_STEM if x3d else RESNET_STEM, 'backbone.{pathway}{module}'),
+        Rule(r's(?P<stage>[1-4])_fuse', LATERAL,
+             'backbone.slow_path.{stage}_lateral.{module}'),
+        Rule(r's(?P<stage>[2-5])\.pathway(?P<pathway>[01])_res(?P<block>\d+)',
+             BLOCK, 'backbone.{pathway}{stage}.{block}.{module}'),
+        # A single pathway is not named, except in the stem.
+        Rule(r's[1-5]\.(?:pathway(?P<pathway>[01])_(?:stem\.)?)?ts_layer', SGS,
+             'backbone.{pathway}sgs.{module}'),
+        Rule('head', X3D_HEAD if x3d else RESNET_HEAD, '{module}'),
+    ]
+
+
+def rename_keys(keys: Sequence[str], x3d: bool,
+                two_pathways: bool) -> Dict[str, str]:
+    """Finds mmaction2's names for those of PySlowFast.
+
+    Args:
+        keys (Sequence[str]): PySlowFast's names.
+        x3d (bool): Whether they are of an X3D.
+        two_pathways (bool): Whether they are of a SlowFast network.
+
+    Returns:
+        dict[str, str]: mmaction2's name for each key.
+
+    Raises:
+        ValueError: If a key is unknown, or two keys would become one.
+    """
+    rules = get_rules(x3d)
+    pathways = ['slow_path.', 'fast_path.'] if two_pathways else ['', '']
+    names: Dict[str, str] = {}
+    sources: Dict[str, str] = {}
+    unknown = []
+    for key in keys:
+        found = [rule.rename(key, pathways) for rule in rules]
+        name = next(filter(None, found), None)
+        if name is None:
+            unknown.append(key)
+        elif name in sources:
+            raise ValueError(f'{sources[name]} and {key} would both become '
+                             f'{name}: a pathway has one sampling layer')
+        else:
+            names[key], sources[name] = name, key
+    if unknown:
+        raise ValueError('unknown in a SlowFast, X3D or 3D ResNet: '
+                         + enumerate_some(unknown))
+    return names
+
+
+def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """Converts the weights of a network of PySlowFast.
+
+    The result is for a :class:`mmaction.models.Recognizer3D` whose backbone
+    and head are, without or with Similarity Guided Sampling,
+
+    - SlowFast: ``ResNet3dSlowFast`` with ``lateral_norm=True`` in its slow
+      pathway, and ``SlowFastHead``;
+    - X3D: ``X3D`` and ``X3DHead``;
+    - any other 3D ResNet, such as SlowOnly, I3D and C2D: ``ResNet3d`` and
+      ``I3DHead``.
+
+    The weights of a sampling layer become those of `sgs`. What it computes is
+    no part of a checkpoint: the authors' networks need
+    ``sgs=dict(pre_activation=True, similarity='l2', kernel='linear')``, or
+    what else they were trained with.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights by PySlowFast's names, the
+            `model_state` of its checkpoints.
+
+    Returns:
+        dict[str, Tensor]: Weights by mmaction2's names.
+
+    Raises:
+        ValueError: If a name is unknown, or if a pathway has sampling layers
+            in several stages.
+
+    Examples:
+        >>> import torch
+        >>> weights = convert_pyslowfast({
+        ...     's3.pathway0_res1.branch2.a.weight': torch.rand(8, 32, 1, 1, 1)
+        ... })
+        >>> list(weights)
+        ['backbone.layer2.1.conv1.conv.weight']
+    """
+    x3d = 's1.pathway0_stem.conv_xy.weight' in state_dict
+    two_pathways = any('.pathway1_' in key for key in state_dict)
+    names = rename_keys(list(state_dict), x3d, two_pathways)
+    weights = {names[key]: value for key, value in state_dict.items()}
+    if x3d and 'cls_head.fc1.weight' in weights:
+        # A 1x1x1 convolution in PySlowFast, a linear layer in mmaction2.
+        weights['cls_head.fc1.weight'] = \
+            weights['cls_head.fc1.weight'].flatten(1)
+    if two_pathways and 'cls_head.fc_cls.weight' in weights:
+        if FAST_WIDTH not in state_dict:
+            raise ValueError('head.projection.weight cannot be converted '
+                             f'without {FAST_WIDTH}, whose length tells which '
+                             'of its columns are for the fast pathway')
+        # PySlowFast puts the slow features first, mmaction2 the fast.
+        weights['cls_head.fc_cls.weight'] = \
+            weights['cls_head.fc_cls.weight'].roll(
+                len(state_dict[FAST_WIDTH]), dims=1)
+    return weights

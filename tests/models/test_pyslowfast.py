@@ -1,0 +1,336 @@
+"""Weights in PySlowFast's layout.
+
+The arrays of the authors' networks are described in tests/data/README.md.
+"""
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from mmengine.runner.checkpoint import load_state_dict
+
+from mmatfr.models.pyslowfast import convert_pyslowfast
+from mmatfr.sgs import SGS
+
+DATA = Path(__file__).parents[1] / 'data'
+AUTHORS = dict(similarity='l2', kernel='linear')
+# By default mmaction2's networks have the authors' stride (on the 3x3
+# convolution of a block and on its shortcut), padding of the stem's pool (1)
+# and epsilon of BN (1e-5). What needs an option: no pool after the first stage
+# (with_pool2=False; SlowFast of mmaction2 never runs it), and bottlenecks in a
+# network of 2 blocks a stage (depth=50 and stage_blocks).
+BOTTLENECKS = dict(depth=50, stage_blocks=(2, 2, 2, 2), pretrained=None)
+RESNET3D = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ATFRResNet3d',
+        base_channels=4,
+        conv1_kernel=(5, 7, 7),
+        inflate=(1, 0, 0, 1),
+        with_pool2=False,
+        sgs=dict(pre_activation=True, **AUTHORS),
+        **BOTTLENECKS),
+    cls_head=dict(type='I3DHead', num_classes=5, in_channels=128))
+SLOWFAST = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ResNet3dSlowFast',
+        resample_rate=4,
+        speed_ratio=4,
+        channel_ratio=4,
+        slow_pathway=dict(
+            type='resnet3d',
+            base_channels=8,
+            conv1_kernel=(1, 7, 7),
+            inflate=(0, 0, 1, 1),
+            lateral=True,
+            # mmaction2's own configs have fusion without BN and ReLU.
+            lateral_norm=True,
+            fusion_kernel=7,
+            **BOTTLENECKS),
+        fast_pathway=dict(
+            type='resnet3d',
+            base_channels=2,
+            conv1_kernel=(5, 7, 7),
+            lateral=False,
+            **BOTTLENECKS)),
+    cls_head=dict(type='SlowFastHead', num_classes=5, in_channels=320))
+X3D_XL = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ATFRX3D',
+        gamma_w=1.45,
+        gamma_b=2.25,
+        gamma_d=5,
+        width_rounding='stage'),
+    cls_head=dict(type='X3DHead', num_classes=5, in_channels=630))
+
+
+def build(cfg):
+    model = MODELS.build(cfg)
+    model.eval()  # which not every module of mmaction2 returns
+    return model
+
+
+def reference(name):
+    """Arrays of one of the authors' networks, and its weights."""
+    arrays = {
+        key: torch.as_tensor(value)
+        for key, value in np.load(DATA / f'{name}_reference.npz').items()
+        if key != 'shapes'
+    }
+    weights = {
+        key[2:]: arrays[key] for key in arrays if key.startswith('w.')
+    }
+    return arrays, weights
+
+
+def check(actual, expected, atol):
+    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
+
+
+def test_resnet3d_gives_the_authors_features_and_logits():
+    arrays, weights = reference('resnet3d')
+    model = build(RESNET3D)
+    load_state_dict(model, convert_pyslowfast(weights), strict=True)
+    backbone, features = model.backbone, {}
+    for stage, layer in dict(s2='layer1', s5='layer4').items():
+        backbone.get_submodule(layer).register_forward_hook(
+            lambda module, args, out, stage=stage: features.update(
+                {stage: out}))
+    with torch.no_grad():
+        logits = model.cls_head(backbone(arrays['input.clip']))
+    assert backbone.lengths.tolist() == [10]
+    check(features['s2'], arrays['feat.s2.clip'], atol=1e-3)
+    check(features['s5'], arrays['feat.s5.clip'], atol=1e-3)
+    check(logits, arrays['logits'], atol=1e-4)
+
+
+def slowfast_weights():
+    """The authors' weights, those that are not stored replaced by zeros."""
+    arrays, weights = reference('slowfast')
+    shapes = np.load(DATA / 'slowfast_reference.npz')['shapes']
+    weights.update({
+        key[2:]: torch.zeros(shape)
+        for key, shape in json.loads(str(shapes)).items()
+    })
+    return arrays, weights
+
+
+def sampling_layer(weights, prefix):
+    weights = {
+        key.removeprefix(prefix): value
+        for key, value in weights.items() if key.startswith(prefix)
+    }
+    sgs = SGS(weights['fc1.weight'].shape[1], **AUTHORS).eval()
+    load_state_dict(sgs, weights, strict=True)
+    return sgs
+
+
+def test_slowfast_names_and_shapes_are_mmaction2s():
+    weights = convert_pyslowfast(slowfast_weights()[1])
+    sampling = [key for key in weights if '.sgs.' in key]
+    assert {key.rpartition('sgs.')[0] for key in sampling} \
+        == {'backbone.slow_path.', 'backbone.fast_path.'}
+    for path in ('slow', 'fast'):
+        sampling_layer(weights, f'backbone.{path}_path.sgs.')
+    assert {
+        key: value.shape for key, value in weights.items()
+        if key not in sampling
+    } == {key: value.shape for key, value in build(
+        SLOWFAST).state_dict().items()}
+
+
+def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
+    arrays, weights = slowfast_weights()
+    weights = convert_pyslowfast(weights)
+    model = build(SLOWFAST)
+    model.load_state_dict(weights, strict=False)
+    slow_path, fast_path = model.backbone.slow_path, model.backbone.fast_path
+    fast = arrays['input.fast']
+    # Not the frames that mmaction2 takes, every 4th.
+    slow = fast[:, :, np.linspace(0, 31, 8).astype(int)]
+
+    def stage2(x, path, name):
+        """Sampling before the last ReLU of the stage."""
+        sums = []
+        path.layer1[-1].relu.register_forward_pre_hook(
+            lambda module, args: sums.append(args[0].clone()))
+        path.layer1(x)
+        maps, _ = sampling_layer(weights, f'backbone.{name}.sgs.')(sums[0])
+        return maps.relu()
+
+    with torch.no_grad():
+        slow = slow_path.maxpool(slow_path.conv1(slow))
+        fast = fast_path.maxpool(fast_path.conv1(fast))
+        slow = torch.cat([slow, slow_path.conv1_lateral(fast)], dim=1)
+        slow = stage2(slow, slow_path, 'slow_path')
+        fast = stage2(fast, fast_path, 'fast_path')
+        lateral = slow_path.layer1_lateral(fast)
+        logits = model.cls_head(
+            (arrays['feat.s5.slow'], arrays['feat.s5.fast']))
+    check(slow, arrays['feat.s2.slow'], atol=1e-3)
+    check(fast, arrays['feat.s2.fast'], atol=1e-3)
+    # Of 5 frames, padded to the 7 of the slow pathway.
+    check(F.pad(lateral, (0, 0, 0, 0, 1, 1)), arrays['feat.s2_fuse.lateral'],
+          atol=1e-3)
+    check(logits, arrays['logits'], atol=1e-4)
+
+
+class PySlowFastX3D:
+    """X3D-XL with random weights, as PySlowFast lays it out and runs it."""
+
+    widths = (32, 72, 136, 280)
+    inner = (72, 162, 306, 630)
+    squeezed = (8, 16, 24, 40)
+    depths = (5, 10, 25, 15)
+
+    def __init__(self):
+        self.weights = {}
+        self.generator = torch.manual_seed(0)
+        self.add('s1.pathway0_stem.conv_xy', 32, 3, 1, 3, 3)
+        self.add('s1.pathway0_stem.conv', 32, 1, 5, 1, 1)
+        self.add_norm('s1.pathway0_stem.bn', 32)
+        before = 32
+        for stage, width, inner, squeezed, depth in zip(
+                range(2, 6), self.widths, self.inner, self.squeezed,
+                self.depths):
+            for block in range(depth):
+                name = f's{stage}.pathway0_res{block}'
+                if block == 0:
+                    self.add(f'{name}.branch1', width, before, 1, 1, 1)
+                    self.add_norm(f'{name}.branch1_bn', width)
+                self.add(f'{name}.branch2.a', inner, before, 1, 1, 1)
+                self.add(f'{name}.branch2.b', inner, 1, 3, 3, 3)
+                self.add(f'{name}.branch2.c', width, inner, 1, 1, 1)
+                self.add_norm(f'{name}.branch2.a_bn', inner)
+                self.add_norm(f'{name}.branch2.b_bn', inner)
+                self.add_norm(f'{name}.branch2.c_bn', width, scale=0.2)
+                if block % 2 == 0:
+                    self.add(f'{name}.branch2.se.fc1', squeezed, inner, 1, 1,
+                             1, bias=True)
+                    self.add(f'{name}.branch2.se.fc2', inner, squeezed, 1, 1,
+                             1, bias=True)
+                before = width
+        self.add('head.conv_5', 630, 280, 1, 1, 1)
+        self.add_norm('head.conv_5_bn', 630)
+        self.add('head.lin_5', 2048, 630, 1, 1, 1)
+        self.add('head.projection', 5, 2048, bias=True)
+
+    def add(self, name, *shape, bias=False):
+        fan_in = np.prod(shape[1:])
+        weight = torch.randn(shape, generator=self.generator)
+        self.weights[f'{name}.weight'] = weight * fan_in**-0.5
+        if bias:
+            self.weights[f'{name}.bias'] = torch.randn(
+                shape[0], generator=self.generator)
+
+    def add_norm(self, name, width, scale=1.):
+        def rand():
+            return torch.rand(width, generator=self.generator)
+
+        self.weights.update({
+            f'{name}.weight': scale * (0.5 + rand()),
+            f'{name}.bias': rand() - 0.5,
+            f'{name}.running_mean': rand() - 0.5,
+            f'{name}.running_var': 0.5 + rand(),
+            f'{name}.num_batches_tracked': torch.tensor(1)
+        })
+
+    def conv(self, x, name, stride=1):
+        weight = self.weights[f'{name}.weight']
+        return F.conv3d(
+            x, weight, self.weights.get(f'{name}.bias'),
+            stride=(1, stride, stride),
+            padding=[size // 2 for size in weight.shape[2:]],
+            groups=x.shape[1] // weight.shape[1])
+
+    def norm(self, x, name):
+        return F.batch_norm(x, *(
+            self.weights[f'{name}.{key}']
+            for key in ('running_mean', 'running_var', 'weight', 'bias')))
+
+    def squeeze_excite(self, x, name):
+        gate = self.conv(x.mean(dim=(2, 3, 4), keepdim=True), f'{name}.fc1')
+        return x * self.conv(gate.relu(), f'{name}.fc2').sigmoid()
+
+    def block(self, x, name, stride):
+        out = self.norm(self.conv(x, f'{name}.a'), f'{name}.a_bn').relu()
+        out = self.norm(self.conv(out, f'{name}.b', stride), f'{name}.b_bn')
+        if f'{name}.se.fc1.weight' in self.weights:
+            out = self.squeeze_excite(out, f'{name}.se')
+        return self.norm(self.conv(F.silu(out), f'{name}.c'), f'{name}.c_bn')
+
+    def __call__(self, x):
+        x = self.conv(x, 's1.pathway0_stem.conv_xy', stride=2)
+        x = self.norm(
+            self.conv(x, 's1.pathway0_stem.conv'), 's1.pathway0_stem.bn')
+        x = x.relu()
+        for stage, depth in enumerate(self.depths, start=2):
+            for block in range(depth):
+                name = f's{stage}.pathway0_res{block}'
+                stride = 2 if block == 0 else 1
+                shortcut = x if block else self.norm(
+                    self.conv(x, f'{name}.branch1', stride),
+                    f'{name}.branch1_bn')
+                x = shortcut + self.block(x, f'{name}.branch2', stride)
+                x = x.relu()
+        x = self.norm(self.conv(x, 'head.conv_5'), 'head.conv_5_bn').relu()
+        x = self.conv(x.mean(dim=(2, 3, 4), keepdim=True), 'head.lin_5')
+        return F.linear(
+            x.relu().flatten(1), self.weights['head.projection.weight'],
+            self.weights['head.projection.bias'])
+
+
+def test_x3d_xl_computes_the_same():
+    original = PySlowFastX3D()
+    model = build(X3D_XL)
+    load_state_dict(model, convert_pyslowfast(original.weights), strict=True)
+    clip = torch.randn(1, 3, 4, 64, 64, generator=original.generator)
+    with torch.no_grad():
+        expected = original(clip)
+        actual = model.cls_head(model.backbone(clip))
+    assert expected.std() > 0.1
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('key,name', [
+    ('s2.ts_layer.fc.0.weight', 'backbone.sgs.fc1.weight'),
+    ('s3.ts_layer.fc.2.bias', 'backbone.sgs.fc2.bias'),
+    ('s1.pathway0_stem.ts_layer.bn.running_mean',
+     'backbone.sgs.bn.running_mean'),
+    ('s5.pathway0_res12.branch1_bn.bias',
+     'backbone.layer4.12.downsample.bn.bias'),
+    ('head.projection.bias', 'cls_head.fc_cls.bias'),
+])
+def test_names(key, name):
+    value = torch.rand(3)
+    converted = convert_pyslowfast({key: value})
+    assert list(converted) == [name] and converted[name] is value
+
+
+def test_unknown_names_are_told():
+    keys = ['s3.pathway0_nonlocal1.conv_g.weight', 'head.lin_5_bn.weight']
+    weights = dict.fromkeys(['head.projection.bias', *keys], torch.rand(3))
+    with pytest.raises(ValueError, match=re.escape(', '.join(keys))):
+        convert_pyslowfast(weights)
+    many = {f'blocks.{i}.weight': torch.rand(3) for i in range(20)}
+    with pytest.raises(ValueError, match=r'blocks\.7\.weight and 12 more'):
+        convert_pyslowfast(many)
+
+
+def test_two_sampling_layers_are_refused():
+    keys = ['s2.ts_layer.bn.bias', 's3.ts_layer.bn.bias']
+    with pytest.raises(ValueError, match=' and '.join(keys)):
+        convert_pyslowfast(dict.fromkeys(keys, torch.rand(8)))
+
+
+def test_slowfast_head_without_its_features_is_refused():
+    weights = slowfast_weights()[1]
+    del weights['s5.pathway1_res0.branch1_bn.weight']
+    with pytest.raises(ValueError, match='s5.pathway1_res0.branch1_bn'):
+        convert_pyslowfast(weights)

@@ -1,0 +1,126 @@
+"""Converts a checkpoint of PySlowFast, also one with SGS, to mmaction2's."""
+import argparse
+import os
+import pickle
+import sys
+from typing import Dict, Mapping, Optional, Sequence
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor
+
+import mmatfr  # noqa: F401  registers the backbones
+from mmatfr.models.pyslowfast import convert_pyslowfast, enumerate_some
+
+CONTAINERS = ('model_state', 'state_dict')
+
+
+def load_weights(path: str) -> Mapping[str, Tensor]:
+    """Reads the weights of a checkpoint, and nothing that could run code.
+
+    Args:
+        path (str): Checkpoint.
+
+    Returns:
+        Mapping[str, Tensor]: Its weights.
+
+    Raises:
+        ValueError: If the file holds no weights, or more than can be read
+            safely.
+    """
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(
+            f'{path} is no checkpoint, or holds more than weights and plain '
+            'values: torch.load(weights_only=True) cannot read it') from error
+    if isinstance(content, Mapping):
+        for name in CONTAINERS:
+            content = content.get(name, content)
+    if not isinstance(content, Mapping) or not content or not all(
+            isinstance(value, Tensor) for value in content.values()):
+        raise ValueError(f'{path} holds no weights, neither by themselves nor '
+                         f'as one of {list(CONTAINERS)}')
+    return content
+
+
+def list_missing(weights: Mapping[str, Tensor],
+                 config: str) -> Dict[str, Tensor]:
+    """Compares weights with the recognizer that a config builds.
+
+    Args:
+        weights (Mapping[str, Tensor]): Converted weights.
+        config (str): Path of the config.
+
+    Returns:
+        dict[str, Tensor]: What the recognizer has and the weights lack.
+
+    Raises:
+        ValueError: If the recognizer has no place for a weight.
+    """
+    cfg = Config.fromfile(config)
+    if 'model' not in cfg:
+        raise ValueError(f'{config} describes no model')
+    init_default_scope('mmaction')
+    expected = MODELS.build(cfg.model).state_dict()
+    wrong = [
+        f'{name} {tuple(value.shape)} instead of '
+        + (str(tuple(expected[name].shape)) if name in expected else 'none')
+        for name, value in weights.items()
+        if name not in expected or value.shape != expected[name].shape
+    ]
+    if wrong:
+        raise ValueError(f'{len(wrong)} weights do not fit the recognizer of '
+                         f'{config}: {enumerate_some(wrong)}')
+    return {
+        name: value
+        for name, value in expected.items() if name not in weights
+    }
+
+
+def convert(checkpoint: str, out: str, config: Optional[str] = None) -> None:
+    """Converts a checkpoint and says what became of it.
+
+    Args:
+        checkpoint (str): Checkpoint of PySlowFast.
+        out (str): Where the converted one is written.
+        config (str, optional): Config of the recognizer to compare with.
+            Defaults to None.
+    """
+    weights = convert_pyslowfast(load_weights(checkpoint))
+    if config is not None:
+        missing = list_missing(weights, config)
+        print(f'missing: {len(missing)}')
+        for name, value in missing.items():
+            print(f'  {name} {tuple(value.shape)}')
+    with open(out, 'wb') as file:
+        torch.save(dict(meta=dict(), state_dict=weights), file)
+    print(f'{len(weights)} weights written to {out}')
+
+
+def main(args: Optional[Sequence[str]] = None) -> None:
+    """Runs the command.
+
+    Args:
+        args (Sequence[str], optional): Its arguments. Defaults to those of
+            this process.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='checkpoint of PySlowFast')
+    parser.add_argument('out', help='where the converted one is written')
+    parser.add_argument(
+        '--config',
+        help='config of a recognizer that the weights have to fit; what it '
+        'has and they lack is listed')
+    try:
+        convert(**vars(parser.parse_args(args)))
+    except (ValueError, OSError) as error:
+        if os.environ.get('MMATFR_TRACEBACK', '0') != '0':
+            raise
+        sys.exit(f'error: {error}')
+
+
+if __name__ == '__main__':
+    main()
