@@ -9,6 +9,7 @@ Two more facts of the same kind are handled by the requirements in
 it, and mmengine 0.10.7 needs ``pkg_resources``, which setuptools dropped in
 version 81.
 """
+import functools
 import importlib.util
 import sys
 import types
@@ -111,8 +112,37 @@ def allow_checkpoint_classes() -> bool:
     return True
 
 
+def leave_functions_out_of_scheduler_states() -> bool:
+    """Lets a training with ``OneCycleLR`` be resumed and tested.
+
+    The state of mmengine's one-cycle schedulers holds a function, which torch
+    will not unpickle in its weights-only mode (open-mmlab/mmengine#1655); the
+    scheduler's constructor sets it anyway, so the state can do without.
+
+    Returns:
+        bool: Whether the state was mended.
+    """
+    from mmengine.optim.scheduler.param_scheduler import (
+        OneCycleParamScheduler, _ParamScheduler)
+
+    if OneCycleParamScheduler.state_dict is not _ParamScheduler.state_dict:
+        return False  # mended already, here or upstream
+
+    @functools.wraps(_ParamScheduler.state_dict)
+    def state_dict(self) -> dict:
+        return {
+            name: value
+            for name, value in _ParamScheduler.state_dict(self).items()
+            if not callable(value)
+        }
+
+    OneCycleParamScheduler.state_dict = state_dict
+    return True
+
+
 def apply() -> None:
     """Applies every work-around; called once by ``import mmatfr``."""
     require_mmcv()
     provide_missing_drn()
     allow_checkpoint_classes()
+    leave_functions_out_of_scheduler_states()

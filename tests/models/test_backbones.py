@@ -291,3 +291,29 @@ def test_module_without_ragged_form_is_refused_with_its_path():
 
 def test_classes_are_thin():
     assert issubclass(ATFRX3D, X3D) and issubclass(ATFRResNet3d, ResNet3d)
+
+
+@pytest.mark.parametrize('execution', ['packed', 'sequential'])
+@pytest.mark.parametrize('base,head,in_channels', [
+    ('x3d', 'X3DHead', 144), ('r18', 'I3DHead', 64)])
+def test_logits_of_a_clip_in_a_batch_of_eight(base, head, in_channels,
+                                              execution):
+    torch.manual_seed(0)
+    backbone = {**BASES[base], 'type': 'ATFR' + BASES[base]['type']}
+    model = MODELS.build(
+        dict(
+            type='Recognizer3D',
+            backbone=dict(
+                **backbone, sgs=dict(stage=1), execution=execution),
+            cls_head=dict(
+                type=head, in_channels=in_channels, num_classes=12)))
+    randomize(model)
+    model.eval()
+    views = clips()[:, None]
+    with torch.no_grad():
+        together = model(views, mode='tensor', stage='head')
+        assert len(set(model.backbone.lengths.tolist())) > 1
+        alone = torch.cat([
+            model(view[None], mode='tensor', stage='head') for view in views
+        ])
+    assert (together - alone).norm() < 1e-5 * alone.norm()

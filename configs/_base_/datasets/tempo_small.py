@@ -2,6 +2,7 @@
 #   python tools/data/tempo/generate.py --size small --out data/tempo/small
 data_root = 'data/tempo/small'
 num_classes = 12
+metainfo = dict(classes=f'{data_root}/classes.txt')
 clip_len = 16
 frame_interval = 2  # 16 of 32 frames: the whole video is one clip
 
@@ -29,36 +30,39 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=16,
+    batch_size=12,
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='CheckedVideoDataset',
+        metainfo=metainfo,
         data_root=data_root,
         data_prefix=dict(video='videos'),
         ann_file='train.txt',
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=16,
+    batch_size=12,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CheckedVideoDataset',
+        metainfo=metainfo,
         data_root=data_root,
         data_prefix=dict(video='videos'),
         ann_file='val.txt',
         pipeline=test_pipeline,
         test_mode=True))
 test_dataloader = dict(
-    batch_size=16,
+    batch_size=12,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='CheckedVideoDataset',
+        metainfo=metainfo,
         data_root=data_root,
         data_prefix=dict(video='videos'),
         ann_file='test.txt',

@@ -17,7 +17,8 @@ class AdaptiveCostMetric(BaseMetric):
 
     - ``length_mean``, ``length_std``, ``length_p5``, ``length_p50``,
       ``length_p95``: mean, standard deviation and percentiles of B';
-    - ``temporal_resolution``: mean of B'/T;
+    - ``temporal_resolution``, ``temporal_resolution_std``: mean and standard
+      deviation of B'/T;
     - ``gflops_per_clip``, ``gflops_per_video``: mean giga multiply-adds of a
       view, and of all views of a video.
 
@@ -60,6 +61,7 @@ class AdaptiveCostMetric(BaseMetric):
             length_mean=lengths.mean(),
             length_std=lengths.std(),
             temporal_resolution=share.mean(),
+            temporal_resolution_std=share.std(),
             gflops_per_clip=per_clip.mean(),
             gflops_per_video=np.mean(per_video))
         for percentile in (5, 50, 95):

@@ -25,12 +25,12 @@ _CONFIGS = Path(__file__).parents[3] / 'configs/recognition/resnet3d'
 # is as likely to be of a class as of the partner that is its time reversal.
 _VIEWS = {
     'ordered': ('16 frames in order',
-                'resnet3d-mini_16x2x1-13e_tempo-small-rgb.py', 1.0),
+                'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py', 1.0),
     'single': ('16 single frames, averaged',
-               'resnet3d-mini_1x1x16-13e_tempo-small-rgb.py',
+               'resnet3d-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
                1 / len(CLASSES)),
     'shuffled': ('16 frames in random order',
-                 'resnet3d-mini_shuffled-16x2x1-13e_tempo-small-rgb.py', 0.5),
+                 'resnet3d-mini_1xb12-shuffled-16x2x1-8e_tempo-small-rgb.py', 0.5),
 }
 
 

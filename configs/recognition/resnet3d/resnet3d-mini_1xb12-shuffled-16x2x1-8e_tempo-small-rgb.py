@@ -1,5 +1,6 @@
-# Shortcut check of tempo: 16 frames in random order, in training and testing.
-_base_ = ['./resnet3d-mini_16x2x1-13e_tempo-small-rgb.py']
+# Shortcut check of tempo: the same frames in random order, in training and
+# testing.
+_base_ = ['./resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py']
 
 train_pipeline = [
     dict(type='DecordInit'),
@@ -21,4 +22,5 @@ test_pipeline = [
     dict(type='PackActionInputs')
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,6 +1,6 @@
 # Shortcut check of tempo: one frame at random in training; in testing the
 # predictions of 16 single frames are averaged.
-_base_ = ['./resnet3d-mini_16x2x1-13e_tempo-small-rgb.py']
+_base_ = ['./resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py']
 
 train_pipeline = [
     dict(type='DecordInit'),
@@ -19,4 +19,5 @@ test_pipeline = [
     dict(type='PackActionInputs')
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,0 +1,243 @@
+"""The main job: does sampling save anything on tempo, and what?
+
+Generates tempo small, trains a 3D ResNet and the same with sampling, tests
+both, times both and draws what was grouped. Every step is one of the commands
+that the README names; what is complete already is not done again, and an
+interrupted training goes on where it was.
+"""
+import argparse
+import csv
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import torch
+from rich.console import Console
+from rich.progress import (BarColumn, Progress, TextColumn,
+                           TimeElapsedColumn, TimeRemainingColumn)
+from rich.table import Table
+
+from demo import load_recognizer, read_clips
+from mmatfr.analysis.figures import draw_groups, groups_of_clip
+from mmatfr.analysis.timing import time_in_turns
+
+_ROOT = Path(__file__).resolve().parents[1]
+_CONFIGS = 'configs/recognition/resnet3d'
+_BASE = 'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb'
+_ATFR = 'resnet3d-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb'
+_ROWS = {'ResNet3d': (_BASE, 8), 'ResNet3d + ATFR': (_ATFR, 4)}
+_DATA = 'data/tempo/small'
+_STEP = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
+                   r'\bloss: ([\d.]+)')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--out', default='results/tempo_demo',
+        help='folder of the table and the figure (default: %(default)s)')
+    parser.add_argument(
+        '--clips', type=int, default=96,
+        help='number of test clips that are timed (default: %(default)s)')
+    parser.add_argument(
+        '--rounds', type=int, default=5,
+        help='how often each model is timed on them (default: %(default)s)')
+    return parser.parse_args()
+
+
+def run_script(*command: str) -> None:
+    """Runs one of the project's scripts and lets it speak for itself."""
+    done = subprocess.run([sys.executable, *command])
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def train(title: str, name: str, epochs: int) -> Path:
+    """Trains a config through tools/train.py, with a progress bar.
+
+    Args:
+        title (str): What the bar is called.
+        name (str): Name of the config.
+        epochs (int): Number of epochs that it trains.
+
+    Returns:
+        Path: The checkpoint of the last epoch.
+    """
+    work_dir = Path('work_dirs') / name
+    checkpoint = work_dir / f'epoch_{epochs}.pth'
+    if checkpoint.is_file():
+        print(f'{title}: {checkpoint} is there already')
+        return checkpoint
+    command = [sys.executable, 'tools/train.py', f'{_CONFIGS}/{name}.py']
+    if (work_dir / 'last_checkpoint').is_file():
+        command.append('--resume')
+    columns = (TextColumn('{task.description}'), BarColumn(),
+               TextColumn('{task.fields[state]}'), TimeElapsedColumn(),
+               TimeRemainingColumn())
+    said: List[str] = []
+    with Progress(*columns) as progress, subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True) as process:
+        task = progress.add_task(f'train {title}', total=None, state='')
+        for line in process.stdout:
+            said = (said + [line])[-30:]
+            step = _STEP.search(line)
+            if step:
+                epoch, done, total = map(int, step.groups()[:3])
+                progress.update(
+                    task, total=epochs * total,
+                    completed=(epoch - 1) * total + done,
+                    state=f'epoch {epoch}/{epochs}, loss {step[4]}')
+    if process.returncode:
+        sys.stderr.writelines(said)
+        sys.exit(f'error: the training of {name} stopped, see above')
+    return checkpoint
+
+
+def test(title: str, name: str, checkpoint: Path) -> Dict[str, float]:
+    """Tests a checkpoint through tools/test.py.
+
+    Returns:
+        dict[str, float]: The metrics that it logged.
+    """
+    work_dir = Path('work_dirs') / f'{name}_test'
+    with Console().status(f'test {title}'):
+        done = subprocess.run(
+            [sys.executable, 'tools/test.py', f'{_CONFIGS}/{name}.py',
+             str(checkpoint), '--work-dir', str(work_dir)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        sys.exit(f'{done.stdout}\nerror: the test of {name} stopped')
+    newest = max(work_dir.glob('*/*.json'), key=os.path.getmtime)
+    return json.loads(newest.read_text().splitlines()[-1])
+
+
+def read_test_list() -> List[dict]:
+    with open(f'{_DATA}/test.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def time_models(models: Dict[str, torch.nn.Module], num_clips: int,
+                rounds: int) -> Dict[str, List[float]]:
+    """Seconds a clip of each model, decoding left out.
+
+    Each is timed clip by clip and in batches of 8; the faster of its two ways
+    counts.
+
+    Args:
+        models (dict[str, nn.Module]): Recognizers, by name.
+        num_clips (int): Number of test clips.
+        rounds (int): Number of repetitions.
+
+    Returns:
+        dict[str, list[float]]: Seconds a clip in each round.
+    """
+    any_model = next(iter(models.values()))
+    clips = torch.stack([
+        read_clips(any_model.cfg, f'{_DATA}/videos/{row["filename"]}')
+        ['inputs'] for row in read_test_list()[:num_clips]
+    ])
+    mean = any_model.data_preprocessor.mean.flatten()[0]
+    std = any_model.data_preprocessor.std.flatten()[0]
+    clips = (clips.float() - mean) / std
+
+    def run(model, batch_size):
+        with torch.no_grad():
+            for batch in clips.split(batch_size):
+                model(batch, mode='tensor', stage='head')
+
+    seconds = time_in_turns(
+        {(name, size): lambda model=model, size=size: run(model, size)
+         for name, model in models.items() for size in (1, 8)}, rounds)
+    fastest = {}
+    for name in models:
+        ways = [[s / len(clips) for s in seconds[name, size]]
+                for size in (1, 8)]
+        fastest[name] = min(ways, key=statistics.median)
+    return fastest
+
+
+def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
+    """Draws the groups of the slowest and of the fastest test action."""
+    rows = sorted(read_test_list(), key=lambda row: int(row['length']))
+    drawn = []
+    for kind, row in (('slow', rows[-1]), ('fast', rows[0])):
+        data = read_clips(model.cfg, f'{_DATA}/videos/{row["filename"]}')
+        with torch.no_grad():
+            model.test_step(dict(inputs=[data['inputs']],
+                                 data_samples=[data['data_samples']]))
+        title = (f'{kind} {row["class"]}, action in video frames '
+                 f'{row["start"]} to '
+                 f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31')
+        drawn.append(
+            groups_of_clip(model.backbone.sgs, data['inputs'][0],
+                           title=title))
+    draw_groups(drawn).savefig(path)
+
+
+def show(rows: List[dict], console: Optional[Console] = None) -> None:
+    """Prints the table."""
+    table = Table(title='tempo small, test split')
+    for column in ('model', 'top-1 %', "B'/T", 'GFLOPs/clip', 'ms/clip'):
+        table.add_column(
+            column, justify='left' if column == 'model' else 'right')
+    for row in rows:
+        table.add_row(
+            row['model'], f'{100 * row["top1"]:.1f}',
+            f'{row["resolution"]:.2f} ± {row["resolution_std"]:.2f}',
+            f'{row["gflops"]:.4f}',
+            f'{1e3 * row["seconds"]:.2f} [{1e3 * row["seconds_min"]:.2f}, '
+            f'{1e3 * row["seconds_max"]:.2f}]')
+    (console or Console()).print(table)
+
+
+def main() -> None:
+    args = parse_args()
+    os.chdir(_ROOT)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    run_script('tools/data/tempo/generate.py', '--size', 'small', '--out',
+               _DATA)
+    models, rows = {}, []
+    for title, (name, epochs) in _ROWS.items():
+        checkpoint = train(title, name, epochs)
+        metrics = test(title, name, checkpoint)
+        rows.append(
+            dict(
+                model=title,
+                config=f'{_CONFIGS}/{name}.py',
+                top1=metrics['acc/top1'],
+                resolution=metrics['cost/temporal_resolution'],
+                resolution_std=metrics['cost/temporal_resolution_std'],
+                gflops=metrics['cost/gflops_per_clip']))
+        models[title] = load_recognizer(f'{_CONFIGS}/{name}.py',
+                                        str(checkpoint), 'cpu')
+    with Console().status('time both, in turns'):
+        seconds = time_models(models, args.clips, args.rounds)
+    for row in rows:
+        taken = seconds[row['model']]
+        row.update(seconds=statistics.median(taken), seconds_min=min(taken),
+                   seconds_max=max(taken))
+    draw_slow_and_fast(models['ResNet3d + ATFR'], out / 'groups.png')
+    machine = dict(
+        cores=os.cpu_count(), threads=torch.get_num_threads(),
+        python=platform.python_version(), torch=torch.__version__)
+    (out / 'table.json').write_text(
+        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n')
+    show(rows)
+    print('± is the standard deviation over the clips; of the time, on the '
+          f'CPU without decoding, the median of {args.rounds} rounds and '
+          f'[least, most].\nwritten: {out / "table.json"}, '
+          f'{out / "groups.png"}')
+
+
+if __name__ == '__main__':
+    main()
