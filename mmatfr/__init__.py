@@ -2,6 +2,7 @@
 
 Importing the package registers everything it has with mmaction2.
 """
+
 from . import compat
 
 compat.apply()
@@ -10,5 +11,10 @@ from . import analysis, datasets, engine, evaluation, models  # noqa: E402
 from .version import __version__  # noqa: E402
 
 __all__ = [
-    '__version__', 'analysis', 'datasets', 'engine', 'evaluation', 'models'
+    '__version__',
+    'analysis',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
 ]

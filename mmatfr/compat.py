@@ -9,12 +9,14 @@ Two more facts of the same kind are handled by the requirements in
 it, and mmengine 0.10.7 needs ``pkg_resources``, which setuptools dropped in
 version 81.
 """
-import functools
+
 import importlib.util
 import sys
 import types
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Callable
 
 __all__ = ['apply', 'require_mmcv']
 
@@ -36,7 +38,8 @@ def require_mmcv() -> None:
             'mmatfr needs the module `mmcv`, which is not installed. '
             'Install the wheel with `pip install "mmcv-lite==2.1.0"`, or, for '
             'the compiled operators, the full package with '
-            '`mim install "mmcv>=2.0.0rc4,<2.2.0"`; not both.')
+            '`mim install "mmcv>=2.0.0rc4,<2.2.0"`; not both.'
+        )
 
 
 def provide_missing_drn() -> bool:
@@ -58,12 +61,12 @@ def provide_missing_drn() -> bool:
         return False
 
     class DRN:
-
         def __init__(self, *args, **kwargs) -> None:
             raise ImportError(
                 'The installed mmaction2 wheel does not contain the localizer '
                 'DRN (open-mmlab/mmaction2#2714). Install mmaction2 from its '
-                'repository to use it.')
+                'repository to use it.'
+            )
 
     package = types.ModuleType(_DRN)
     package.__path__ = []
@@ -81,63 +84,62 @@ def allow_checkpoint_classes() -> bool:
 
     Since torch 2.6 ``torch.load`` refuses classes that are not on its list;
     mmengine stores its training log in every checkpoint as ``HistoryBuffer``,
-    which holds numpy arrays, so neither ``--resume`` nor ``tools/test.py``
-    could read what training wrote (open-mmlab/mmengine#1655). The check stays
-    on: just these classes, which hold data and run no code, are put on the
-    list.
+    which holds numpy arrays and names functions of its own, and so does
+    ``OneCycleLR``; neither ``--resume`` nor ``tools/test.py`` could read what
+    training wrote (open-mmlab/mmengine#1655). The check stays on: just these
+    classes, which hold data and run no code, and just these functions are put
+    on the list.
 
     Returns:
         bool: Whether this torch has the list.
     """
     import numpy as np
     import torch
-    from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.logging import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return False
     multiarray = getattr(np, '_core', None) or np.core
     multiarray = multiarray.multiarray
     reconstruct, scalar = multiarray._reconstruct, multiarray.scalar
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed = [
+        HistoryBuffer,
+        OneCycleParamScheduler,
+        np.ndarray,
+        np.dtype,
+        (_get_function, 'builtins.getattr'),
+    ]
     # numpy < 2 calls the package `numpy.core`, numpy >= 2 `numpy._core`; a
     # checkpoint carries the name of the numpy that wrote it.
     for package in ('numpy.core', 'numpy._core'):
-        allowed += [(reconstruct, f'{package}.multiarray._reconstruct'),
-                    (scalar, f'{package}.multiarray.scalar')]
+        allowed += [
+            (reconstruct, f'{package}.multiarray._reconstruct'),
+            (scalar, f'{package}.multiarray.scalar'),
+        ]
     allowed += [
-        type(np.dtype(kind)) for kind in (np.bool_, np.int32, np.int64,
-                                          np.float32, np.float64)
+        type(np.dtype(kind))
+        for kind in (np.bool_, np.int32, np.int64, np.float32, np.float64)
     ]
     torch.serialization.add_safe_globals(allowed)
     return True
 
 
-def leave_functions_out_of_scheduler_states() -> bool:
-    """Lets a training with ``OneCycleLR`` be resumed and tested.
+def _get_function(owner: type, name: str) -> Callable:
+    """What a checkpoint gets for ``getattr``: the functions it may name."""
+    from mmengine.logging import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
-    The state of mmengine's one-cycle schedulers holds a function, which torch
-    will not unpickle in its weights-only mode (open-mmlab/mmengine#1655); the
-    scheduler's constructor sets it anyway, so the state can do without.
-
-    Returns:
-        bool: Whether the state was mended.
-    """
-    from mmengine.optim.scheduler.param_scheduler import (
-        OneCycleParamScheduler, _ParamScheduler)
-
-    if OneCycleParamScheduler.state_dict is not _ParamScheduler.state_dict:
-        return False  # mended already, here or upstream
-
-    @functools.wraps(_ParamScheduler.state_dict)
-    def state_dict(self) -> dict:
-        return {
-            name: value
-            for name, value in _ParamScheduler.state_dict(self).items()
-            if not callable(value)
-        }
-
-    OneCycleParamScheduler.state_dict = state_dict
-    return True
+    for cls, names in (
+        (HistoryBuffer, ('min', 'max', 'current', 'mean')),
+        (OneCycleParamScheduler, ('_annealing_cos', '_annealing_linear')),
+    ):
+        if owner is cls and name in names:
+            return getattr(owner, name)
+    raise UnpicklingError(
+        f'{owner!r} and its {name!r} are not on the list of '
+        'what a checkpoint may name'
+    )
 
 
 def apply() -> None:
@@ -145,4 +147,3 @@ def apply() -> None:
     require_mmcv()
     provide_missing_drn()
     allow_checkpoint_classes()
-    leave_functions_out_of_scheduler_states()

@@ -1,4 +1,5 @@
 """Finds a script of mmaction2 and runs it as if it had been called itself."""
+
 import os
 import runpy
 import sys
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import mmaction
 
-import mmatfr  # noqa: F401  mends the released wheels
+from mmatfr.datasets import UnreadableVideoError
 
 
 def find_tool(name: str) -> Path:
@@ -22,14 +23,18 @@ def find_tool(name: str) -> Path:
         FileNotFoundError: If it is in neither.
     """
     package = Path(mmaction.__file__).resolve().parent
-    places = [package / '.mim' / 'tools' / name, package.parent / 'tools' / name]
+    places = [
+        package / '.mim' / 'tools' / name,
+        package.parent / 'tools' / name,
+    ]
     for place in places:
         if place.is_file():
             return place
     raise FileNotFoundError(
         f'mmaction2 is installed without its tools: found neither '
         f'{places[0]} nor {places[1]}. Install the wheel of mmaction2 1.2.0, '
-        'or its clone with `pip install -e`')
+        'or its clone with `pip install -e`'
+    )
 
 
 def run_tool(name: str) -> None:
@@ -43,7 +48,10 @@ def run_tool(name: str) -> None:
     """
     try:
         runpy.run_path(str(find_tool(name)), run_name='__main__')
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, UnreadableVideoError) as error:
         if os.environ.get('MMATFR_TRACEBACK', '0') != '0':
             raise
-        sys.exit(f'error: {error}')
+        # A worker of the data loader puts its own traceback first.
+        message = str(error).strip().splitlines()[-1]
+        message = message.split('UnreadableVideoError: ')[-1]
+        sys.exit(f'error: {message}')

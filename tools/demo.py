@@ -1,4 +1,5 @@
 """Recognizes a video: classes, temporal resolution, cost and a figure."""
+
 import argparse
 import os
 import sys
@@ -33,17 +34,20 @@ def parse_args() -> argparse.Namespace:
         'config',
         nargs='?',
         help='config of a recognizer (default: the one that `make demo` '
-        'trains)')
+        'trains)',
+    )
     parser.add_argument('checkpoint', nargs='?', help='its checkpoint')
     parser.add_argument(
-        '--out',
-        help='the figure (default: results/demo/VIDEO.png)')
+        '--out', help='the figure (default: results/demo/VIDEO.png)'
+    )
     parser.add_argument(
-        '--topk', type=int, default=5, help='number of classes (default: 5)')
+        '--topk', type=int, default=5, help='number of classes (default: 5)'
+    )
     parser.add_argument(
         '--device',
         default='cuda' if torch.cuda.is_available() else 'cpu',
-        help='default: %(default)s')
+        help='default: %(default)s',
+    )
     args = parser.parse_args()
     if args.config and not args.checkpoint:
         parser.error('a config needs its checkpoint')
@@ -65,9 +69,14 @@ def load_recognizer(config: str, checkpoint: str, device: str) -> nn.Module:
         FileNotFoundError: If a file does not exist.
         ValueError: If the weights are not those of the model.
     """
-    for path, remedy in ((config, 'name another'),
-                         (checkpoint, 'run `make demo` or `tools/train.py`, '
-                          'or name a config and its checkpoint')):
+    for path, remedy in (
+        (config, 'name another'),
+        (
+            checkpoint,
+            'run `make demo` or `tools/train.py`, '
+            'or name a config and its checkpoint',
+        ),
+    ):
         if not os.path.isfile(path):
             raise FileNotFoundError(f'{path!r} does not exist; {remedy}')
     cfg = Config.fromfile(config)
@@ -78,18 +87,23 @@ def load_recognizer(config: str, checkpoint: str, device: str) -> nn.Module:
     own = model.state_dict()
     wrong = [
         f'{name} is {tuple(weights[name].shape)} there and '
-        f'{tuple(own[name].shape)} here' for name in own
+        f'{tuple(own[name].shape)} here'
+        for name in own
         if name in weights and weights[name].shape != own[name].shape
     ]
-    wrong += [f'{name} is missing there' for name in own.keys() -
-              weights.keys()]
-    wrong += [f'{name} is unknown here' for name in weights.keys() -
-              own.keys()]
+    wrong += [
+        f'{name} is missing there' for name in own.keys() - weights.keys()
+    ]
+    wrong += [
+        f'{name} is unknown here' for name in weights.keys() - own.keys()
+    ]
     if wrong:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise ValueError(f'{checkpoint!r} does not fit {config!r}: '
-                         f'{wrong[0]}{more}; name the config it was trained '
-                         'with, num_classes included')
+        raise ValueError(
+            f'{checkpoint!r} does not fit {config!r}: '
+            f'{wrong[0]}{more}; name the config it was trained '
+            'with, num_classes included'
+        )
     model.load_state_dict(weights)
     model.cfg = cfg
     classes = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
@@ -116,11 +130,14 @@ def read_clips(cfg: Config, video: str) -> dict:
     pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
     try:
         return pipeline(
-            dict(filename=video, label=-1, start_index=0, modality='RGB'))
+            dict(filename=video, label=-1, start_index=0, modality='RGB')
+        )
     except Exception as error:  # decoders raise whatever they like
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f'cannot read the video {video!r}: {reason}; '
-                         're-encode it or choose another') from error
+        raise ValueError(
+            f'cannot read the video {video!r}: {reason}; '
+            're-encode it or choose another'
+        ) from error
 
 
 def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
@@ -132,7 +149,8 @@ def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
 def run(args: argparse.Namespace) -> None:
     config = args.config or str(_CONFIG)
     model = load_recognizer(
-        config, args.checkpoint or str(_CHECKPOINT), args.device)
+        config, args.checkpoint or str(_CHECKPOINT), args.device
+    )
     data = read_clips(model.cfg, args.video)
     with ClipRecorder(model) as recorder, torch.no_grad():
         sample = model.test_step(pseudo_collate([data]))[0]
@@ -143,26 +161,31 @@ def run(args: argparse.Namespace) -> None:
     table = Table(title=os.path.basename(args.video))
     table.add_column('class')
     table.add_column('score', justify='right')
-    for name, score in zip(class_names(model, top.indices.tolist()),
-                           top.values.tolist()):
+    for name, score in zip(
+        class_names(model, top.indices.tolist()), top.values.tolist()
+    ):
         table.add_row(name, f'{score:.3f}')
     console = Console()
     console.print(table)
     console.print(
         f"temporal resolution B': {records.lengths.tolist()} of "
-        f'{records.num_frames} frames, for {len(records.lengths)} view(s)')
-    console.print(f'GFLOPs spent: {records.gflops.sum():.4g} '
-                  f'(multiply-adds, all views)')
+        f'{records.num_frames} frames, for {len(records.lengths)} view(s)'
+    )
+    console.print(
+        f'GFLOPs spent: {records.gflops.sum():.4g} (multiply-adds, all views)'
+    )
 
     sgs = getattr(model.backbone, 'sgs', None)
     if sgs is None:
         console.print('the backbone has no sampling: no figure to draw')
         return
-    out = Path(args.out or
-               Path('results/demo') / f'{Path(args.video).stem}.png')
+    out = Path(
+        args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     clip = groups_of_clip(
-        sgs, data['inputs'][0], title=os.path.basename(args.video))
+        sgs, data['inputs'][0], title=os.path.basename(args.video)
+    )
     draw_groups([clip]).savefig(out)
     console.print(f'figure of the first view: {out}')
 

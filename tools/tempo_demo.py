@@ -5,6 +5,7 @@ both, times both and draws what was grouped. Every step is one of the commands
 that the README names; what is complete already is not done again, and an
 interrupted training goes on where it was.
 """
+
 import argparse
 import csv
 import json
@@ -18,12 +19,17 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import torch
+from demo import load_recognizer, read_clips
 from rich.console import Console
-from rich.progress import (BarColumn, Progress, TextColumn,
-                           TimeElapsedColumn, TimeRemainingColumn)
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
-from demo import load_recognizer, read_clips
 from mmatfr.analysis.figures import draw_groups, groups_of_clip
 from mmatfr.analysis.timing import time_in_turns
 
@@ -33,23 +39,34 @@ _BASE = 'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb'
 _ATFR = 'resnet3d-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb'
 _ROWS = {'ResNet3d': (_BASE, 8), 'ResNet3d + ATFR': (_ATFR, 4)}
 _DATA = 'data/tempo/small'
-_STEP = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
-                   r'\bloss: ([\d.]+)')
+_STEP = re.compile(
+    r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
+    r'\bloss: ([\d.]+)'
+)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
-        '--out', default='results/tempo_demo',
-        help='folder of the table and the figure (default: %(default)s)')
+        '--out',
+        default='results/tempo_demo',
+        help='folder of the table and the figure (default: %(default)s)',
+    )
     parser.add_argument(
-        '--clips', type=int, default=96,
-        help='number of test clips that are timed (default: %(default)s)')
+        '--clips',
+        type=int,
+        default=96,
+        help='number of test clips that are timed (default: %(default)s)',
+    )
     parser.add_argument(
-        '--rounds', type=int, default=5,
-        help='how often each model is timed on them (default: %(default)s)')
+        '--rounds',
+        type=int,
+        default=5,
+        help='how often each model is timed on them (default: %(default)s)',
+    )
     return parser.parse_args()
 
 
@@ -79,13 +96,23 @@ def train(title: str, name: str, epochs: int) -> Path:
     command = [sys.executable, 'tools/train.py', f'{_CONFIGS}/{name}.py']
     if (work_dir / 'last_checkpoint').is_file():
         command.append('--resume')
-    columns = (TextColumn('{task.description}'), BarColumn(),
-               TextColumn('{task.fields[state]}'), TimeElapsedColumn(),
-               TimeRemainingColumn())
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TextColumn('{task.fields[state]}'),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     said: List[str] = []
-    with Progress(*columns) as progress, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True) as process:
+    with (
+        Progress(*columns) as progress,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         task = progress.add_task(f'train {title}', total=None, state='')
         for line in process.stdout:
             said = (said + [line])[-30:]
@@ -93,9 +120,11 @@ def train(title: str, name: str, epochs: int) -> Path:
             if step:
                 epoch, done, total = map(int, step.groups()[:3])
                 progress.update(
-                    task, total=epochs * total,
+                    task,
+                    total=epochs * total,
                     completed=(epoch - 1) * total + done,
-                    state=f'epoch {epoch}/{epochs}, loss {step[4]}')
+                    state=f'epoch {epoch}/{epochs}, loss {step[4]}',
+                )
     if process.returncode:
         sys.stderr.writelines(said)
         sys.exit(f'error: the training of {name} stopped, see above')
@@ -111,9 +140,18 @@ def test(title: str, name: str, checkpoint: Path) -> Dict[str, float]:
     work_dir = Path('work_dirs') / f'{name}_test'
     with Console().status(f'test {title}'):
         done = subprocess.run(
-            [sys.executable, 'tools/test.py', f'{_CONFIGS}/{name}.py',
-             str(checkpoint), '--work-dir', str(work_dir)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            [
+                sys.executable,
+                'tools/test.py',
+                f'{_CONFIGS}/{name}.py',
+                str(checkpoint),
+                '--work-dir',
+                str(work_dir),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     if done.returncode:
         sys.exit(f'{done.stdout}\nerror: the test of {name} stopped')
     newest = max(work_dir.glob('*/*.json'), key=os.path.getmtime)
@@ -125,8 +163,9 @@ def read_test_list() -> List[dict]:
         return list(csv.DictReader(file))
 
 
-def time_models(models: Dict[str, torch.nn.Module], num_clips: int,
-                rounds: int) -> Dict[str, List[float]]:
+def time_models(
+    models: Dict[str, torch.nn.Module], num_clips: int, rounds: int
+) -> Dict[str, List[float]]:
     """Seconds a clip of each model, decoding left out.
 
     Each is timed clip by clip and in batches of 8; the faster of its two ways
@@ -141,10 +180,14 @@ def time_models(models: Dict[str, torch.nn.Module], num_clips: int,
         dict[str, list[float]]: Seconds a clip in each round.
     """
     any_model = next(iter(models.values()))
-    clips = torch.stack([
-        read_clips(any_model.cfg, f'{_DATA}/videos/{row["filename"]}')
-        ['inputs'] for row in read_test_list()[:num_clips]
-    ])
+    clips = torch.stack(
+        [
+            read_clips(any_model.cfg, f'{_DATA}/videos/{row["filename"]}')[
+                'inputs'
+            ]
+            for row in read_test_list()[:num_clips]
+        ]
+    )
     mean = any_model.data_preprocessor.mean.flatten()[0]
     std = any_model.data_preprocessor.std.flatten()[0]
     clips = (clips.float() - mean) / std
@@ -155,12 +198,18 @@ def time_models(models: Dict[str, torch.nn.Module], num_clips: int,
                 model(batch, mode='tensor', stage='head')
 
     seconds = time_in_turns(
-        {(name, size): lambda model=model, size=size: run(model, size)
-         for name, model in models.items() for size in (1, 8)}, rounds)
+        {
+            (name, size): lambda model=model, size=size: run(model, size)
+            for name, model in models.items()
+            for size in (1, 8)
+        },
+        rounds,
+    )
     fastest = {}
     for name in models:
-        ways = [[s / len(clips) for s in seconds[name, size]]
-                for size in (1, 8)]
+        ways = [
+            [s / len(clips) for s in seconds[name, size]] for size in (1, 8)
+        ]
         fastest[name] = min(ways, key=statistics.median)
     return fastest
 
@@ -172,14 +221,20 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
     for kind, row in (('slow', rows[-1]), ('fast', rows[0])):
         data = read_clips(model.cfg, f'{_DATA}/videos/{row["filename"]}')
         with torch.no_grad():
-            model.test_step(dict(inputs=[data['inputs']],
-                                 data_samples=[data['data_samples']]))
-        title = (f'{kind} {row["class"]}, action in video frames '
-                 f'{row["start"]} to '
-                 f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31')
+            model.test_step(
+                dict(
+                    inputs=[data['inputs']],
+                    data_samples=[data['data_samples']],
+                )
+            )
+        title = (
+            f'{kind} {row["class"]}, action in video frames '
+            f'{row["start"]} to '
+            f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31'
+        )
         drawn.append(
-            groups_of_clip(model.backbone.sgs, data['inputs'][0],
-                           title=title))
+            groups_of_clip(model.backbone.sgs, data['inputs'][0], title=title)
+        )
     draw_groups(drawn).savefig(path)
 
 
@@ -188,14 +243,17 @@ def show(rows: List[dict], console: Optional[Console] = None) -> None:
     table = Table(title='tempo small, test split')
     for column in ('model', 'top-1 %', "B'/T", 'GFLOPs/clip', 'ms/clip'):
         table.add_column(
-            column, justify='left' if column == 'model' else 'right')
+            column, justify='left' if column == 'model' else 'right'
+        )
     for row in rows:
         table.add_row(
-            row['model'], f'{100 * row["top1"]:.1f}',
+            row['model'],
+            f'{100 * row["top1"]:.1f}',
             f'{row["resolution"]:.2f} ± {row["resolution_std"]:.2f}',
             f'{row["gflops"]:.4f}',
             f'{1e3 * row["seconds"]:.2f} [{1e3 * row["seconds_min"]:.2f}, '
-            f'{1e3 * row["seconds_max"]:.2f}]')
+            f'{1e3 * row["seconds_max"]:.2f}]',
+        )
     (console or Console()).print(table)
 
 
@@ -204,8 +262,9 @@ def main() -> None:
     os.chdir(_ROOT)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    run_script('tools/data/tempo/generate.py', '--size', 'small', '--out',
-               _DATA)
+    run_script(
+        'tools/data/tempo/generate.py', '--size', 'small', '--out', _DATA
+    )
     models, rows = {}, []
     for title, (name, epochs) in _ROWS.items():
         checkpoint = train(title, name, epochs)
@@ -217,26 +276,38 @@ def main() -> None:
                 top1=metrics['acc/top1'],
                 resolution=metrics['cost/temporal_resolution'],
                 resolution_std=metrics['cost/temporal_resolution_std'],
-                gflops=metrics['cost/gflops_per_clip']))
-        models[title] = load_recognizer(f'{_CONFIGS}/{name}.py',
-                                        str(checkpoint), 'cpu')
+                gflops=metrics['cost/gflops_per_clip'],
+            )
+        )
+        models[title] = load_recognizer(
+            f'{_CONFIGS}/{name}.py', str(checkpoint), 'cpu'
+        )
     with Console().status('time both, in turns'):
         seconds = time_models(models, args.clips, args.rounds)
     for row in rows:
         taken = seconds[row['model']]
-        row.update(seconds=statistics.median(taken), seconds_min=min(taken),
-                   seconds_max=max(taken))
+        row.update(
+            seconds=statistics.median(taken),
+            seconds_min=min(taken),
+            seconds_max=max(taken),
+        )
     draw_slow_and_fast(models['ResNet3d + ATFR'], out / 'groups.png')
     machine = dict(
-        cores=os.cpu_count(), threads=torch.get_num_threads(),
-        python=platform.python_version(), torch=torch.__version__)
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+    )
     (out / 'table.json').write_text(
-        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n')
+        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n'
+    )
     show(rows)
-    print('± is the standard deviation over the clips; of the time, on the '
-          f'CPU without decoding, the median of {args.rounds} rounds and '
-          f'[least, most].\nwritten: {out / "table.json"}, '
-          f'{out / "groups.png"}')
+    print(
+        '± is the standard deviation over the clips; of the time, on the '
+        f'CPU without decoding, the median of {args.rounds} rounds and '
+        f'[least, most].\nwritten: {out / "table.json"}, '
+        f'{out / "groups.png"}'
+    )
 
 
 if __name__ == '__main__':

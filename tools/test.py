@@ -1,4 +1,5 @@
 """Tests a recognizer: mmaction2's own tools/test.py."""
+
 from _run_mmaction2 import run_tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """What recognizers cost, and figures of what they do."""
+
 from .cost import CostModel
 from .recorder import ClipRecorder, ClipRecords
 

@@ -1,4 +1,5 @@
 """What a clip costs: multiply-adds as a function of its length B'."""
+
 import copy
 from functools import partial
 from typing import Dict, Sequence, Tuple

@@ -1,4 +1,5 @@
 """Figures of what sampling does to a clip."""
+
 from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
@@ -14,8 +15,15 @@ from mmatfr.sgs import SGS
 __all__ = ['ClipGroups', 'draw_groups', 'groups_of_clip']
 
 # Okabe and Ito's colours, told apart by colour-blind eyes; black is left out.
-_COLOURS = ('#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00',
-            '#F0E442')
+_COLOURS = (
+    '#0072B2',
+    '#E69F00',
+    '#009E73',
+    '#CC79A7',
+    '#56B4E9',
+    '#D55E00',
+    '#F0E442',
+)
 _STRIP_HEIGHT = 0.62  # inches, of one row of pictures
 _PLOT_HEIGHT = 1.15
 
@@ -32,6 +40,7 @@ class ClipGroups(NamedTuple):
             binning has no bins of equal width.
         title (str): What the clip is.
     """
+
     pictures: np.ndarray
     group: np.ndarray
     magnitude: np.ndarray
@@ -44,10 +53,9 @@ class ClipGroups(NamedTuple):
         return len(np.unique(self.group))
 
 
-def groups_of_clip(sgs: SGS,
-                   clip: Tensor,
-                   index: int = 0,
-                   title: str = '') -> ClipGroups:
+def groups_of_clip(
+    sgs: SGS, clip: Tensor, index: int = 0, title: str = ''
+) -> ClipGroups:
     """Reads from the layer what it did to a clip of its last batch.
 
     Args:
@@ -70,8 +78,13 @@ def groups_of_clip(sgs: SGS,
         edges = np.linspace(0, magnitude.max().item(), num_bins + 1)
     times = torch.arange(len(group)) * clip.shape[1] // len(group)
     pictures = clip[:, times].permute(1, 2, 3, 0).clamp(0, 255).byte()
-    return ClipGroups(pictures.cpu().numpy(), (group - group.min()).numpy(),
-                      magnitude.numpy(), edges, title)
+    return ClipGroups(
+        pictures.cpu().numpy(),
+        (group - group.min()).numpy(),
+        magnitude.numpy(),
+        edges,
+        title,
+    )
 
 
 def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
@@ -88,23 +101,35 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
     figure = Figure(
         figsize=(width, sum(heights) + 0.5 * len(clips)),
         layout='constrained',
-        dpi=200)
+        dpi=200,
+    )
     FigureCanvasAgg(figure)
     panels = figure.subfigures(len(clips), 1, squeeze=False, hspace=0.04)[:, 0]
     for panel, clip in zip(panels, clips):
         strip, means, plot = panel.subplots(
-            3, 1, height_ratios=[_STRIP_HEIGHT, _STRIP_HEIGHT, _PLOT_HEIGHT])
+            3, 1, height_ratios=[_STRIP_HEIGHT, _STRIP_HEIGHT, _PLOT_HEIGHT]
+        )
         panel.suptitle(
             f'{clip.title}{": " if clip.title else ""}'
-            f'{clip.length} groups of {len(clip.group)} frames', fontsize=9)
+            f'{clip.length} groups of {len(clip.group)} frames',
+            fontsize=9,
+        )
         _draw_strip(strip, clip.pictures, clip.group, 'frames')
         numbers = np.unique(clip.group)
         _draw_strip(
             means,
-            np.stack([
-                clip.pictures[clip.group == number].mean(0).astype(np.uint8)
-                for number in numbers
-            ]), numbers, 'group\nmeans', slots=len(clip.group))
+            np.stack(
+                [
+                    clip.pictures[clip.group == number]
+                    .mean(0)
+                    .astype(np.uint8)
+                    for number in numbers
+                ]
+            ),
+            numbers,
+            'group\nmeans',
+            slots=len(clip.group),
+        )
         _draw_magnitudes(plot, clip)
     return figure
 
@@ -113,22 +138,28 @@ def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def _draw_strip(axes: Axes,
-                pictures: np.ndarray,
-                numbers: np.ndarray,
-                label: str,
-                slots: Optional[int] = None) -> None:
+def _draw_strip(
+    axes: Axes,
+    pictures: np.ndarray,
+    numbers: np.ndarray,
+    label: str,
+    slots: Optional[int] = None,
+) -> None:
     height, width = pictures.shape[1:3]
     for place, (picture, number) in enumerate(zip(pictures, numbers)):
         left, right = place - 0.45, place + 0.45
         top = 0.9 * height / width
         axes.imshow(picture, extent=(left, right, 0, top), zorder=1)
-        axes.add_patch(
-            _frame(left, right, top, _colour(number)))
+        axes.add_patch(_frame(left, right, top, _colour(number)))
         axes.annotate(
-            str(number + 1), (place, top), xytext=(0, 2),
-            textcoords='offset points', ha='center', fontsize=7,
-            fontweight='bold')
+            str(number + 1),
+            (place, top),
+            xytext=(0, 2),
+            textcoords='offset points',
+            ha='center',
+            fontsize=7,
+            fontweight='bold',
+        )
     axes.set_xlim(-0.6, (slots or len(pictures)) - 0.4)
     axes.set_ylim(-0.05, 1.2 * height / width)
     axes.set_aspect('equal')
@@ -140,8 +171,16 @@ def _draw_strip(axes: Axes,
 
 def _frame(left: float, right: float, top: float, colour: str):
     from matplotlib.patches import Rectangle
-    return Rectangle((left, 0), right - left, top, fill=False,
-                     edgecolor=colour, linewidth=2.2, zorder=2)
+
+    return Rectangle(
+        (left, 0),
+        right - left,
+        top,
+        fill=False,
+        edgecolor=colour,
+        linewidth=2.2,
+        zorder=2,
+    )
 
 
 def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
@@ -151,8 +190,14 @@ def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
             axes.axhline(edge, color='0.85', linewidth=0.6, zorder=0)
     axes.plot(frames, clip.magnitude, color='0.55', linewidth=0.8, zorder=1)
     axes.scatter(
-        frames, clip.magnitude, s=26, zorder=2, edgecolors='black',
-        linewidths=0.5, c=[_colour(number) for number in clip.group])
+        frames,
+        clip.magnitude,
+        s=26,
+        zorder=2,
+        edgecolors='black',
+        linewidths=0.5,
+        c=[_colour(number) for number in clip.group],
+    )
     axes.set_xlim(0.4, len(frames) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('frame', fontsize=8)

@@ -1,4 +1,5 @@
 """Recording what each clip that a recognizer sees costs."""
+
 from typing import List, NamedTuple, Optional, Tuple
 
 import torch
@@ -18,6 +19,7 @@ class ClipRecords(NamedTuple):
         num_frames (int): T, what B' is out of.
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
     """
+
     lengths: Tensor
     num_frames: int
     gflops: Tensor
@@ -64,5 +66,7 @@ class ClipRecorder:
             gflops += [self._cost.gflops(clip_shape, n) for n in seen]
         self._seen.clear()
         return ClipRecords(
-            torch.tensor(lengths, dtype=torch.long), num_frames,
-            torch.tensor(gflops, dtype=torch.float64))
+            torch.tensor(lengths, dtype=torch.long),
+            num_frames,
+            torch.tensor(gflops, dtype=torch.float64),
+        )

@@ -1,4 +1,5 @@
 """Seconds of several functions, taken in turns in one run."""
+
 import time
 from typing import Callable, Dict, List, Mapping
 
@@ -7,8 +8,9 @@ import torch
 __all__ = ['time_in_turns']
 
 
-def time_in_turns(functions: Mapping[str, Callable[[], object]],
-                  rounds: int = 5) -> Dict[str, List[float]]:
+def time_in_turns(
+    functions: Mapping[str, Callable[[], object]], rounds: int = 5
+) -> Dict[str, List[float]]:
     """Times functions one after the other, over and over.
 
     What disturbs the machine disturbs all of them alike. The first call of

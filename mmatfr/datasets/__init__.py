@@ -1,5 +1,6 @@
 """Data sets and transforms."""
-from .transforms import ShuffleFrames
-from .video_dataset import CheckedVideoDataset
 
-__all__ = ['CheckedVideoDataset', 'ShuffleFrames']
+from .transforms import ShuffleFrames
+from .video_dataset import CheckedVideoDataset, UnreadableVideoError
+
+__all__ = ['CheckedVideoDataset', 'ShuffleFrames', 'UnreadableVideoError']

@@ -18,6 +18,7 @@ from an eighth of the frames to all of them.
 The pixels handed to the encoder depend on the seed, the split, the index of
 the clip and the parameters, and on nothing else.
 """
+
 import csv
 import json
 import multiprocessing
@@ -32,8 +33,18 @@ import cv2
 import numpy as np
 
 __all__ = [
-    'CLASSES', 'SIZES', 'SPLITS', 'Clip', 'Tempo', 'TempoError', 'VideoFormat',
-    'get_size', 'plan_clip', 'render_clip', 'write_tempo', 'write_video'
+    'CLASSES',
+    'SIZES',
+    'SPLITS',
+    'Clip',
+    'Tempo',
+    'TempoError',
+    'VideoFormat',
+    'get_size',
+    'plan_clip',
+    'render_clip',
+    'write_tempo',
+    'write_video',
 ]
 
 # Raise it whenever the same parameters give other pixels.
@@ -60,8 +71,14 @@ _SUPERSAMPLE = 2
 # Pose of the object: centre (x, y) relative to the centre of the frame and log
 # of the radius, lengths in units of the shorter side; angle in radians.
 _AXES = ('x', 'y', 'angle', 'log_size')
-_BASE_RANGE = np.array([[-0.05, 0.05], [-0.05, 0.05], [0.0, 2 * np.pi],
-                        [np.log(0.18), np.log(0.22)]])
+_BASE_RANGE = np.array(
+    [
+        [-0.05, 0.05],
+        [-0.05, 0.05],
+        [0.0, 2 * np.pi],
+        [np.log(0.18), np.log(0.22)],
+    ]
+)
 
 
 class TempoError(ValueError):
@@ -89,6 +106,7 @@ class Motion:
             the time reversal.
         amplitude (tuple): Least and greatest amplitude, in units of the axis.
     """
+
     axis: str
     curve: Callable[[np.ndarray], np.ndarray]
     amplitude: Tuple[float, float]
@@ -131,6 +149,7 @@ class VideoFormat:
         frames (int): Number of frames of a clip.
         fps (int): Frames per second, metadata of the file.
     """
+
     height: int = 64
     width: int = 64
     frames: int = 32
@@ -140,19 +159,25 @@ class VideoFormat:
         for name in ('height', 'width'):
             value = getattr(self, name)
             if value < MIN_SIDE or value % 2:
-                raise TempoError(f'{name} {value} is not possible: choose an '
-                                 f'even number of at least {MIN_SIDE} pixels')
+                raise TempoError(
+                    f'{name} {value} is not possible: choose an '
+                    f'even number of at least {MIN_SIDE} pixels'
+                )
         if self.width in _UNREADABLE_WIDTHS:
             raise TempoError(
                 f'width {self.width} is not possible, decord cannot read it: '
                 'choose an even number of pixels other than '
-                f'{", ".join(map(str, _UNREADABLE_WIDTHS))}')
+                f'{", ".join(map(str, _UNREADABLE_WIDTHS))}'
+            )
         if self.frames < MIN_FRAMES:
-            raise TempoError(f'frames {self.frames} is not possible: choose '
-                             f'at least {MIN_FRAMES}')
+            raise TempoError(
+                f'frames {self.frames} is not possible: choose '
+                f'at least {MIN_FRAMES}'
+            )
         if self.fps < 1:
-            raise TempoError(f'fps {self.fps} is not possible: choose a '
-                             'positive number')
+            raise TempoError(
+                f'fps {self.fps} is not possible: choose a positive number'
+            )
 
     @property
     def min_length(self) -> int:
@@ -173,27 +198,31 @@ class Clip:
             frame, (frames, 4). Lengths are in units of the shorter side of
             the frame, relative to its centre.
     """
+
     label: int
     start: int
     length: int
     poses: np.ndarray
 
 
-def _streams(seed: int, split: str,
-             index: int) -> Tuple[np.random.Generator, np.random.Generator]:
+def _streams(
+    seed: int, split: str, index: int
+) -> Tuple[np.random.Generator, np.random.Generator]:
     """Random numbers of one clip: those of its motion and of its look."""
     if seed < 0:
         raise TempoError(f'seed {seed} is negative: choose 0 or more')
     if split not in SPLITS:
-        raise TempoError(f'split {split!r} is unknown: choose from '
-                         f'{", ".join(SPLITS)}')
+        raise TempoError(
+            f'split {split!r} is unknown: choose from {", ".join(SPLITS)}'
+        )
     root = np.random.SeedSequence([seed, SPLITS.index(split), index])
     motion, look = root.spawn(2)
     return np.random.default_rng(motion), np.random.default_rng(look)
 
 
-def _draw_course(rng: np.random.Generator, motion: Motion,
-                 video: VideoFormat) -> Tuple[int, int, np.ndarray]:
+def _draw_course(
+    rng: np.random.Generator, motion: Motion, video: VideoFormat
+) -> Tuple[int, int, np.ndarray]:
     """Draws when a motion happens and how far it goes.
 
     Returns:
@@ -245,8 +274,9 @@ def plan_clip(seed: int, split: str, index: int, video: VideoFormat) -> Clip:
     return Clip(label, start, length, poses)
 
 
-def _smooth_noise(rng: np.random.Generator, height: int, width: int,
-                  cells: int) -> np.ndarray:
+def _smooth_noise(
+    rng: np.random.Generator, height: int, width: int, cells: int
+) -> np.ndarray:
     """Noise in [0, 1] with about ``cells`` bumps a side, (height, width)."""
     coarse = rng.random((cells + 1, cells + 1)).astype(np.float32)
     noise = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -254,8 +284,9 @@ def _smooth_noise(rng: np.random.Generator, height: int, width: int,
     return (noise - low) / max(high - low, 1e-6)
 
 
-def _texture(rng: np.random.Generator, height: int, width: int,
-             contrast: float) -> np.ndarray:
+def _texture(
+    rng: np.random.Generator, height: int, width: int, contrast: float
+) -> np.ndarray:
     """Draws a texture in two random colours.
 
     Stripes and checks come with smooth noise on top, so that no rotation maps
@@ -324,19 +355,22 @@ def _shape(rng: np.random.Generator, side: int) -> np.ndarray:
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     if kind == 0:
         points *= [aspect**-0.5, aspect**0.5]
-    spin = np.array([[np.cos(turn), np.sin(turn)],
-                     [-np.sin(turn), np.cos(turn)]])
+    spin = np.array(
+        [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+    )
     points = (points @ spin).clip(-1.45, 1.45) * side / 3 + side / 2
 
     mask = np.zeros((side, side), np.uint8)
     # Coordinates in 1/16 pixel, as the last argument says.
-    cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 255,
-                 cv2.LINE_AA, 4)
+    cv2.fillPoly(
+        mask, [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4
+    )
     return cv2.GaussianBlur(mask, (0, 0), side / 60).astype(np.float32) / 255
 
 
-def render_clip(seed: int, split: str, index: int,
-                video: VideoFormat) -> np.ndarray:
+def render_clip(
+    seed: int, split: str, index: int, video: VideoFormat
+) -> np.ndarray:
     """Renders the frames of a clip.
 
     Args:
@@ -358,8 +392,13 @@ def render_clip(seed: int, split: str, index: int,
     background += rng.normal(0, _CAMERA_NOISE, background.shape)
     alpha = _shape(rng, side)[..., None]
     # Colours premultiplied with the opacity: no fringes when interpolated.
-    sprite = np.concatenate([_texture(rng, side, side, 1.0) * alpha,
-                             255 * alpha], 2).round().astype(np.uint8)
+    sprite = (
+        np.concatenate(
+            [_texture(rng, side, side, 1.0) * alpha, 255 * alpha], 2
+        )
+        .round()
+        .astype(np.uint8)
+    )
 
     frames = np.empty((video.frames, height, width, 3), np.uint8)
     scale = _SUPERSAMPLE
@@ -367,14 +406,20 @@ def render_clip(seed: int, split: str, index: int,
         zoom = scale * np.exp(log_size) * short / (side / 3)
         cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
         turn = np.array([[cos, -sin], [sin, cos]])
-        centre = scale * (np.array([width, height]) / 2
-                          + short * np.array([x, y])) - 0.5
+        centre = (
+            scale * (np.array([width, height]) / 2 + short * np.array([x, y]))
+            - 0.5
+        )
         shift = centre - turn @ np.full(2, (side - 1) / 2)
-        layer = cv2.warpAffine(sprite, np.column_stack([turn, shift]),
-                               (scale * width, scale * height),
-                               flags=cv2.INTER_LINEAR)
-        layer = cv2.resize(layer, (width, height),
-                           interpolation=cv2.INTER_AREA).astype(np.float32)
+        layer = cv2.warpAffine(
+            sprite,
+            np.column_stack([turn, shift]),
+            (scale * width, scale * height),
+            flags=cv2.INTER_LINEAR,
+        )
+        layer = cv2.resize(
+            layer, (width, height), interpolation=cv2.INTER_AREA
+        ).astype(np.float32)
         picture = layer[..., :3] + (1 - layer[..., 3:] / 255) * background
         noise = rng.standard_normal(picture.shape, np.float32)
         frame[:] = (picture + _FRAME_NOISE * noise).round().clip(0, 255)
@@ -394,6 +439,7 @@ class Tempo:
         codec (str): Four-character code of the encoder.
         version (int): Version of the generator.
     """
+
     train: int
     val: int
     test: int
@@ -405,13 +451,17 @@ class Tempo:
     def __post_init__(self) -> None:
         for split in SPLITS:
             if getattr(self, split) < 1:
-                raise TempoError(f'{split} {getattr(self, split)} is not '
-                                 'possible: choose at least 1 clip')
+                raise TempoError(
+                    f'{split} {getattr(self, split)} is not '
+                    'possible: choose at least 1 clip'
+                )
         if self.seed < 0:
             raise TempoError(f'seed {self.seed} is negative: choose 0 or more')
         if len(self.codec) != 4:
-            raise TempoError(f'codec {self.codec!r} is no four-character '
-                             "code: choose one such as 'mp4v'")
+            raise TempoError(
+                f'codec {self.codec!r} is no four-character '
+                "code: choose one such as 'mp4v'"
+            )
 
 
 SIZES: Dict[str, Tempo] = {
@@ -431,15 +481,18 @@ def get_size(name: str) -> Tempo:
         Tempo: The parameters.
     """
     if name not in SIZES:
-        raise TempoError(f'size {name!r} is unknown: choose from '
-                         f'{", ".join(SIZES)}')
+        raise TempoError(
+            f'size {name!r} is unknown: choose from {", ".join(SIZES)}'
+        )
     return SIZES[name]
 
 
-def write_video(path: Union[str, Path],
-                frames: np.ndarray,
-                fps: int = 25,
-                codec: str = 'mp4v') -> None:
+def write_video(
+    path: Union[str, Path],
+    frames: np.ndarray,
+    fps: int = 25,
+    codec: str = 'mp4v',
+) -> None:
     """Writes a video under a temporary name and moves it into place.
 
     Args:
@@ -452,13 +505,15 @@ def write_video(path: Union[str, Path],
     part = path.with_name(f'{path.stem}.part{path.suffix}')
     size = (frames.shape[2], frames.shape[1])
     writer = cv2.VideoWriter(
-        str(part), cv2.VideoWriter_fourcc(*codec), fps, size)
+        str(part), cv2.VideoWriter_fourcc(*codec), fps, size
+    )
     if not writer.isOpened():
         part.unlink(missing_ok=True)
         raise TempoError(
             f'OpenCV cannot write {path} with the codec {codec!r}: choose a '
             "codec that its build has, such as 'mp4v', and a folder that can "
-            'be written to')
+            'be written to'
+        )
     for frame in frames:
         writer.write(frame)
     writer.release()
@@ -482,7 +537,8 @@ def _list_files(out: Path) -> List[Path]:
     """Files that tell a complete data set, written after the videos."""
     return [out / 'classes.txt'] + [
         out / f'{split}.{suffix}'
-        for split in SPLITS for suffix in ('csv', 'txt')
+        for split in SPLITS
+        for suffix in ('csv', 'txt')
     ]
 
 
@@ -501,8 +557,15 @@ def _write_lists(out: Path, tempo: Tempo) -> None:
             clip = plan_clip(tempo.seed, split, index, tempo.video)
             name = f'{split}/{index:05d}.mp4'
             lines.append(f'{name} {clip.label}\n')
-            rows.append((name, clip.label, CLASSES[clip.label], clip.start,
-                         clip.length))
+            rows.append(
+                (
+                    name,
+                    clip.label,
+                    CLASSES[clip.label],
+                    clip.start,
+                    clip.length,
+                )
+            )
         part = out / f'{split}.csv.part'
         with open(part, 'w', newline='', encoding='utf-8') as file:
             writer = csv.writer(file, lineterminator='\n')
@@ -522,8 +585,10 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
     if out.exists() and not out.is_dir():
         raise TempoError(f'{out} is a file: choose another folder')
     if out.exists() and not sidecar.exists() and any(out.iterdir()):
-        raise TempoError(f'{out} holds files but no tempo.json, so they are '
-                         'not from this generator: choose another folder')
+        raise TempoError(
+            f'{out} holds files but no tempo.json, so they are '
+            'not from this generator: choose another folder'
+        )
     if sidecar.exists():
         try:
             found = json.loads(sidecar.read_text(encoding='utf-8'))
@@ -539,7 +604,8 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
             raise TempoError(
                 f'{out} holds a data set of other parameters, '
                 f'{json.dumps(found)}; asked for was {json.dumps(wanted)}: '
-                'choose another folder or replace it with --overwrite')
+                'choose another folder or replace it with --overwrite'
+            )
         elif all(path.exists() for path in _list_files(out)):
             return True
     try:
@@ -547,15 +613,19 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
             (out / 'videos' / split).mkdir(parents=True, exist_ok=True)
         _write_text(sidecar, json.dumps(asdict(tempo), indent=2) + '\n')
     except OSError as error:
-        raise TempoError(f'{out} cannot be written to '
-                         f'({error.strerror}): choose another folder')
+        raise TempoError(
+            f'{out} cannot be written to '
+            f'({error.strerror}): choose another folder'
+        )
     return False
 
 
-def write_tempo(out: Union[str, Path],
-                tempo: Tempo,
-                workers: int = 1,
-                overwrite: bool = False) -> Optional[Iterator[int]]:
+def write_tempo(
+    out: Union[str, Path],
+    tempo: Tempo,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> Optional[Iterator[int]]:
     """Writes a data set, or goes on with one that was interrupted.
 
     The folder gets the videos, the annotation lists of mmaction2's
@@ -577,23 +647,27 @@ def write_tempo(out: Union[str, Path],
     """
     out = Path(out)
     if workers < 1:
-        raise TempoError(f'workers {workers} is not possible: choose at '
-                         'least 1')
+        raise TempoError(
+            f'workers {workers} is not possible: choose at least 1'
+        )
     # Without the codec every worker would fail: try it before anything is
     # removed or written.
     blank = np.zeros((1, tempo.video.height, tempo.video.width, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         write_video(
-            Path(folder) / 'probe.mp4', blank, tempo.video.fps, tempo.codec)
+            Path(folder) / 'probe.mp4', blank, tempo.video.fps, tempo.codec
+        )
     if _prepare(out, tempo, overwrite):
         return None
     return _run(out, tempo, workers)
 
 
 def _run(out: Path, tempo: Tempo, workers: int) -> Iterator[int]:
-    jobs = [(str(out / 'videos' / split / f'{index:05d}.mp4'), tempo, split,
-             index) for split in SPLITS
-            for index in range(getattr(tempo, split))]
+    jobs = [
+        (str(out / 'videos' / split / f'{index:05d}.mp4'), tempo, split, index)
+        for split in SPLITS
+        for index in range(getattr(tempo, split))
+    ]
     if workers == 1:
         for done, job in enumerate(jobs, 1):
             _write_clip(job)

@@ -1,4 +1,5 @@
 """Transforms of video clips."""
+
 from typing import Dict
 
 import numpy as np
@@ -43,11 +44,14 @@ class ShuffleFrames(BaseTransform):
             raise ValueError(
                 f'ShuffleFrames got {len(imgs)} frames, but {num_clips} clips '
                 f'of {clip_len} frames: put it after the decoding and before '
-                'any transform that adds crops')
-        order = np.concatenate([
-            clip * clip_len + np.random.permutation(clip_len)
-            for clip in range(num_clips)
-        ])
+                'any transform that adds crops'
+            )
+        order = np.concatenate(
+            [
+                clip * clip_len + np.random.permutation(clip_len)
+                for clip in range(num_clips)
+            ]
+        )
         results['imgs'] = [imgs[i] for i in order]
         return results
 

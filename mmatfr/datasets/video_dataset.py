@@ -1,4 +1,5 @@
 """mmaction2's video data set, with its input checked."""
+
 import logging
 import os.path as osp
 from typing import List, Optional
@@ -7,9 +8,13 @@ from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
-__all__ = ['CheckedVideoDataset']
+__all__ = ['CheckedVideoDataset', 'UnreadableVideoError']
 
 _CHOICES = ('raise', 'skip')
+
+
+class UnreadableVideoError(RuntimeError):
+    """A video cannot be decoded."""
 
 
 @DATASETS.register_module()
@@ -32,8 +37,10 @@ class CheckedVideoDataset(VideoDataset):
 
     def __init__(self, *args, on_unreadable: str = 'raise', **kwargs) -> None:
         if on_unreadable not in _CHOICES:
-            raise ValueError(f'on_unreadable={on_unreadable!r} is unknown; '
-                             f'choose one of {list(_CHOICES)}')
+            raise ValueError(
+                f'on_unreadable={on_unreadable!r} is unknown; '
+                f'choose one of {list(_CHOICES)}'
+            )
         self.on_unreadable = on_unreadable
         super().__init__(*args, **kwargs)
 
@@ -42,27 +49,32 @@ class CheckedVideoDataset(VideoDataset):
         if not osp.isfile(self.ann_file):
             raise FileNotFoundError(
                 f'the annotation list {self.ann_file!r} does not exist; '
-                'prepare the data set, or set `ann_file` in the config')
+                'prepare the data set, or set `ann_file` in the config'
+            )
         with open(self.ann_file) as file:
             lines = file.read().splitlines()
         if not any(line.strip() for line in lines):
-            raise ValueError(f'the annotation list {self.ann_file!r} names no '
-                             'video; prepare the data set again')
+            raise ValueError(
+                f'the annotation list {self.ann_file!r} names no '
+                'video; prepare the data set again'
+            )
         for number, line in enumerate(lines, start=1):
             _, *labels = line.strip().split(self.delimiter)
-            if len(labels) > 1 and not self.multi_class or not all(
-                    label.isdecimal() for label in labels):
+            if not (
+                len(labels) == 1 or labels and self.multi_class
+            ) or not all(label.isdecimal() for label in labels):
                 raise ValueError(
                     f'{self.ann_file}:{number}: expected a video and its '
                     f'label, separated by {self.delimiter!r}, but got '
-                    f'{line!r}')
+                    f'{line!r}'
+                )
         return super().load_data_list()
 
     def prepare_data(self, idx: int) -> Optional[dict]:
         """Runs the pipeline on a video.
 
         Raises:
-            RuntimeError: If the video cannot be read, with its name.
+            UnreadableVideoError: If the video cannot be read, with its name.
         """
         try:
             return super().prepare_data(idx)
@@ -71,9 +83,15 @@ class CheckedVideoDataset(VideoDataset):
             reason = str(error).strip().splitlines() or [type(error).__name__]
             message = f'cannot read {filename!r}: {reason[0]}'
             if self.test_mode or self.on_unreadable == 'raise':
-                remedy = 'remove it from the list' if self.test_mode else \
-                    "remove it from the list, or set on_unreadable='skip'"
-                raise RuntimeError(f'{message}; {remedy}') from error
-            print_log(f'{message}; another video takes its place',
-                      logger='current', level=logging.WARNING)
+                remedy = (
+                    'remove it from the list'
+                    if self.test_mode
+                    else "remove it from the list, or set on_unreadable='skip'"
+                )
+                raise UnreadableVideoError(f'{message}; {remedy}') from error
+            print_log(
+                f'{message}; another video takes its place',
+                logger='current',
+                level=logging.WARNING,
+            )
             return None

@@ -3,6 +3,7 @@
 The networks published with Similarity Guided Sampling (arXiv:2011.08652) and
 with X3D (arXiv:2004.04730) come in this layout.
 """
+
 import re
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
@@ -71,6 +72,7 @@ class Rule(NamedTuple):
             mmaction2's.
         template (str): mmaction2's name of the module.
     """
+
     place: str
     modules: Mapping[str, str]
     template: str
@@ -87,7 +89,8 @@ class Rule(NamedTuple):
         """
         modules = '|'.join(map(re.escape, self.modules))
         match = re.fullmatch(
-            rf'{self.place}\.(?P<module>{modules})\.(?P<tensor>{TENSOR})', key)
+            rf'{self.place}\.(?P<module>{modules})\.(?P<tensor>{TENSOR})', key
+        )
         if match is None:
             return None
         part = match.groupdict()
@@ -97,7 +100,8 @@ class Rule(NamedTuple):
             block=part.get('block'),
             pathway=pathways[int(part.get('pathway') or 0)],
             stage=f'layer{stage - 1}' if stage > 1 else 'conv1',
-            module=self.modules[part['module']])
+            module=self.modules[part['module']],
+        )
         return f'{module}.{part["tensor"]}'
 
 
@@ -111,21 +115,34 @@ def get_rules(x3d: bool) -> List[Rule]:
         list[Rule]: At most one of them is for a given key.
     """
     return [
-        Rule(r's1\.pathway(?P<pathway>[01])_stem',
-             X3D_STEM if x3d else RESNET_STEM, 'backbone.{pathway}{module}'),
-        Rule(r's(?P<stage>[1-4])_fuse', LATERAL,
-             'backbone.slow_path.{stage}_lateral.{module}'),
-        Rule(r's(?P<stage>[2-5])\.pathway(?P<pathway>[01])_res(?P<block>\d+)',
-             BLOCK, 'backbone.{pathway}{stage}.{block}.{module}'),
+        Rule(
+            r's1\.pathway(?P<pathway>[01])_stem',
+            X3D_STEM if x3d else RESNET_STEM,
+            'backbone.{pathway}{module}',
+        ),
+        Rule(
+            r's(?P<stage>[1-4])_fuse',
+            LATERAL,
+            'backbone.slow_path.{stage}_lateral.{module}',
+        ),
+        Rule(
+            r's(?P<stage>[2-5])\.pathway(?P<pathway>[01])_res(?P<block>\d+)',
+            BLOCK,
+            'backbone.{pathway}{stage}.{block}.{module}',
+        ),
         # A single pathway is not named, except in the stem.
-        Rule(r's[1-5]\.(?:pathway(?P<pathway>[01])_(?:stem\.)?)?ts_layer', SGS,
-             'backbone.{pathway}sgs.{module}'),
+        Rule(
+            r's[1-5]\.(?:pathway(?P<pathway>[01])_(?:stem\.)?)?ts_layer',
+            SGS,
+            'backbone.{pathway}sgs.{module}',
+        ),
         Rule('head', X3D_HEAD if x3d else RESNET_HEAD, '{module}'),
     ]
 
 
-def rename_keys(keys: Sequence[str], x3d: bool,
-                two_pathways: bool) -> Dict[str, str]:
+def rename_keys(
+    keys: Sequence[str], x3d: bool, two_pathways: bool
+) -> Dict[str, str]:
     """Finds mmaction2's names for those of PySlowFast.
 
     Args:
@@ -150,13 +167,17 @@ def rename_keys(keys: Sequence[str], x3d: bool,
         if name is None:
             unknown.append(key)
         elif name in sources:
-            raise ValueError(f'{sources[name]} and {key} would both become '
-                             f'{name}: a pathway has one sampling layer')
+            raise ValueError(
+                f'{sources[name]} and {key} would both become '
+                f'{name}: a pathway has one sampling layer'
+            )
         else:
             names[key], sources[name] = name, key
     if unknown:
-        raise ValueError('unknown in a SlowFast, X3D or 3D ResNet: '
-                         + enumerate_some(unknown))
+        raise ValueError(
+            'unknown in a SlowFast, X3D or 3D ResNet: '
+            + enumerate_some(unknown)
+        )
     return names
 
 
@@ -202,15 +223,18 @@ def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     weights = {names[key]: value for key, value in state_dict.items()}
     if x3d and 'cls_head.fc1.weight' in weights:
         # A 1x1x1 convolution in PySlowFast, a linear layer in mmaction2.
-        weights['cls_head.fc1.weight'] = \
-            weights['cls_head.fc1.weight'].flatten(1)
+        weights['cls_head.fc1.weight'] = weights[
+            'cls_head.fc1.weight'
+        ].flatten(1)
     if two_pathways and 'cls_head.fc_cls.weight' in weights:
         if FAST_WIDTH not in state_dict:
-            raise ValueError('head.projection.weight cannot be converted '
-                             f'without {FAST_WIDTH}, whose length tells which '
-                             'of its columns are for the fast pathway')
+            raise ValueError(
+                'head.projection.weight cannot be converted '
+                f'without {FAST_WIDTH}, whose length tells which '
+                'of its columns are for the fast pathway'
+            )
         # PySlowFast puts the slow features first, mmaction2 the fast.
-        weights['cls_head.fc_cls.weight'] = \
-            weights['cls_head.fc_cls.weight'].roll(
-                len(state_dict[FAST_WIDTH]), dims=1)
+        weights['cls_head.fc_cls.weight'] = weights[
+            'cls_head.fc_cls.weight'
+        ].roll(len(state_dict[FAST_WIDTH]), dims=1)
     return weights

@@ -1,11 +1,24 @@
 """Clips of unequal length: their layout and the modules that run on them."""
-from .convert import (convert_ragged, convert_stage, find_refusals,
-                      register_per_frame)
+
+from .convert import (
+    convert_ragged,
+    convert_stage,
+    find_refusals,
+    register_per_frame,
+)
 from .layout import Layout, Layouts, Window, pack
-from .modules import (Ragged, RaggedSqueezeExcitation, register_ragged_form)
+from .modules import Ragged, RaggedSqueezeExcitation, register_ragged_form
 
 __all__ = [
-    'Layout', 'Layouts', 'Ragged', 'RaggedSqueezeExcitation', 'Window',
-    'convert_ragged', 'convert_stage', 'find_refusals', 'pack',
-    'register_per_frame', 'register_ragged_form'
+    'Layout',
+    'Layouts',
+    'Ragged',
+    'RaggedSqueezeExcitation',
+    'Window',
+    'convert_ragged',
+    'convert_stage',
+    'find_refusals',
+    'pack',
+    'register_per_frame',
+    'register_ragged_form',
 ]

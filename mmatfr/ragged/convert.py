@@ -1,4 +1,5 @@
 """Conversion of a network's modules to their ragged forms, in place."""
+
 from typing import Dict, Type
 
 from torch import nn
@@ -8,19 +9,41 @@ from .modules import RAGGED_FORMS
 from .stage import RaggedCheckpoint, RaggedStage, describe_refusals
 from .swap import is_swapped, swap_class
 
-__all__ = ['convert_ragged', 'convert_stage', 'register_per_frame',
-           'find_refusals']
+__all__ = [
+    'convert_ragged',
+    'convert_stage',
+    'register_per_frame',
+    'find_refusals',
+]
 
 # Modules whose own forward treats every frame alone. Their children are
 # looked at one by one.
 _PER_FRAME = {
     module.forward
     for module in (
-        nn.Module, nn.Sequential, nn.Identity, nn.BatchNorm3d,
-        nn.SyncBatchNorm, nn.Dropout, nn.ReLU, nn.ReLU6, nn.LeakyReLU,
-        nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
-        nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Hardtanh, nn.Hardswish,
-        nn.Hardsigmoid)
+        nn.Module,
+        nn.Sequential,
+        nn.Identity,
+        nn.BatchNorm3d,
+        nn.SyncBatchNorm,
+        nn.Dropout,
+        nn.ReLU,
+        nn.ReLU6,
+        nn.LeakyReLU,
+        nn.PReLU,
+        nn.ELU,
+        nn.SELU,
+        nn.CELU,
+        nn.GELU,
+        nn.SiLU,
+        nn.Mish,
+        nn.Sigmoid,
+        nn.Tanh,
+        nn.Softplus,
+        nn.Hardtanh,
+        nn.Hardswish,
+        nn.Hardsigmoid,
+    )
 }
 
 
@@ -63,8 +86,9 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
     return refusals
 
 
-def convert_ragged(module: nn.Module, layouts: Layouts,
-                   path: str = '') -> nn.Module:
+def convert_ragged(
+    module: nn.Module, layouts: Layouts, path: str = ''
+) -> nn.Module:
     """Gives every module that mixes frames its ragged form, in place.
 
     Args:
@@ -84,13 +108,15 @@ def convert_ragged(module: nn.Module, layouts: Layouts,
             f'cannot run clips packed: {describe_refusals(refusals)}. Set '
             "execution='sequential', which runs each clip alone, or give the "
             'module a ragged form with mmatfr.ragged.register_ragged_form (or '
-            'register_per_frame, if it treats every frame alone)')
+            'register_per_frame, if it treats every frame alone)'
+        )
     _convert(module, layouts)
     return module
 
 
-def convert_stage(module: nn.Module, layouts: Layouts, path: str = '',
-                  packed: bool = True) -> nn.Module:
+def convert_stage(
+    module: nn.Module, layouts: Layouts, path: str = '', packed: bool = True
+) -> nn.Module:
     """Converts a stage so that it can run clips packed or one by one.
 
     Args:

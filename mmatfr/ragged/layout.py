@@ -6,9 +6,18 @@ begins. Modules that treat every frame alone run on a packed tensor as they
 are. For those that mix frames, :meth:`Layout.slide` lays the clips out on one
 timeline with just enough fill between them that no window reaches two clips.
 """
+
 from contextlib import contextmanager
-from typing import (Any, Dict, Iterator, List, NamedTuple, Optional, Sequence,
-                    Tuple)
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 import torch
@@ -30,6 +39,7 @@ class Window(NamedTuple):
         shrink (bool): Whether a clip that is too short for one window is one
             window all the same.
     """
+
     kernel: int
     stride: int = 1
     padding: int = 0
@@ -54,8 +64,9 @@ class Window(NamedTuple):
             ValueError: If the clip is too short for one output.
         """
         room = length + 2 * self.padding - self.reach
-        steps = -(-room // self.stride) if self.ceil_mode \
-            else room // self.stride
+        steps = (
+            -(-room // self.stride) if self.ceil_mode else room // self.stride
+        )
         if self.ceil_mode and steps * self.stride >= length + self.padding:
             steps -= 1  # a window must start inside the clip or its left pad
         if steps < 0 and self.shrink:
@@ -63,7 +74,8 @@ class Window(NamedTuple):
         if steps < 0:
             raise ValueError(
                 f'a clip of {length} frames is too short for a temporal '
-                f'window of {self.reach} frames with padding {self.padding}')
+                f'window of {self.reach} frames with padding {self.padding}'
+            )
         return steps + 1
 
 
@@ -88,8 +100,10 @@ class Layout:
     def __init__(self, lengths: Sequence[int]) -> None:
         self.lengths: Tuple[int, ...] = tuple(int(n) for n in lengths)
         if not self.lengths or min(self.lengths) < 1:
-            raise ValueError('lengths must be one or more positive integers, '
-                             f'but got {list(self.lengths)}')
+            raise ValueError(
+                'lengths must be one or more positive integers, '
+                f'but got {list(self.lengths)}'
+            )
         self._made: Dict[tuple, Any] = {}
 
     def __repr__(self) -> str:
@@ -108,8 +122,10 @@ class Layout:
     def clip_of_frame(self, device: torch.device) -> Tensor:
         """Tensor: The clip that each frame belongs to, (F,), int64."""
         return self._index(
-            'clips', device,
-            lambda: np.repeat(np.arange(self.num_clips), self.lengths))
+            'clips',
+            device,
+            lambda: np.repeat(np.arange(self.num_clips), self.lengths),
+        )
 
     def split(self, x: Tensor) -> List[Tensor]:
         """Cuts (1, C, F, H, W) into N views (1, C, T_n, H, W)."""
@@ -127,9 +143,11 @@ class Layout:
         # Half precision is summed in single.
         dtype = torch.promote_types(x.dtype, torch.float32)
         total = x.new_zeros(
-            (x.shape[1], self.num_clips, *x.shape[3:]), dtype=dtype)
-        total = total.index_add(1, self.clip_of_frame(x.device),
-                                x[0].to(dtype))
+            (x.shape[1], self.num_clips, *x.shape[3:]), dtype=dtype
+        )
+        total = total.index_add(
+            1, self.clip_of_frame(x.device), x[0].to(dtype)
+        )
         count = self._index('lengths', x.device, lambda: self.lengths)
         total = total / count[:, None, None]
         return total.to(x.dtype).transpose(0, 1).unsqueeze(2)
@@ -144,8 +162,9 @@ class Layout:
             Tensor: (N, C, 1, H, W).
         """
         index = self.clip_of_frame(x.device)[None, :, None, None]
-        start = x.new_full((x.shape[1], self.num_clips, *x.shape[3:]),
-                           -float('inf'))
+        start = x.new_full(
+            (x.shape[1], self.num_clips, *x.shape[3:]), -float('inf')
+        )
         peak = start.scatter_reduce(1, index.expand_as(x[0]), x[0], 'amax')
         return peak.transpose(0, 1).unsqueeze(2)
 
@@ -165,8 +184,9 @@ class Layout:
         """Layout: What a window of this kind makes of the clips."""
         return Layout([window.output_length(n) for n in self.lengths])
 
-    def slide(self, x: Tensor, window: Window,
-              fill: float = 0.) -> Tuple[Tensor, Tensor]:
+    def slide(
+        self, x: Tensor, window: Window, fill: float = 0.0
+    ) -> Tuple[Tensor, Tensor]:
         """Lays the clips out for a window that moves over all of them.
 
         Every clip starts at a multiple of the stride, behind ``padding`` fill
@@ -192,31 +212,42 @@ class Layout:
     def steps(self, window: Window, device: torch.device) -> Tensor:
         """Frames that a window of one tap reads, (F',), int64."""
         assert window.kernel == 1 and window.padding == 0
-        starts = np.cumsum((0, ) + self.lengths)
+        starts = np.cumsum((0,) + self.lengths)
         return self._index(
-            ('steps', window.stride), device,
-            lambda: np.concatenate([
-                np.arange(start, start + length, window.stride)
-                for start, length in zip(starts, self.lengths)
-            ]))
+            ('steps', window.stride),
+            device,
+            lambda: np.concatenate(
+                [
+                    np.arange(start, start + length, window.stride)
+                    for start, length in zip(starts, self.lengths)
+                ]
+            ),
+        )
 
-    def window_counts(self, window: Window, device: torch.device,
-                      count_include_pad: bool) -> Tensor:
+    def window_counts(
+        self, window: Window, device: torch.device, count_include_pad: bool
+    ) -> Tensor:
         """Number of taps that count in each output of a pool, (F',)."""
 
         def counts():
             for length in self.lengths:
-                start = window.stride * np.arange(
-                    window.output_length(length)) - window.padding
+                start = (
+                    window.stride * np.arange(window.output_length(length))
+                    - window.padding
+                )
                 end = start + window.kernel
                 pad = window.padding if count_include_pad else 0
                 yield np.minimum(end, length + pad) - np.maximum(start, -pad)
 
-        return self._index(('counts', window, count_include_pad), device,
-                           lambda: np.concatenate(list(counts())))
+        return self._index(
+            ('counts', window, count_include_pad),
+            device,
+            lambda: np.concatenate(list(counts())),
+        )
 
-    def _timeline(self, window: Window,
-                  device: torch.device) -> Tuple[Tensor, Tensor, int]:
+    def _timeline(
+        self, window: Window, device: torch.device
+    ) -> Tuple[Tensor, Tensor, int]:
 
         def make():
             frames, outputs, start, size = [], [], 0, 0
@@ -231,8 +262,11 @@ class Layout:
                 # its first window behind this clip's last frame.
                 start = max(first + length, read - window.padding)
                 start += -start % window.stride
-            return (_to(device, np.concatenate(frames)),
-                    _to(device, np.concatenate(outputs)), size)
+            return (
+                _to(device, np.concatenate(frames)),
+                _to(device, np.concatenate(outputs)),
+                size,
+            )
 
         return self._once(('timeline', window, device), make)
 
@@ -260,8 +294,10 @@ def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:
         tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W), and where
         its clips lie.
     """
-    return (torch.cat(list(clips), dim=2),
-            Layout([clip.shape[2] for clip in clips]))
+    return (
+        torch.cat(list(clips), dim=2),
+        Layout([clip.shape[2] for clip in clips]),
+    )
 
 
 class Layouts:
@@ -327,14 +363,16 @@ class Layouts:
             raise RuntimeError(
                 f'expected a packed tensor (1, C, F, H, W) with F in '
                 f'{sorted(self._known)}, but got {tuple(x.shape)}; a module '
-                'before it changes the number of frames unseen')
+                'before it changes the number of frames unseen'
+            )
         layout, *others = self._known[x.shape[2]]
         if others:
             raise RuntimeError(
                 f'the network holds {x.shape[2]} frames both in clips of '
                 f'{list(layout.lengths)} and of {list(others[0].lengths)} '
                 'frames, which cannot be told apart; set '
-                "execution='sequential'")
+                "execution='sequential'"
+            )
         return layout
 
     @contextmanager
@@ -352,9 +390,7 @@ class Layouts:
 
         What becomes known within stays known, where a forward is running.
         """
-        outer, self._known = self._known, {
-            layout.num_frames: [layout]
-        }
+        outer, self._known = self._known, {layout.num_frames: [layout]}
         try:
             yield
         finally:

@@ -4,9 +4,9 @@ Each is a mixin over the module it stands for, put in front of the module's
 class by ``convert_ragged``. Outside of a ragged forward pass the module does
 what it always did.
 """
+
 from typing import Callable, Dict, Optional, Type
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
@@ -14,7 +14,10 @@ from torch.nn.modules.utils import _triple
 from .layout import Layout, Layouts, Window
 
 __all__ = [
-    'RAGGED_FORMS', 'Ragged', 'RaggedSqueezeExcitation', 'register_ragged_form'
+    'RAGGED_FORMS',
+    'Ragged',
+    'RaggedSqueezeExcitation',
+    'register_ragged_form',
 ]
 
 
@@ -24,6 +27,7 @@ class Ragged:
     Attributes:
         layouts (Layouts): Shared by the ragged modules of a network.
     """
+
     layouts: Layouts
 
     @classmethod
@@ -83,7 +87,8 @@ def register_ragged_form(*modules: Type[nn.Module]) -> Callable:
 
 class _Windowed(Ragged):
     """A window that moves over the frames: convolutions and pools."""
-    fill = 0.
+
+    fill = 0.0
 
     @property
     def window(self) -> Window:
@@ -126,13 +131,23 @@ class RaggedConv3d(_Windowed):
 
     @property
     def window(self) -> Window:
-        return Window(self.kernel_size[0], self.stride[0], self.padding_3d[0],
-                      self.dilation[0])
+        return Window(
+            self.kernel_size[0],
+            self.stride[0],
+            self.padding_3d[0],
+            self.dilation[0],
+        )
 
     def apply_window(self, x: Tensor, stride: int) -> Tensor:
-        return F.conv3d(x, self.weight, self.bias,
-                        (stride, *self.stride[1:]), (0, *self.padding_3d[1:]),
-                        self.dilation, self.groups)
+        return F.conv3d(
+            x,
+            self.weight,
+            self.bias,
+            (stride, *self.stride[1:]),
+            (0, *self.padding_3d[1:]),
+            self.dilation,
+            self.groups,
+        )
 
 
 class _Pool(_Windowed):
@@ -145,10 +160,18 @@ class _Pool(_Windowed):
     @property
     def window(self) -> Window:
         return Window(
-            *(_triple(value)[0]
-              for value in (self.kernel_size, self.stride, self.padding,
-                            getattr(self, 'dilation', 1))), self.ceil_mode,
-            shrink=True)
+            *(
+                _triple(value)[0]
+                for value in (
+                    self.kernel_size,
+                    self.stride,
+                    self.padding,
+                    getattr(self, 'dilation', 1),
+                )
+            ),
+            self.ceil_mode,
+            shrink=True,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         window = self.window
@@ -161,6 +184,7 @@ class _Pool(_Windowed):
 @register_ragged_form(nn.MaxPool3d)
 class RaggedMaxPool3d(_Pool):
     """``nn.MaxPool3d``."""
+
     fill = -float('inf')
 
     @classmethod
@@ -170,10 +194,14 @@ class RaggedMaxPool3d(_Pool):
         return None
 
     def apply_window(self, x: Tensor, stride: int) -> Tensor:
-        return F.max_pool3d(x, self.kernel_size,
-                            (stride, *_triple(self.stride)[1:]),
-                            (0, *_triple(self.padding)[1:]), self.dilation,
-                            self.ceil_mode)
+        return F.max_pool3d(
+            x,
+            self.kernel_size,
+            (stride, *_triple(self.stride)[1:]),
+            (0, *_triple(self.padding)[1:]),
+            self.dilation,
+            self.ceil_mode,
+        )
 
 
 @register_ragged_form(nn.AvgPool3d)
@@ -185,15 +213,22 @@ class RaggedAvgPool3d(_Pool):
         if window.per_frame:
             return super(Ragged, self).forward(x)
         spatial = F.avg_pool3d(
-            x, (1, *_triple(self.kernel_size)[1:]),
-            (1, *_triple(self.stride)[1:]), (0, *_triple(self.padding)[1:]),
-            self.ceil_mode, self.count_include_pad,
-            divisor_override=1 if self.divisor_override else None)
+            x,
+            (1, *_triple(self.kernel_size)[1:]),
+            (1, *_triple(self.stride)[1:]),
+            (0, *_triple(self.padding)[1:]),
+            self.ceil_mode,
+            self.count_include_pad,
+            divisor_override=1 if self.divisor_override else None,
+        )
         self.layouts.add(layout.slid(window))
         timeline, outputs = layout.slide(spatial, window)
         total = F.avg_pool3d(
-            timeline, (window.kernel, 1, 1), (window.stride, 1, 1),
-            divisor_override=1).index_select(2, outputs)
+            timeline,
+            (window.kernel, 1, 1),
+            (window.stride, 1, 1),
+            divisor_override=1,
+        ).index_select(2, outputs)
         if self.divisor_override:
             return total / self.divisor_override
         counts = layout.window_counts(window, x.device, self.count_include_pad)
@@ -206,8 +241,10 @@ class _Adaptive(Ragged):
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
         if _triple(module.output_size)[0] not in (None, 1):
-            return (f'output_size={module.output_size!r} wants more than one '
-                    'frame of every clip')
+            return (
+                f'output_size={module.output_size!r} wants more than one '
+                'frame of every clip'
+            )
         return None
 
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
@@ -226,6 +263,7 @@ class _Adaptive(Ragged):
 @register_ragged_form(nn.AdaptiveAvgPool3d)
 class RaggedAdaptiveAvgPool3d(_Adaptive):
     """``nn.AdaptiveAvgPool3d`` with a temporal size of 1 or None."""
+
     pool_maps = staticmethod(F.adaptive_avg_pool3d)
 
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
@@ -235,6 +273,7 @@ class RaggedAdaptiveAvgPool3d(_Adaptive):
 @register_ragged_form(nn.AdaptiveMaxPool3d)
 class RaggedAdaptiveMaxPool3d(_Adaptive):
     """``nn.AdaptiveMaxPool3d`` with a temporal size of 1 or None."""
+
     pool_maps = staticmethod(F.adaptive_max_pool3d)
 
     @classmethod

@@ -1,4 +1,5 @@
 """Parts of a network that run clips one by one, or run twice."""
+
 from typing import Dict
 
 import torch
@@ -26,6 +27,7 @@ class RaggedStage:
         layouts (Layouts): Shared by the ragged modules of a network.
         refusals (dict[str, str]): Why the stage cannot run packed.
     """
+
     layouts: Layouts
     refusals: Dict[str, str]
 
@@ -39,7 +41,8 @@ class RaggedStage:
                     'batch normalisation in training mode needs all clips at '
                     'once, but this stage can only run clip by clip: '
                     f'{describe_refusals(self.refusals)}. Freeze the '
-                    'normalisation (norm_eval=True), or remove the module')
+                    'normalisation (norm_eval=True), or remove the module'
+                )
             sequential = False
         if layout is None or not sequential:
             return super().forward(x)
@@ -55,7 +58,8 @@ class RaggedStage:
 
 def _normalizes_batches(module: nn.Module) -> bool:
     return any(
-        isinstance(m, _BatchNorm) and m.training for m in module.modules())
+        isinstance(m, _BatchNorm) and m.training for m in module.modules()
+    )
 
 
 class RaggedCheckpoint:
@@ -67,6 +71,7 @@ class RaggedCheckpoint:
     Attributes:
         layouts (Layouts): Shared by the ragged modules of a network.
     """
+
     layouts: Layouts
 
     def forward(self, x: Tensor) -> Tensor:

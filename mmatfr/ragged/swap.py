@@ -3,7 +3,8 @@
 Parameters, buffers, hooks and state-dict keys stay what they are (the idiom of
 ``SyncBatchNorm.convert_sync_batchnorm``, without a new object).
 """
-from functools import lru_cache
+
+from functools import cache
 from typing import Tuple
 
 from torch import nn
@@ -32,10 +33,13 @@ def is_swapped(module: nn.Module) -> bool:
     return hasattr(type(module), '_swapped')
 
 
-@lru_cache(maxsize=None)
+@cache
 def _combine(base: type, mixins: Tuple[type, ...]) -> type:
-    return type(f'Ragged{base.__name__}', (*mixins, base),
-                dict(_swapped=(base, mixins), __reduce__=_reduce))
+    return type(
+        f'Ragged{base.__name__}',
+        (*mixins, base),
+        dict(_swapped=(base, mixins), __reduce__=_reduce),
+    )
 
 
 def _reduce(module: nn.Module):

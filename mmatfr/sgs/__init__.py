@@ -1,10 +1,21 @@
 """Similarity Guided Sampling: the method, on plain torch."""
-from .grouping import (Groups, equal_groups, group_frames, merge_frames,
-                       pack_labels)
+
+from .grouping import (
+    Groups,
+    equal_groups,
+    group_frames,
+    merge_frames,
+    pack_labels,
+)
 from .layer import SGS
 from .similarity import SIMILARITIES
 
 __all__ = [
-    'SGS', 'SIMILARITIES', 'Groups', 'equal_groups', 'group_frames',
-    'merge_frames', 'pack_labels'
+    'SGS',
+    'SIMILARITIES',
+    'Groups',
+    'equal_groups',
+    'group_frames',
+    'merge_frames',
+    'pack_labels',
 ]

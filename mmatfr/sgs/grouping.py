@@ -4,6 +4,7 @@
 turns feature maps and groups into the packed maps of all groups. The two meet
 in ``Groups`` alone, so another binning needs nothing else than to return one.
 """
+
 from typing import NamedTuple, Optional, Tuple
 
 import torch
@@ -11,8 +12,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 __all__ = [
-    'Groups', 'KERNELS', 'ORDERS', 'equal_groups', 'group_frames',
-    'merge_frames', 'pack_labels'
+    'Groups',
+    'KERNELS',
+    'ORDERS',
+    'equal_groups',
+    'group_frames',
+    'merge_frames',
+    'pack_labels',
 ]
 
 KERNELS = ('delta', 'linear')
@@ -40,6 +46,7 @@ class Groups(NamedTuple):
         lengths (Tensor): Number of groups B' of each clip, (N,), int64, on the
             CPU, as for :func:`torch.nn.utils.rnn.pack_padded_sequence`.
     """
+
     index: Tensor
     weight: Tensor
     lengths: Tensor
@@ -54,12 +61,14 @@ class Groups(NamedTuple):
         return self._replace(weight=self.weight.detach())
 
 
-def group_frames(magnitude: Tensor,
-                 num_bins: Optional[int] = None,
-                 kernel: str = 'delta',
-                 normalize: Optional[bool] = None,
-                 order: str = 'magnitude',
-                 contiguous: bool = False) -> Groups:
+def group_frames(
+    magnitude: Tensor,
+    num_bins: Optional[int] = None,
+    kernel: str = 'delta',
+    normalize: Optional[bool] = None,
+    order: str = 'magnitude',
+    contiguous: bool = False,
+) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
     The bins of a clip tile [0, Delta_max]. Every frame belongs to exactly one,
@@ -95,14 +104,15 @@ def group_frames(magnitude: Tensor,
     spread = (peak - magnitude.min(dim=1, keepdim=True).values).detach()
     still = spread <= _STILL_RTOL * peak.detach().clamp_min(_STILL_ATOL)
     # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
-    position = magnitude * (2 * num_bins / peak.masked_fill(still, 1.))
-    position = position.masked_fill(still, 0.)
+    position = magnitude * (2 * num_bins / peak.masked_fill(still, 1.0))
+    position = position.masked_fill(still, 0.0)
     bins = (position.detach() / 2).floor().long().clamp_(0, num_bins - 1)
     labels, num_labels = bins, num_bins
     if contiguous:
         labels, num_labels = _runs(bins), bins.shape[1]
     index, lengths, count = pack_labels(
-        labels, num_labels, rank=bins if order == 'magnitude' else None)
+        labels, num_labels, rank=bins if order == 'magnitude' else None
+    )
 
     count = count.to(magnitude.dtype)
     # Straight-through: the value of the kernel, the slope of the triangle.
@@ -134,17 +144,22 @@ def equal_groups(magnitude: Tensor, length: int) -> Groups:
     labels = (frames * length // num_frames).expand_as(magnitude)
     clips = torch.arange(num_clips, device=magnitude.device)
     # The first frame t of group g is the smallest with t L // T = g.
-    edges = -(-torch.arange(length + 1, device=magnitude.device) *
-              num_frames // length)
+    edges = -(
+        -torch.arange(length + 1, device=magnitude.device)
+        * num_frames
+        // length
+    )
     sizes = (edges[1:] - edges[:-1])[labels]
-    return Groups(labels + clips[:, None] * length,
-                  1 / sizes.to(magnitude.dtype),
-                  torch.full((num_clips, ), length))
+    return Groups(
+        labels + clips[:, None] * length,
+        1 / sizes.to(magnitude.dtype),
+        torch.full((num_clips,), length),
+    )
 
 
-def pack_labels(labels: Tensor,
-                num_labels: int,
-                rank: Optional[Tensor] = None) -> Tuple[Tensor, Tensor, Tensor]:
+def pack_labels(
+    labels: Tensor, num_labels: int, rank: Optional[Tensor] = None
+) -> Tuple[Tensor, Tensor, Tensor]:
     """Numbers the groups that a labelling of the frames defines.
 
     This is the one place where the host waits for the device: the number of
@@ -165,8 +180,7 @@ def pack_labels(labels: Tensor,
     """
     num_clips, num_frames = labels.shape
     if rank is None:
-        rank = torch.arange(
-            num_frames, device=labels.device).expand_as(labels)
+        rank = torch.arange(num_frames, device=labels.device).expand_as(labels)
     # Single precision adds up integers exactly.
     sums = torch.zeros(2, num_clips, num_labels, device=labels.device)
     counts, ranks = sums.unbind()
@@ -176,8 +190,10 @@ def pack_labels(labels: Tensor,
     ranks = (ranks / counts).masked_fill(~active, float('inf'))
     order = ranks.argsort(dim=1, stable=True)
     places = torch.empty_like(order).scatter_(
-        1, order,
-        torch.arange(num_labels, device=labels.device).expand_as(order))
+        1,
+        order,
+        torch.arange(num_labels, device=labels.device).expand_as(order),
+    )
     lengths = active.sum(dim=1)
     starts = lengths.cumsum(0) - lengths
     index = places.gather(1, labels) + starts[:, None]
@@ -201,23 +217,30 @@ def merge_frames(x: Tensor, groups: Groups) -> Tensor:
     Returns:
         Tensor: The maps of all groups, packed, (1, C, F, H, W), of x's dtype.
     """
-    return _MergeFrames.apply(x, groups.weight, groups.index,
-                              groups.num_groups)
+    return _MergeFrames.apply(
+        x, groups.weight, groups.index, groups.num_groups
+    )
 
 
 class _MergeFrames(torch.autograd.Function):
     """One weighted scatter of the frames; keeps nothing but its input."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, index: Tensor,
-                num_groups: int) -> Tensor:
+    def forward(
+        ctx, x: Tensor, weight: Tensor, index: Tensor, num_groups: int
+    ) -> Tensor:
         ctx.save_for_backward(x, weight, index)
         num_channels, (height, width) = x.shape[1], x.shape[3:]
         # Half precision is summed in single.
         dtype = torch.promote_types(x.dtype, weight.dtype)
         frames = torch.empty(
-            num_channels, *index.shape, height, width, dtype=dtype,
-            device=x.device)
+            num_channels,
+            *index.shape,
+            height,
+            width,
+            dtype=dtype,
+            device=x.device,
+        )
         torch.mul(x.transpose(0, 1), weight[..., None, None], out=frames)
         merged = frames.new_zeros(num_channels, num_groups, height, width)
         merged.index_add_(1, index.flatten(), frames.flatten(1, 2))

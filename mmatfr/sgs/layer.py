@@ -3,6 +3,7 @@
 Paper: "3D CNNs with Adaptive Temporal Feature Resolutions", CVPR 2021,
 arXiv:2011.08652.
 """
+
 from contextlib import nullcontext
 from functools import partial
 from typing import Callable, Optional, Tuple, Union
@@ -61,27 +62,36 @@ class SGS(nn.Module):
         tensor(True)
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 similarity_channels: int = 8,
-                 num_bins: Optional[int] = None,
-                 similarity: Union[str, Similarity] = 'norm',
-                 kernel: str = 'delta',
-                 normalize: Optional[bool] = None,
-                 order: str = 'magnitude',
-                 contiguous: bool = False) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        similarity_channels: int = 8,
+        num_bins: Optional[int] = None,
+        similarity: Union[str, Similarity] = 'norm',
+        kernel: str = 'delta',
+        normalize: Optional[bool] = None,
+        order: str = 'magnitude',
+        contiguous: bool = False,
+    ) -> None:
         super().__init__()
-        for name, value in (('in_channels', in_channels),
-                            ('similarity_channels', similarity_channels),
-                            ('num_bins', 1 if num_bins is None else num_bins)):
+        for name, value in (
+            ('in_channels', in_channels),
+            ('similarity_channels', similarity_channels),
+            ('num_bins', 1 if num_bins is None else num_bins),
+        ):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(
-                    f'{name}={value!r} must be a positive integer')
-        for name, value, choices in (('kernel', kernel, KERNELS),
-                                     ('order', order, ORDERS)):
+                    f'{name}={value!r} must be a positive integer'
+                )
+        for name, value, choices in (
+            ('kernel', kernel, KERNELS),
+            ('order', order, ORDERS),
+        ):
             if value not in choices:
-                raise ValueError(f'{name}={value!r} is unknown; choose one of '
-                                 f'{list(choices)}')
+                raise ValueError(
+                    f'{name}={value!r} is unknown; choose one of '
+                    f'{list(choices)}'
+                )
         self.in_channels = in_channels
         self.similarity_channels = similarity_channels
         self.similarity = get_similarity(similarity)
@@ -91,7 +101,8 @@ class SGS(nn.Module):
             kernel=kernel,
             normalize=normalize,
             order=order,
-            contiguous=contiguous)
+            contiguous=contiguous,
+        )
         hidden_channels = max(1, in_channels // 2)
         self.fc1 = nn.Linear(in_channels, hidden_channels)
         self.relu = nn.ReLU()
@@ -117,12 +128,16 @@ class SGS(nn.Module):
         if x.dim() != 5 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f'SGS expects (N, C={self.in_channels}, T, H, W), but got a '
-                f'tensor of shape {tuple(x.shape)}')
+                f'tensor of shape {tuple(x.shape)}'
+            )
         # The bin of a frame is a step function of its magnitude: half
         # precision would move frames between bins.
         device = x.device.type
-        with torch.autocast(device, enabled=False) \
-                if torch.amp.is_autocast_available(device) else nullcontext():
+        with (
+            torch.autocast(device, enabled=False)
+            if torch.amp.is_autocast_available(device)
+            else nullcontext()
+        ):
             magnitude = self.similarity(self.embed(x))
             groups = self.binning(magnitude)
         self.magnitude = magnitude.detach()
@@ -147,15 +162,26 @@ class SGS(nn.Module):
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:
             # One vector has no statistics.
-            return F.batch_norm(z, self.bn.running_mean, self.bn.running_var,
-                                self.bn.weight, self.bn.bias,
-                                eps=self.bn.eps)
+            return F.batch_norm(
+                z,
+                self.bn.running_mean,
+                self.bn.running_var,
+                self.bn.weight,
+                self.bn.bias,
+                eps=self.bn.eps,
+            )
         return self.bn(z)
 
     def extra_repr(self) -> str:
         """Names the choices that the submodules do not show."""
-        options = dict(
-            similarity=getattr(self.similarity, '__name__', self.similarity),
-            **self.binning.keywords) if isinstance(
-                self.binning, partial) else dict(binning=self.binning)
+        options = (
+            dict(
+                similarity=getattr(
+                    self.similarity, '__name__', self.similarity
+                ),
+                **self.binning.keywords,
+            )
+            if isinstance(self.binning, partial)
+            else dict(binning=self.binning)
+        )
         return ', '.join(f'{key}={value}' for key, value in options.items())

@@ -4,14 +4,22 @@ Each function takes the similarity vectors Z of a batch, (N, T, D), and returns
 their magnitudes Delta, (N, T). Any callable of that signature can take their
 place.
 """
+
 from typing import Callable, Dict, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ['SIMILARITIES', 'Similarity', 'cosine', 'get_similarity', 'l1',
-           'l2', 'norm']
+__all__ = [
+    'SIMILARITIES',
+    'Similarity',
+    'cosine',
+    'get_similarity',
+    'l1',
+    'l2',
+    'norm',
+]
 
 Similarity = Callable[[Tensor], Tensor]
 
@@ -73,7 +81,8 @@ def _from_mean(z: Tensor) -> Tensor:
 
 
 SIMILARITIES: Dict[str, Similarity] = dict(
-    norm=norm, l2=l2, l1=l1, cosine=cosine)
+    norm=norm, l2=l2, l1=l1, cosine=cosine
+)
 
 
 def get_similarity(similarity: Union[str, Similarity]) -> Similarity:
@@ -85,7 +94,9 @@ def get_similarity(similarity: Union[str, Similarity]) -> Similarity:
     if callable(similarity):
         return similarity
     if similarity not in SIMILARITIES:
-        raise ValueError(f'similarity={similarity!r} is unknown; choose one '
-                         f'of {sorted(SIMILARITIES)} or pass a function from '
-                         '(N, T, D) to (N, T)')
+        raise ValueError(
+            f'similarity={similarity!r} is unknown; choose one '
+            f'of {sorted(SIMILARITIES)} or pass a function from '
+            '(N, T, D) to (N, T)'
+        )
     return SIMILARITIES[similarity]

@@ -8,8 +8,12 @@ from mmatfr.analysis import ClipRecorder, CostModel
 SHAPE = (3, 12, 32, 32)
 X3D = dict(gamma_w=0.34, gamma_b=2.25, gamma_d=0.6)
 R18 = dict(
-    depth=18, pretrained=None, base_channels=8, with_pool2=True,
-    temporal_strides=(1, 1, 2, 1))
+    depth=18,
+    pretrained=None,
+    base_channels=8,
+    with_pool2=True,
+    temporal_strides=(1, 1, 2, 1),
+)
 
 
 def recognizer(kind, execution='auto', **backbone):
@@ -19,12 +23,18 @@ def recognizer(kind, execution='auto', **backbone):
         dict(
             type='Recognizer3D',
             backbone=dict(
-                type=kind, **(X3D if x3d else R18), **backbone,
-                **(dict(execution=execution) if kind[:4] == 'ATFR' else {})),
+                type=kind,
+                **(X3D if x3d else R18),
+                **backbone,
+                **(dict(execution=execution) if kind[:4] == 'ATFR' else {}),
+            ),
             cls_head=dict(
                 type='X3DHead' if x3d else 'I3DHead',
                 in_channels=144 if x3d else 64,
-                num_classes=5))).eval()
+                num_classes=5,
+            ),
+        )
+    ).eval()
 
 
 def count(model, clip):
@@ -37,13 +47,14 @@ def count(model, clip):
 @pytest.mark.parametrize('kind', ['ATFRX3D', 'ATFRResNet3d'])
 def test_cost_is_what_the_counter_counts_on_the_clip_alone(kind, stage):
     model = recognizer(
-        kind, 'sequential', sgs=dict(stage=stage, similarity='l2'))
+        kind, 'sequential', sgs=dict(stage=stage, similarity='l2')
+    )
     cost = CostModel(model)
     seen = set()
     for seed in range(20):
         generator = torch.manual_seed(seed)
         clip = torch.randn(SHAPE, generator=generator)
-        clip[:, seed % 12:] = clip[:, -1:]
+        clip[:, seed % 12 :] = clip[:, -1:]
         counted = count(model, clip)
         length = int(model.backbone.lengths)
         assert cost.gflops(SHAPE, length) == pytest.approx(counted, rel=1e-9)
@@ -81,6 +92,6 @@ def test_recorder_sees_every_clip_once():
         records = recorder.take()
         assert len(recorder.take().lengths) == 0
     assert records.lengths[:3].equal(first)
-    assert records.num_frames == 12 and records.gflops.shape == (5, )
+    assert records.num_frames == 12 and records.gflops.shape == (5,)
     model(clips, mode='tensor')
     assert len(recorder.take().lengths) == 0

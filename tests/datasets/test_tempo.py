@@ -1,4 +1,5 @@
 """The generated data set tempo."""
+
 import csv
 import hashlib
 import json
@@ -12,13 +13,22 @@ import cv2
 import decord
 import numpy as np
 import pytest
+from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.registry import init_default_scope
 
 import mmatfr  # noqa: F401
-from mmaction.registry import DATASETS, TRANSFORMS
-from mmatfr.datasets.tempo import (CLASSES, SPLITS, Tempo, TempoError,
-                                   VideoFormat, get_size, plan_clip,
-                                   render_clip, write_tempo, write_video)
+from mmatfr.datasets.tempo import (
+    CLASSES,
+    SPLITS,
+    Tempo,
+    TempoError,
+    VideoFormat,
+    get_size,
+    plan_clip,
+    render_clip,
+    write_tempo,
+    write_video,
+)
 
 VIDEO = VideoFormat()
 SMALLEST = Tempo(12, 12, 12)
@@ -56,7 +66,8 @@ def test_layout(dataset):
         assert len({r['label'] for r in rows}) == 12
         videos = (dataset / 'videos' / split).iterdir()
         assert {f'{split}/{v.name}' for v in videos} == {
-            r['filename'] for r in rows}
+            r['filename'] for r in rows
+        }
 
 
 def test_decoded_videos_move_during_the_action_alone(dataset):
@@ -69,7 +80,7 @@ def test_decoded_videos_move_during_the_action_alone(dataset):
         # Largest change of an 8x8 block: the object is a small part.
         change = change.reshape(31, 8, 8, 8, 8, 3).mean((2, 4, 5)).max((1, 2))
         inside = np.zeros(31, bool)
-        inside[start:start + length - 1] = True
+        inside[start : start + length - 1] = True
         if not inside.all():
             still = change[~inside]
             # The codec settles for a frame or two after the motion.
@@ -80,16 +91,29 @@ def test_poses_stand_still_outside_the_action():
     for index in range(60):
         clip = plan_clip(3, 'train', index, VIDEO)
         end = clip.start + clip.length - 1
-        assert np.ptp(clip.poses[:clip.start + 1], axis=0).max() == 0
+        assert np.ptp(clip.poses[: clip.start + 1], axis=0).max() == 0
         assert np.ptp(clip.poses[end:], axis=0).max() == 0
         # One axis moves, and all of the motion lies inside.
         assert (np.ptp(clip.poses, axis=0) > 0.1).sum() == 1
 
 
-@pytest.mark.parametrize('label, axis, sign', [
-    (0, 0, 1), (1, 0, -1), (2, 1, -1), (3, 1, 1), (4, 2, 1), (5, 2, -1),
-    (6, 3, 1), (7, 3, -1), (8, 3, 1), (9, 3, -1), (10, 0, 1), (11, 0, -1)
-])
+@pytest.mark.parametrize(
+    'label, axis, sign',
+    [
+        (0, 0, 1),
+        (1, 0, -1),
+        (2, 1, -1),
+        (3, 1, 1),
+        (4, 2, 1),
+        (5, 2, -1),
+        (6, 3, 1),
+        (7, 3, -1),
+        (8, 3, 1),
+        (9, 3, -1),
+        (10, 0, 1),
+        (11, 0, -1),
+    ],
+)
 def test_direction_of_each_class(label, axis, sign):
     for index in range(label, 120, 12):
         clip = plan_clip(0, 'val', index, VIDEO)
@@ -202,18 +226,24 @@ def test_foreign_folder_is_not_touched(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ['thesis.txt']
 
 
-@pytest.mark.parametrize('make, message', [
-    (lambda: get_size('huge'), "size 'huge' .* tiny, small, full"),
-    (lambda: VideoFormat(height=65), 'height 65 .* even'),
-    (lambda: VideoFormat(width=2), 'width 2 .* 16'),
-    (lambda: VideoFormat(width=48), 'width 48 .* other than 16, 24, 48'),
-    (lambda: VideoFormat(frames=3), 'frames 3 .* 8'),
-    (lambda: VideoFormat(fps=0), 'fps 0 '),
-    (lambda: Tempo(12, 12, 12, seed=-1), 'seed -1 is negative'),
-    (lambda: Tempo(0, 12, 12), 'train 0 '),
-    (lambda: Tempo(1, 1, 1, codec='h.264'), "codec 'h.264' .*four"),
-    (lambda: plan_clip(0, 'dev', 0, VIDEO), "split 'dev' .* train, val, test"),
-])
+@pytest.mark.parametrize(
+    'make, message',
+    [
+        (lambda: get_size('huge'), "size 'huge' .* tiny, small, full"),
+        (lambda: VideoFormat(height=65), 'height 65 .* even'),
+        (lambda: VideoFormat(width=2), 'width 2 .* 16'),
+        (lambda: VideoFormat(width=48), 'width 48 .* other than 16, 24, 48'),
+        (lambda: VideoFormat(frames=3), 'frames 3 .* 8'),
+        (lambda: VideoFormat(fps=0), 'fps 0 '),
+        (lambda: Tempo(12, 12, 12, seed=-1), 'seed -1 is negative'),
+        (lambda: Tempo(0, 12, 12), 'train 0 '),
+        (lambda: Tempo(1, 1, 1, codec='h.264'), "codec 'h.264' .*four"),
+        (
+            lambda: plan_clip(0, 'dev', 0, VIDEO),
+            "split 'dev' .* train, val, test",
+        ),
+    ],
+)
 def test_error_names_value_and_choices(make, message):
     with pytest.raises(TempoError, match=message):
         make()
@@ -230,16 +260,23 @@ def test_writer_that_does_not_open(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('argument, code', [
-    (('--size', 'huge'), 1), (('--frame-size', '63', '64'), 1),
-    (('--seed', '-1'), 1), (('--frames', 'many'), 2)
-])
+@pytest.mark.parametrize(
+    'argument, code',
+    [
+        (('--size', 'huge'), 1),
+        (('--frame-size', '63', '64'), 1),
+        (('--seed', '-1'), 1),
+        (('--frames', 'many'), 2),
+    ],
+)
 def test_command_fails_in_one_line(argument, code, tmp_path):
     result = subprocess.run(
         [sys.executable, str(GENERATE), '--out', str(tmp_path), *argument],
-        capture_output=True, text=True, timeout=120,
-        env={**os.environ,
-             'PYTHONPATH': str(GENERATE.parents[3])})
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, 'PYTHONPATH': str(GENERATE.parents[3])},
+    )
     assert result.returncode == code
     assert 'Traceback' not in result.stderr
     assert 'error: ' in result.stderr.strip().splitlines()[-1]
@@ -249,6 +286,7 @@ def test_command_fails_in_one_line(argument, code, tmp_path):
 
 def make_dataset(root, *extra):
     import mmatfr.datasets  # noqa: F401
+
     init_default_scope('mmaction')
     return DATASETS.build(
         dict(
@@ -259,10 +297,13 @@ def make_dataset(root, *extra):
             pipeline=[
                 dict(type='DecordInit'),
                 dict(type='SampleFrames', clip_len=16, frame_interval=2),
-                dict(type='DecordDecode'), *extra,
+                dict(type='DecordDecode'),
+                *extra,
                 dict(type='FormatShape', input_format='NCTHW'),
-                dict(type='PackActionInputs')
-            ]))
+                dict(type='PackActionInputs'),
+            ],
+        )
+    )
 
 
 def test_pipeline_of_mmaction2(dataset):
@@ -277,8 +318,9 @@ def test_pipeline_of_mmaction2(dataset):
 def test_shuffle_frames_in_a_pipeline(dataset):
     np.random.seed(0)
     plain = make_dataset(dataset)[0]['inputs'][0].unbind(1)
-    mixed = make_dataset(
-        dataset, dict(type='ShuffleFrames'))[0]['inputs'][0].unbind(1)
+    mixed = make_dataset(dataset, dict(type='ShuffleFrames'))[0]['inputs'][
+        0
+    ].unbind(1)
 
     def count(frames):
         return Counter(digest(f.contiguous().numpy()) for f in frames)
@@ -289,13 +331,17 @@ def test_shuffle_frames_in_a_pipeline(dataset):
 
 def test_shuffle_frames_stays_within_clips():
     import mmatfr.datasets  # noqa: F401
+
     shuffle = TRANSFORMS.build(dict(type='ShuffleFrames'))
     imgs = [np.full((1, 1, 3), i) for i in range(12)]
     out = shuffle(dict(imgs=imgs, clip_len=4, num_clips=3))['imgs']
     values = [int(i[0, 0, 0]) for i in out]
     assert values != list(range(12))
-    assert [sorted(values[i:i + 4]) for i in (0, 4, 8)] == [
-        [0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert [sorted(values[i : i + 4]) for i in (0, 4, 8)] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9, 10, 11],
+    ]
     with pytest.raises(ValueError, match='12 frames, but 2 clips of 4'):
         shuffle(dict(imgs=imgs, clip_len=4, num_clips=2))
 

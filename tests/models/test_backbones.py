@@ -7,7 +7,7 @@ from mmaction.models.backbones.x3d import X3D
 from mmaction.registry import MODELS
 from mmengine.runner.checkpoint import load_state_dict
 
-from mmatfr.models import ATFRResNet3d, ATFRX3D
+from mmatfr.models import ATFRX3D, ATFRResNet3d
 
 X3D_TINY = dict(type='X3D', gamma_w=0.34, gamma_b=2.25, gamma_d=0.6)
 R18 = dict(
@@ -16,7 +16,8 @@ R18 = dict(
     pretrained=None,
     base_channels=8,
     conv1_kernel=(3, 5, 5),
-    with_pool2=False)
+    with_pool2=False,
+)
 R50_STRIDED = dict(
     type='ResNet3d',
     depth=50,
@@ -25,7 +26,8 @@ R50_STRIDED = dict(
     stage_blocks=(1, 2, 2, 1),
     conv1_kernel=(5, 7, 7),
     temporal_strides=(1, 1, 2, 1),
-    inflate=(1, (1, 0), (0, 1), 1))
+    inflate=(1, (1, 0), (0, 1), 1),
+)
 BASES = dict(x3d=X3D_TINY, r18=R18, r50_strided=R50_STRIDED)
 SGS_CHOICES = dict(
     default=dict(),
@@ -34,7 +36,8 @@ SGS_CHOICES = dict(
     last=dict(stage=4),
     pre_activation=dict(stage=1, pre_activation=True),
     authors=dict(pre_activation=True, similarity='l2', kernel='linear'),
-    time=dict(order='time', num_bins=6))
+    time=dict(order='time', num_bins=6),
+)
 
 
 def build(base, **options):
@@ -77,7 +80,7 @@ def test_batch_invariance_in_both_executions(base, choice):
     with torch.no_grad():
         packed = backbone(x)
         lengths = backbone.lengths
-        assert lengths.shape == (8, ) and len(set(lengths.tolist())) > 1
+        assert lengths.shape == (8,) and len(set(lengths.tolist())) > 1
         backbone.execution = 'sequential'
         sequential = backbone(x)
         alone = torch.cat([backbone(clip[None]) for clip in x])
@@ -107,23 +110,27 @@ def test_without_sgs_it_is_the_base_bit_for_bit(base):
 def test_state_dict_adds_sgs_keys_only(base):
     plain, ours = build(base), build(base, sgs=dict())
     added = [key for key in ours.state_dict() if key.startswith('sgs.')]
-    assert [key for key in ours.state_dict() if key not in added] \
-        == list(plain.state_dict())
+    assert [key for key in ours.state_dict() if key not in added] == list(
+        plain.state_dict()
+    )
     missing = ours.load_state_dict(plain.state_dict(), strict=False)
     assert missing.unexpected_keys == []
     # torch fills in a missing `num_batches_tracked` without a word.
-    assert set(missing.missing_keys) \
-        == set(added) - {'sgs.bn.num_batches_tracked'}
+    assert set(missing.missing_keys) == set(added) - {
+        'sgs.bn.num_batches_tracked'
+    }
     load_state_dict(ours, ours.state_dict(), strict=True)
 
 
 @pytest.mark.parametrize('base', BASES)
 def test_full_resolution_gives_the_base(base):
     """T groups of one frame in time order: sampling changes nothing."""
-    plain, ours = build(base), build(base, sgs=dict(
-        num_bins=1000, order='time', contiguous=True))
+    plain, ours = (
+        build(base),
+        build(base, sgs=dict(num_bins=1000, order='time', contiguous=True)),
+    )
     ours.load_state_dict(plain.state_dict(), strict=False)
-    x = clips(2)[:, :, ::4] * torch.tensor([1., 2., 3.]).view(1, 1, 3, 1, 1)
+    x = clips(2)[:, :, ::4] * torch.tensor([1.0, 2.0, 3.0]).view(1, 1, 3, 1, 1)
     x[0] = torch.randn_like(x[0])
     plain.eval(), ours.eval()
     with torch.no_grad():
@@ -131,8 +138,11 @@ def test_full_resolution_gives_the_base(base):
     full = ours.lengths == 3
     assert full.any()
     torch.testing.assert_close(
-        actual[full], expected[full].mean(dim=2, keepdim=True),
-        rtol=1e-4, atol=1e-4)
+        actual[full],
+        expected[full].mean(dim=2, keepdim=True),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 @pytest.mark.parametrize('execution', ['packed', 'sequential'])
@@ -141,7 +151,8 @@ def test_readout_frames_has_the_shape_of_the_base(base, execution):
     plain = build(base)
     plain.eval()  # mmaction2's returns None
     ours = build(
-        base, sgs=dict(), readout='frames', execution=execution).eval()
+        base, sgs=dict(), readout='frames', execution=execution
+    ).eval()
     ours.load_state_dict(plain.state_dict(), strict=False)
     x = clips(6, num_frames=13)
     with torch.no_grad():
@@ -160,12 +171,15 @@ def test_readout_frames_has_the_shape_of_the_base(base, execution):
 
 
 def test_several_outputs_before_and_after_sampling():
-    backbone = build(
-        'r18', sgs=dict(stage=2), out_indices=(0, 1, 3)).eval()
+    backbone = build('r18', sgs=dict(stage=2), out_indices=(0, 1, 3)).eval()
     plain = build('r18', sgs=None, out_indices=(0, 1, 3)).eval()
     plain.load_state_dict(
-        {k: v for k, v in backbone.state_dict().items()
-         if not k.startswith('sgs')})
+        {
+            k: v
+            for k, v in backbone.state_dict().items()
+            if not k.startswith('sgs')
+        }
+    )
     x = clips(3)
     with torch.no_grad():
         outputs, expected = backbone(x), plain(x)
@@ -173,8 +187,9 @@ def test_several_outputs_before_and_after_sampling():
     assert [out.shape[2] for out in outputs] == [12, 1, 1]
     backbone.readout = 'frames'
     with torch.no_grad():
-        assert [out.shape for out in backbone(x)] \
-            == [out.shape for out in expected]
+        assert [out.shape for out in backbone(x)] == [
+            out.shape for out in expected
+        ]
 
 
 @pytest.mark.parametrize('execution', ['auto', 'packed', 'sequential'])
@@ -191,7 +206,9 @@ def test_training_normalises_over_real_frames_only(base, execution):
         if isinstance(module, torch.nn.BatchNorm3d):
             module.register_forward_hook(
                 lambda m, args, out, name=name: statistics.setdefault(
-                    name, []).append(args[0].transpose(0, 1).flatten(1)))
+                    name, []
+                ).append(args[0].transpose(0, 1).flatten(1))
+            )
     x = clips(4)
     before = copy.deepcopy(backbone.state_dict())
     backbone(x)
@@ -204,7 +221,8 @@ def test_training_normalises_over_real_frames_only(base, execution):
         torch.testing.assert_close(state[f'{name}.running_mean'], mean)
         torch.testing.assert_close(state[f'{name}.running_var'], var)
     assert len(statistics) == sum(
-        isinstance(m, torch.nn.BatchNorm3d) for m in backbone.modules())
+        isinstance(m, torch.nn.BatchNorm3d) for m in backbone.modules()
+    )
 
 
 @pytest.mark.parametrize('with_cp', [False, True])
@@ -235,8 +253,11 @@ def test_frozen_stages_and_norm_eval():
     backbone(clips(2)).sum().backward()
     assert backbone.layer2[0].conv1.conv.weight.grad is None
     assert backbone.layer3[0].conv1.conv.weight.grad is not None
-    assert not any(m.training for m in backbone.modules()
-                   if isinstance(m, torch.nn.BatchNorm3d))
+    assert not any(
+        m.training
+        for m in backbone.modules()
+        if isinstance(m, torch.nn.BatchNorm3d)
+    )
 
 
 def test_copy_is_independent():
@@ -246,7 +267,7 @@ def test_copy_is_independent():
     with torch.no_grad():
         assert clone(x).equal(backbone(x))
         clone(x[:1])
-    assert backbone.lengths.shape == (4, )
+    assert backbone.lengths.shape == (4,)
     assert clone.layer2.layouts is clone.layouts
     assert clone.layouts is not backbone.layouts
 
@@ -257,14 +278,20 @@ def test_stage_called_by_itself_does_not_sample():
     assert backbone.layer1(x).shape[0] == 2
 
 
-@pytest.mark.parametrize('options,match', [
-    (dict(sgs=dict(stage=9)), r'sgs.stage=9.*0 \(stem\) to 4'),
-    (dict(sgs=dict(stage='layer1')), r"sgs.stage='layer1'.*0 \(stem\) to 4"),
-    (dict(sgs=dict(kernel='foo')), r"kernel='foo'.*\['delta', 'linear'\]"),
-    (dict(sgs=dict(stage=0, pre_activation=True)), 'pre_activation=True'),
-    (dict(readout='foo'), r"readout='foo'.*\['mean', 'frames'\]"),
-    (dict(execution='foo'), r"execution='foo'.*'auto', 'packed'"),
-])
+@pytest.mark.parametrize(
+    'options,match',
+    [
+        (dict(sgs=dict(stage=9)), r'sgs.stage=9.*0 \(stem\) to 4'),
+        (
+            dict(sgs=dict(stage='layer1')),
+            r"sgs.stage='layer1'.*0 \(stem\) to 4",
+        ),
+        (dict(sgs=dict(kernel='foo')), r"kernel='foo'.*\['delta', 'linear'\]"),
+        (dict(sgs=dict(stage=0, pre_activation=True)), 'pre_activation=True'),
+        (dict(readout='foo'), r"readout='foo'.*\['mean', 'frames'\]"),
+        (dict(execution='foo'), r"execution='foo'.*'auto', 'packed'"),
+    ],
+)
 @pytest.mark.parametrize('base', ['x3d', 'r18'])
 def test_bad_options_are_named(base, options, match):
     with pytest.raises(ValueError, match=match):
@@ -272,19 +299,26 @@ def test_bad_options_are_named(base, options, match):
 
 
 def test_module_without_ragged_form_is_refused_with_its_path():
-    cfg = dict(R18, sgs=dict(stage=2), non_local=((0, 0), (0, 0), (0, 1),
-                                                  (0, 0)))
+    cfg = dict(
+        R18, sgs=dict(stage=2), non_local=((0, 0), (0, 0), (0, 1), (0, 0))
+    )
     with pytest.raises(ValueError) as error:
         ATFRResNet3d(**{k: v for k, v in cfg.items() if k != 'type'})
     assert 'layer3.1.non_local_block' in str(error.value)
     assert "execution='sequential'" in str(error.value)
-    backbone = build('r18', **{k: v for k, v in cfg.items()
-                               if k not in R18}, execution='sequential').eval()
+    backbone = build(
+        'r18',
+        **{k: v for k, v in cfg.items() if k not in R18},
+        execution='sequential',
+    ).eval()
     x = clips(3)
     with torch.no_grad():
         torch.testing.assert_close(
-            backbone(x), torch.cat([backbone(c[None]) for c in x]),
-            rtol=1e-5, atol=1e-4)
+            backbone(x),
+            torch.cat([backbone(c[None]) for c in x]),
+            rtol=1e-5,
+            atol=1e-4,
+        )
     with pytest.raises(RuntimeError, match='norm_eval=True'):
         backbone.train()(x)
 
@@ -294,26 +328,28 @@ def test_classes_are_thin():
 
 
 @pytest.mark.parametrize('execution', ['packed', 'sequential'])
-@pytest.mark.parametrize('base,head,in_channels', [
-    ('x3d', 'X3DHead', 144), ('r18', 'I3DHead', 64)])
-def test_logits_of_a_clip_in_a_batch_of_eight(base, head, in_channels,
-                                              execution):
+@pytest.mark.parametrize(
+    'base,head,in_channels', [('x3d', 'X3DHead', 144), ('r18', 'I3DHead', 64)]
+)
+def test_logits_of_a_clip_in_a_batch_of_eight(
+    base, head, in_channels, execution
+):
     torch.manual_seed(0)
     backbone = {**BASES[base], 'type': 'ATFR' + BASES[base]['type']}
     model = MODELS.build(
         dict(
             type='Recognizer3D',
-            backbone=dict(
-                **backbone, sgs=dict(stage=1), execution=execution),
-            cls_head=dict(
-                type=head, in_channels=in_channels, num_classes=12)))
+            backbone=dict(**backbone, sgs=dict(stage=1), execution=execution),
+            cls_head=dict(type=head, in_channels=in_channels, num_classes=12),
+        )
+    )
     randomize(model)
     model.eval()
     views = clips()[:, None]
     with torch.no_grad():
         together = model(views, mode='tensor', stage='head')
         assert len(set(model.backbone.lengths.tolist())) > 1
-        alone = torch.cat([
-            model(view[None], mode='tensor', stage='head') for view in views
-        ])
+        alone = torch.cat(
+            [model(view[None], mode='tensor', stage='head') for view in views]
+        )
     assert (together - alone).norm() < 1e-5 * alone.norm()

@@ -2,6 +2,7 @@
 
 The arrays of the authors' networks are described in tests/data/README.md.
 """
+
 import json
 import re
 from pathlib import Path
@@ -33,8 +34,10 @@ RESNET3D = dict(
         inflate=(1, 0, 0, 1),
         with_pool2=False,
         sgs=dict(pre_activation=True, **AUTHORS),
-        **BOTTLENECKS),
-    cls_head=dict(type='I3DHead', num_classes=5, in_channels=128))
+        **BOTTLENECKS,
+    ),
+    cls_head=dict(type='I3DHead', num_classes=5, in_channels=128),
+)
 SLOWFAST = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -51,14 +54,18 @@ SLOWFAST = dict(
             # mmaction2's own configs have fusion without BN and ReLU.
             lateral_norm=True,
             fusion_kernel=7,
-            **BOTTLENECKS),
+            **BOTTLENECKS,
+        ),
         fast_pathway=dict(
             type='resnet3d',
             base_channels=2,
             conv1_kernel=(5, 7, 7),
             lateral=False,
-            **BOTTLENECKS)),
-    cls_head=dict(type='SlowFastHead', num_classes=5, in_channels=320))
+            **BOTTLENECKS,
+        ),
+    ),
+    cls_head=dict(type='SlowFastHead', num_classes=5, in_channels=320),
+)
 X3D_XL = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -66,8 +73,10 @@ X3D_XL = dict(
         gamma_w=1.45,
         gamma_b=2.25,
         gamma_d=5,
-        width_rounding='stage'),
-    cls_head=dict(type='X3DHead', num_classes=5, in_channels=630))
+        width_rounding='stage',
+    ),
+    cls_head=dict(type='X3DHead', num_classes=5, in_channels=630),
+)
 
 
 def build(cfg):
@@ -83,9 +92,7 @@ def reference(name):
         for key, value in np.load(DATA / f'{name}_reference.npz').items()
         if key != 'shapes'
     }
-    weights = {
-        key[2:]: arrays[key] for key in arrays if key.startswith('w.')
-    }
+    weights = {key[2:]: arrays[key] for key in arrays if key.startswith('w.')}
     return arrays, weights
 
 
@@ -101,7 +108,9 @@ def test_resnet3d_gives_the_authors_features_and_logits():
     for stage, layer in dict(s2='layer1', s5='layer4').items():
         backbone.get_submodule(layer).register_forward_hook(
             lambda module, args, out, stage=stage: features.update(
-                {stage: out}))
+                {stage: out}
+            )
+        )
     with torch.no_grad():
         logits = model.cls_head(backbone(arrays['input.clip']))
     assert backbone.lengths.tolist() == [10]
@@ -114,17 +123,20 @@ def slowfast_weights():
     """The authors' weights, those that are not stored replaced by zeros."""
     arrays, weights = reference('slowfast')
     shapes = np.load(DATA / 'slowfast_reference.npz')['shapes']
-    weights.update({
-        key[2:]: torch.zeros(shape)
-        for key, shape in json.loads(str(shapes)).items()
-    })
+    weights.update(
+        {
+            key[2:]: torch.zeros(shape)
+            for key, shape in json.loads(str(shapes)).items()
+        }
+    )
     return arrays, weights
 
 
 def sampling_layer(weights, prefix):
     weights = {
         key.removeprefix(prefix): value
-        for key, value in weights.items() if key.startswith(prefix)
+        for key, value in weights.items()
+        if key.startswith(prefix)
     }
     sgs = SGS(weights['fc1.weight'].shape[1], **AUTHORS).eval()
     load_state_dict(sgs, weights, strict=True)
@@ -134,15 +146,19 @@ def sampling_layer(weights, prefix):
 def test_slowfast_names_and_shapes_are_mmaction2s():
     weights = convert_pyslowfast(slowfast_weights()[1])
     sampling = [key for key in weights if '.sgs.' in key]
-    assert {key.rpartition('sgs.')[0] for key in sampling} \
-        == {'backbone.slow_path.', 'backbone.fast_path.'}
+    assert {key.rpartition('sgs.')[0] for key in sampling} == {
+        'backbone.slow_path.',
+        'backbone.fast_path.',
+    }
     for path in ('slow', 'fast'):
         sampling_layer(weights, f'backbone.{path}_path.sgs.')
     assert {
-        key: value.shape for key, value in weights.items()
+        key: value.shape
+        for key, value in weights.items()
         if key not in sampling
-    } == {key: value.shape for key, value in build(
-        SLOWFAST).state_dict().items()}
+    } == {
+        key: value.shape for key, value in build(SLOWFAST).state_dict().items()
+    }
 
 
 def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
@@ -159,7 +175,8 @@ def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
         """Sampling before the last ReLU of the stage."""
         sums = []
         path.layer1[-1].relu.register_forward_pre_hook(
-            lambda module, args: sums.append(args[0].clone()))
+            lambda module, args: sums.append(args[0].clone())
+        )
         path.layer1(x)
         maps, _ = sampling_layer(weights, f'backbone.{name}.sgs.')(sums[0])
         return maps.relu()
@@ -172,12 +189,16 @@ def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
         fast = stage2(fast, fast_path, 'fast_path')
         lateral = slow_path.layer1_lateral(fast)
         logits = model.cls_head(
-            (arrays['feat.s5.slow'], arrays['feat.s5.fast']))
+            (arrays['feat.s5.slow'], arrays['feat.s5.fast'])
+        )
     check(slow, arrays['feat.s2.slow'], atol=1e-3)
     check(fast, arrays['feat.s2.fast'], atol=1e-3)
     # Of 5 frames, padded to the 7 of the slow pathway.
-    check(F.pad(lateral, (0, 0, 0, 0, 1, 1)), arrays['feat.s2_fuse.lateral'],
-          atol=1e-3)
+    check(
+        F.pad(lateral, (0, 0, 0, 0, 1, 1)),
+        arrays['feat.s2_fuse.lateral'],
+        atol=1e-3,
+    )
     check(logits, arrays['logits'], atol=1e-4)
 
 
@@ -197,8 +218,8 @@ class PySlowFastX3D:
         self.add_norm('s1.pathway0_stem.bn', 32)
         before = 32
         for stage, width, inner, squeezed, depth in zip(
-                range(2, 6), self.widths, self.inner, self.squeezed,
-                self.depths):
+            range(2, 6), self.widths, self.inner, self.squeezed, self.depths
+        ):
             for block in range(depth):
                 name = f's{stage}.pathway0_res{block}'
                 if block == 0:
@@ -211,10 +232,24 @@ class PySlowFastX3D:
                 self.add_norm(f'{name}.branch2.b_bn', inner)
                 self.add_norm(f'{name}.branch2.c_bn', width, scale=0.2)
                 if block % 2 == 0:
-                    self.add(f'{name}.branch2.se.fc1', squeezed, inner, 1, 1,
-                             1, bias=True)
-                    self.add(f'{name}.branch2.se.fc2', inner, squeezed, 1, 1,
-                             1, bias=True)
+                    self.add(
+                        f'{name}.branch2.se.fc1',
+                        squeezed,
+                        inner,
+                        1,
+                        1,
+                        1,
+                        bias=True,
+                    )
+                    self.add(
+                        f'{name}.branch2.se.fc2',
+                        inner,
+                        squeezed,
+                        1,
+                        1,
+                        1,
+                        bias=True,
+                    )
                 before = width
         self.add('head.conv_5', 630, 280, 1, 1, 1)
         self.add_norm('head.conv_5_bn', 630)
@@ -227,32 +262,42 @@ class PySlowFastX3D:
         self.weights[f'{name}.weight'] = weight * fan_in**-0.5
         if bias:
             self.weights[f'{name}.bias'] = torch.randn(
-                shape[0], generator=self.generator)
+                shape[0], generator=self.generator
+            )
 
-    def add_norm(self, name, width, scale=1.):
+    def add_norm(self, name, width, scale=1.0):
         def rand():
             return torch.rand(width, generator=self.generator)
 
-        self.weights.update({
-            f'{name}.weight': scale * (0.5 + rand()),
-            f'{name}.bias': rand() - 0.5,
-            f'{name}.running_mean': rand() - 0.5,
-            f'{name}.running_var': 0.5 + rand(),
-            f'{name}.num_batches_tracked': torch.tensor(1)
-        })
+        self.weights.update(
+            {
+                f'{name}.weight': scale * (0.5 + rand()),
+                f'{name}.bias': rand() - 0.5,
+                f'{name}.running_mean': rand() - 0.5,
+                f'{name}.running_var': 0.5 + rand(),
+                f'{name}.num_batches_tracked': torch.tensor(1),
+            }
+        )
 
     def conv(self, x, name, stride=1):
         weight = self.weights[f'{name}.weight']
         return F.conv3d(
-            x, weight, self.weights.get(f'{name}.bias'),
+            x,
+            weight,
+            self.weights.get(f'{name}.bias'),
             stride=(1, stride, stride),
             padding=[size // 2 for size in weight.shape[2:]],
-            groups=x.shape[1] // weight.shape[1])
+            groups=x.shape[1] // weight.shape[1],
+        )
 
     def norm(self, x, name):
-        return F.batch_norm(x, *(
-            self.weights[f'{name}.{key}']
-            for key in ('running_mean', 'running_var', 'weight', 'bias')))
+        return F.batch_norm(
+            x,
+            *(
+                self.weights[f'{name}.{key}']
+                for key in ('running_mean', 'running_var', 'weight', 'bias')
+            ),
+        )
 
     def squeeze_excite(self, x, name):
         gate = self.conv(x.mean(dim=(2, 3, 4), keepdim=True), f'{name}.fc1')
@@ -268,22 +313,30 @@ class PySlowFastX3D:
     def __call__(self, x):
         x = self.conv(x, 's1.pathway0_stem.conv_xy', stride=2)
         x = self.norm(
-            self.conv(x, 's1.pathway0_stem.conv'), 's1.pathway0_stem.bn')
+            self.conv(x, 's1.pathway0_stem.conv'), 's1.pathway0_stem.bn'
+        )
         x = x.relu()
         for stage, depth in enumerate(self.depths, start=2):
             for block in range(depth):
                 name = f's{stage}.pathway0_res{block}'
                 stride = 2 if block == 0 else 1
-                shortcut = x if block else self.norm(
-                    self.conv(x, f'{name}.branch1', stride),
-                    f'{name}.branch1_bn')
+                shortcut = (
+                    x
+                    if block
+                    else self.norm(
+                        self.conv(x, f'{name}.branch1', stride),
+                        f'{name}.branch1_bn',
+                    )
+                )
                 x = shortcut + self.block(x, f'{name}.branch2', stride)
                 x = x.relu()
         x = self.norm(self.conv(x, 'head.conv_5'), 'head.conv_5_bn').relu()
         x = self.conv(x.mean(dim=(2, 3, 4), keepdim=True), 'head.lin_5')
         return F.linear(
-            x.relu().flatten(1), self.weights['head.projection.weight'],
-            self.weights['head.projection.bias'])
+            x.relu().flatten(1),
+            self.weights['head.projection.weight'],
+            self.weights['head.projection.bias'],
+        )
 
 
 def test_x3d_xl_computes_the_same():
@@ -298,15 +351,22 @@ def test_x3d_xl_computes_the_same():
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('key,name', [
-    ('s2.ts_layer.fc.0.weight', 'backbone.sgs.fc1.weight'),
-    ('s3.ts_layer.fc.2.bias', 'backbone.sgs.fc2.bias'),
-    ('s1.pathway0_stem.ts_layer.bn.running_mean',
-     'backbone.sgs.bn.running_mean'),
-    ('s5.pathway0_res12.branch1_bn.bias',
-     'backbone.layer4.12.downsample.bn.bias'),
-    ('head.projection.bias', 'cls_head.fc_cls.bias'),
-])
+@pytest.mark.parametrize(
+    'key,name',
+    [
+        ('s2.ts_layer.fc.0.weight', 'backbone.sgs.fc1.weight'),
+        ('s3.ts_layer.fc.2.bias', 'backbone.sgs.fc2.bias'),
+        (
+            's1.pathway0_stem.ts_layer.bn.running_mean',
+            'backbone.sgs.bn.running_mean',
+        ),
+        (
+            's5.pathway0_res12.branch1_bn.bias',
+            'backbone.layer4.12.downsample.bn.bias',
+        ),
+        ('head.projection.bias', 'cls_head.fc_cls.bias'),
+    ],
+)
 def test_names(key, name):
     value = torch.rand(3)
     converted = convert_pyslowfast({key: value})

@@ -1,4 +1,5 @@
 """X3D at the sizes of its paper (arXiv:2004.04730)."""
+
 import pytest
 import torch
 from mmaction.models.backbones.x3d import X3D
@@ -16,9 +17,16 @@ SIZES = dict(
     xs=(S, (24, 48, 96, 192), (3, 5, 11, 7), 3794322, (4, 160), 0.60e9),
     s=(S, (24, 48, 96, 192), (3, 5, 11, 7), 3794322, (13, 160), 1.96e9),
     m=(S, (24, 48, 96, 192), (3, 5, 11, 7), 3794322, (16, 224), 4.73e9),
-    l=(dict(S, gamma_d=5), (24, 48, 96, 192), (5, 10, 25, 15), 6153432,
-       (16, 312), 18.4e9),
-    xl=(XL, (32, 72, 136, 280), (5, 10, 25, 15), 11095904, (16, 312), 35.8e9))
+    l=(
+        dict(S, gamma_d=5),
+        (24, 48, 96, 192),
+        (5, 10, 25, 15),
+        6153432,
+        (16, 312),
+        18.4e9,
+    ),
+    xl=(XL, (32, 72, 136, 280), (5, 10, 25, 15), 11095904, (16, 312), 35.8e9),
+)
 
 
 @pytest.mark.parametrize('size', SIZES)
@@ -27,8 +35,11 @@ def test_published_sizes(size):
     options = dict(width_rounding='stage') | options
     with torch.device('meta'):
         backbone = X3DRounded(**options)
-        head = MODELS.build(dict(
-            type='X3DHead', in_channels=backbone.feat_dim, num_classes=400))
+        head = MODELS.build(
+            dict(
+                type='X3DHead', in_channels=backbone.feat_dim, num_classes=400
+            )
+        )
     stages = [backbone.get_submodule(name) for name in backbone.res_layers]
     assert backbone.conv1_s.conv.out_channels == widths[0]
     assert tuple(len(stage) for stage in stages) == blocks
@@ -36,9 +47,14 @@ def test_published_sizes(size):
         assert {block.outplanes for block in stage} == {width}
         assert {block.planes for block in stage} == {int(2.25 * width)}
     assert backbone.feat_dim == int(2.25 * widths[-1])
-    assert sum(
-        parameter.numel() for module in (backbone, head)
-        for parameter in module.parameters()) == num_parameters
+    assert (
+        sum(
+            parameter.numel()
+            for module in (backbone, head)
+            for parameter in module.parameters()
+        )
+        == num_parameters
+    )
     frames, crop = clip
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         head(backbone(torch.empty(1, 3, frames, crop, crop, device='meta')))
@@ -65,14 +81,17 @@ def test_sizes_of_mmaction2_are_mmaction2s_bit_for_bit(build, width_rounding):
 def test_base_rounding_is_mmaction2s_at_every_width():
     options = {key: XL[key] for key in ('gamma_w', 'gamma_b')}
     load_state_dict(
-        X3DRounded(**options), X3D(**options).state_dict(), strict=True)
+        X3DRounded(**options), X3D(**options).state_dict(), strict=True
+    )
 
 
 @pytest.mark.parametrize('num_stages', [2, 3])
 def test_fewer_stages(num_stages):
     backbone = X3DRounded(
-        **dict(XL, gamma_d=1), num_stages=num_stages,
-        spatial_strides=(2, ) * num_stages)
+        **dict(XL, gamma_d=1),
+        num_stages=num_stages,
+        spatial_strides=(2,) * num_stages,
+    )
     width = (32, 72, 136)[num_stages - 1]
     assert backbone.conv5.conv.in_channels == width
     assert backbone(torch.rand(1, 3, 2, 32, 32)).shape[1] == int(2.25 * width)
@@ -81,11 +100,13 @@ def test_fewer_stages(num_stages):
 def test_sampling_in_xl():
     torch.manual_seed(0)
     backbone = ATFRX3D(
-        **dict(XL, gamma_d=1), sgs=dict(stage=1), execution='packed').eval()
+        **dict(XL, gamma_d=1), sgs=dict(stage=1), execution='packed'
+    ).eval()
     assert backbone.sgs.in_channels == 32
     plain = X3DRounded(**dict(XL, gamma_d=1))
-    assert [key for key in backbone.state_dict()
-            if not key.startswith('sgs.')] == list(plain.state_dict())
+    assert [
+        key for key in backbone.state_dict() if not key.startswith('sgs.')
+    ] == list(plain.state_dict())
     clips = torch.randn(3, 3, 6, 32, 32)
     clips[1:, :, 2:] = clips[1:, :, 2:3]
     with torch.no_grad():

@@ -1,4 +1,5 @@
 """Every ragged module, packed, equals the module on each clip alone."""
+
 import copy
 import pickle
 
@@ -8,17 +9,25 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmatfr.ragged import (Layout, Layouts, Ragged, RaggedSqueezeExcitation,
-                           Window, convert_ragged, convert_stage,
-                           find_refusals, pack, register_per_frame,
-                           register_ragged_form)
+from mmatfr.ragged import (
+    Layout,
+    Layouts,
+    Ragged,
+    RaggedSqueezeExcitation,
+    Window,
+    convert_ragged,
+    convert_stage,
+    find_refusals,
+    pack,
+    register_per_frame,
+    register_ragged_form,
+)
 
 CHANNELS = 4
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 
 
 class SqueezeExcitation(nn.Module):
-
     def __init__(self):
         super().__init__()
         self.fc = nn.Conv3d(CHANNELS, CHANNELS, 1)
@@ -29,15 +38,13 @@ class SqueezeExcitation(nn.Module):
 
 @register_ragged_form(SqueezeExcitation)
 class RaggedSE(RaggedSqueezeExcitation):
-
     def gate(self, mean):
         return self.fc(mean).sigmoid()
 
 
 class Shuffle(nn.Module):
-
     def forward(self, x):
-        return x.flip(dims=(2, ))
+        return x.flip(dims=(2,))
 
 
 def clips_of(lengths, dtype=torch.float64, size=(5, 4)):
@@ -71,11 +78,16 @@ def assert_equals_alone(module, lengths, sequential=False, atol=1e-9):
 
     cotangents = [torch.randn_like(out) for out in expected]
     for outputs in (actual, expected):
-        sum((out * cotangent).sum()
-            for out, cotangent in zip(outputs, cotangents)).backward()
+        sum(
+            (out * cotangent).sum()
+            for out, cotangent in zip(outputs, cotangents)
+        ).backward()
     torch.testing.assert_close(
-        x.grad, torch.cat([clip.grad for clip in alone], dim=2),
-        rtol=0, atol=atol)
+        x.grad,
+        torch.cat([clip.grad for clip in alone], dim=2),
+        rtol=0,
+        atol=atol,
+    )
     for ours, theirs in zip(ragged.parameters(), module.parameters()):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=atol)
 
@@ -101,20 +113,30 @@ def fits(module, lengths):
     padding=st.integers(0, 4),
     dilation=st.integers(1, 3),
     groups=st.sampled_from([1, 2, CHANNELS]),
-    bias=st.booleans())
+    bias=st.booleans(),
+)
 def test_convolution(lengths, kernel, stride, padding, dilation, groups, bias):
-    conv = nn.Conv3d(CHANNELS, 2 * CHANNELS, (kernel, 3, 1),
-                     (stride, 2, 1), (padding, 1, 0), (dilation, 1, 1),
-                     groups, bias)
+    conv = nn.Conv3d(
+        CHANNELS,
+        2 * CHANNELS,
+        (kernel, 3, 1),
+        (stride, 2, 1),
+        (padding, 1, 0),
+        (dilation, 1, 1),
+        groups,
+        bias,
+    )
     assume(fits(conv, lengths))
     assert_equals_alone(conv, lengths)
 
 
-@pytest.mark.parametrize('kernel,padding', [(3, 'same'), (3, 'valid'),
-                                            ((1, 3, 3), 'same')])
+@pytest.mark.parametrize(
+    'kernel,padding', [(3, 'same'), (3, 'valid'), ((1, 3, 3), 'same')]
+)
 def test_convolution_with_named_padding(kernel, padding):
     assert_equals_alone(
-        nn.Conv3d(CHANNELS, 2, kernel, padding=padding), [3, 5, 4])
+        nn.Conv3d(CHANNELS, 2, kernel, padding=padding), [3, 5, 4]
+    )
 
 
 @settings(max_examples=120, deadline=None)
@@ -127,17 +149,33 @@ def test_convolution_with_named_padding(kernel, padding):
     ceil_mode=st.booleans(),
     average=st.booleans(),
     include=st.booleans(),
-    divisor=st.sampled_from([None, 3]))
-def test_pools(data, lengths, kernel, stride, dilation, ceil_mode, average,
-               include, divisor):
+    divisor=st.sampled_from([None, 3]),
+)
+def test_pools(
+    data,
+    lengths,
+    kernel,
+    stride,
+    dilation,
+    ceil_mode,
+    average,
+    include,
+    divisor,
+):
     padding = (data.draw(st.integers(0, kernel // 2)), 1, 0)
     stride = None if stride is None else (stride, 2, 1)
     if average:
-        pool = nn.AvgPool3d((kernel, 3, 2), stride, padding, ceil_mode,
-                            include, divisor)
+        pool = nn.AvgPool3d(
+            (kernel, 3, 2), stride, padding, ceil_mode, include, divisor
+        )
     else:
-        pool = nn.MaxPool3d((kernel, 3, 2), stride, padding,
-                            (dilation, 1, 1), ceil_mode=ceil_mode)
+        pool = nn.MaxPool3d(
+            (kernel, 3, 2),
+            stride,
+            padding,
+            (dilation, 1, 1),
+            ceil_mode=ceil_mode,
+        )
     assume(fits(pool, lengths))
     assert_equals_alone(pool, lengths)
 
@@ -148,20 +186,30 @@ def test_clip_shorter_than_a_pool_is_one_window(pool, sequential):
     clips = clips_of([4, 1, 3, 1])
     ragged = convert_stage(pool((2, 1, 1)), Layouts(), '')
     actual = run_packed(ragged, *pack(clips), sequential)
-    expected = [
-        clips[0].unflatten(2, (2, 2)).mean(3), clips[1],
-        clips[2][:, :, :2].mean(2, keepdim=True), clips[3]
-    ] if pool is nn.AvgPool3d else [
-        clips[0].unflatten(2, (2, 2)).amax(3), clips[1],
-        clips[2][:, :, :2].amax(2, keepdim=True), clips[3]
-    ]
+    expected = (
+        [
+            clips[0].unflatten(2, (2, 2)).mean(3),
+            clips[1],
+            clips[2][:, :, :2].mean(2, keepdim=True),
+            clips[3],
+        ]
+        if pool is nn.AvgPool3d
+        else [
+            clips[0].unflatten(2, (2, 2)).amax(3),
+            clips[1],
+            clips[2][:, :, :2].amax(2, keepdim=True),
+            clips[3],
+        ]
+    )
     torch.testing.assert_close(actual, torch.cat(expected, dim=2))
 
 
 @settings(max_examples=30, deadline=None)
-@given(lengths=LENGTHS,
-       size=st.sampled_from([1, (1, 2, 3), (None, 1, 1), (1, None, None)]),
-       kind=st.sampled_from([nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d]))
+@given(
+    lengths=LENGTHS,
+    size=st.sampled_from([1, (1, 2, 3), (None, 1, 1), (1, None, None)]),
+    kind=st.sampled_from([nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool3d]),
+)
 def test_adaptive_pools(lengths, size, kind):
     assert_equals_alone(kind(size), lengths)
 
@@ -176,11 +224,11 @@ def network(with_cp=False):
     """A stage with a stride, a residual branch and a gate."""
 
     class Block(nn.Module):
-
         def __init__(self, stride):
             super().__init__()
             self.conv1 = nn.Conv3d(
-                CHANNELS, CHANNELS, 3, (stride, 1, 1), 1, groups=2)
+                CHANNELS, CHANNELS, 3, (stride, 1, 1), 1, groups=2
+            )
             self.bn = nn.BatchNorm3d(CHANNELS)
             self.se = SqueezeExcitation()
             self.conv2 = nn.Conv3d(CHANNELS, CHANNELS, (5, 1, 1), 1, (2, 0, 0))
@@ -193,8 +241,9 @@ def network(with_cp=False):
             return self.relu(out + self.down(x))
 
     register_per_frame(Block)
-    return nn.Sequential(Block(2), Block(1), nn.MaxPool3d(
-        (2, 1, 1), ceil_mode=True), Block(2)).eval()
+    return nn.Sequential(
+        Block(2), Block(1), nn.MaxPool3d((2, 1, 1), ceil_mode=True), Block(2)
+    ).eval()
 
 
 @settings(max_examples=25, deadline=None)
@@ -211,11 +260,13 @@ def test_checkpointed_block_outlives_a_second_forward():
     ragged = convert_stage(module, Layouts(), '')
     plain.load_state_dict(ragged.state_dict())
     (first, layout), (second, other) = (
-        pack(clips_of(lengths)) for lengths in ([5, 2, 3], [2, 4, 4]))
+        pack(clips_of(lengths)) for lengths in ([5, 2, 3], [2, 4, 4])
+    )
     gradients = []
     for model in (ragged, plain):
         outs = [
-            run_packed(model, x, y) for x, y in ((first, layout), (second, other))
+            run_packed(model, x, y)
+            for x, y in ((first, layout), (second, other))
         ]
         sum(out.square().sum() for out in outs).backward()
         gradients.append([p.grad for p in model.parameters()])
@@ -225,9 +276,14 @@ def test_checkpointed_block_outlives_a_second_forward():
 def test_batch_normalisation_sees_real_frames_only():
     torch.manual_seed(0)
     lengths = [3, 1, 5]
-    module = nn.Sequential(
-        nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1, bias=False),
-        nn.BatchNorm3d(CHANNELS)).double().train()
+    module = (
+        nn.Sequential(
+            nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1, bias=False),
+            nn.BatchNorm3d(CHANNELS),
+        )
+        .double()
+        .train()
+    )
     reference = copy.deepcopy(module)
     ragged = convert_stage(module, Layouts(), '')
     x, layout = pack(clips_of(lengths))
@@ -236,7 +292,8 @@ def test_batch_normalisation_sees_real_frames_only():
         reference[1].reset_running_stats()
         run_packed(ragged, x, layout, sequential)
         convolved = torch.cat(
-            [reference[0](clip) for clip in layout.split(x)], dim=2)
+            [reference[0](clip) for clip in layout.split(x)], dim=2
+        )
         reference[1](convolved)
         for name, value in reference[1].state_dict().items():
             torch.testing.assert_close(ragged[1].state_dict()[name], value)
@@ -254,34 +311,44 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     assert convert_ragged(module, Layouts()) is module
 
 
-@pytest.mark.parametrize('duplicate', [
-    copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))
-], ids=['deepcopy', 'pickle'])
+@pytest.mark.parametrize(
+    'duplicate',
+    [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))],
+    ids=['deepcopy', 'pickle'],
+)
 def test_copies_have_layouts_of_their_own(duplicate):
     module = convert_stage(
-        nn.Sequential(nn.MaxPool3d((3, 1, 1), 1, (1, 0, 0)),
-                      nn.Conv3d(CHANNELS, 2, 3)), Layouts(), '').double()
+        nn.Sequential(
+            nn.MaxPool3d((3, 1, 1), 1, (1, 0, 0)), nn.Conv3d(CHANNELS, 2, 3)
+        ),
+        Layouts(),
+        '',
+    ).double()
     clone = duplicate(module)
     assert type(clone) is type(module)
     assert clone.layouts is clone[1].layouts
     assert clone.layouts is not module.layouts
     x, layout = pack(clips_of([4, 3]))
     torch.testing.assert_close(
-        run_packed(clone, x, layout), run_packed(module, x, layout))
+        run_packed(clone, x, layout), run_packed(module, x, layout)
+    )
 
 
-@pytest.mark.parametrize('module,why', [
-    (nn.Conv3d(4, 4, 3, padding=1, padding_mode='circular'), 'circular'),
-    (nn.Conv3d(4, 4, 2, padding='same'), 'not symmetric'),
-    (nn.ConvTranspose3d(4, 4, 3), 'ConvTranspose3d'),
-    (nn.GroupNorm(2, 4), 'GroupNorm'),
-    (nn.InstanceNorm3d(4), 'InstanceNorm3d'),
-    (nn.Dropout3d(), 'Dropout3d'),
-    (nn.AdaptiveAvgPool3d(2), 'more than one frame'),
-    (nn.MaxPool3d(2, return_indices=True), 'return_indices'),
-    (nn.LPPool3d(2, 2), 'LPPool3d'),
-    (Shuffle(), 'Shuffle'),
-])
+@pytest.mark.parametrize(
+    'module,why',
+    [
+        (nn.Conv3d(4, 4, 3, padding=1, padding_mode='circular'), 'circular'),
+        (nn.Conv3d(4, 4, 2, padding='same'), 'not symmetric'),
+        (nn.ConvTranspose3d(4, 4, 3), 'ConvTranspose3d'),
+        (nn.GroupNorm(2, 4), 'GroupNorm'),
+        (nn.InstanceNorm3d(4), 'InstanceNorm3d'),
+        (nn.Dropout3d(), 'Dropout3d'),
+        (nn.AdaptiveAvgPool3d(2), 'more than one frame'),
+        (nn.MaxPool3d(2, return_indices=True), 'return_indices'),
+        (nn.LPPool3d(2, 2), 'LPPool3d'),
+        (Shuffle(), 'Shuffle'),
+    ],
+)
 def test_what_has_no_ragged_form_is_refused_by_name(module, why):
     stage = nn.Sequential(nn.ReLU(), nn.Sequential(module))
     before = type(module)
@@ -294,13 +361,15 @@ def test_what_has_no_ragged_form_is_refused_by_name(module, why):
 
 def test_refused_module_runs_sequentially():
     stage = nn.Sequential(
-        nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1), Shuffle())
+        nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1), Shuffle()
+    )
     alone = copy.deepcopy(stage).double()
     ragged = convert_stage(stage, Layouts(), 'layer3', packed=False).double()
     clips = clips_of([4, 2, 4])
     actual = run_packed(ragged, *pack(clips), sequential=True)
     torch.testing.assert_close(
-        actual, torch.cat([alone(clip) for clip in clips], dim=2))
+        actual, torch.cat([alone(clip) for clip in clips], dim=2)
+    )
 
 
 def test_training_a_stage_that_can_only_run_sequentially():
@@ -316,18 +385,17 @@ def test_training_a_stage_that_can_only_run_sequentially():
 def test_user_module_with_a_form_of_its_own():
 
     class Flip(nn.Module):
-
         def forward(self, x):
-            return x.flip(dims=(2, ))
+            return x.flip(dims=(2,))
 
     assert find_refusals(Flip(), 'flip')
 
     @register_ragged_form(Flip)
     class RaggedFlip(Ragged):
-
         def forward_ragged(self, x, layout):
             return torch.cat(
-                [clip.flip(dims=(2, )) for clip in layout.split(x)], dim=2)
+                [clip.flip(dims=(2,)) for clip in layout.split(x)], dim=2
+            )
 
     assert not find_refusals(Flip(), 'flip')
     assert_equals_alone(Flip(), [3, 1, 4])
@@ -346,7 +414,7 @@ def test_layout_and_window():
     layout = Layout([3, 2])
     assert (layout.num_clips, layout.num_frames) == (2, 5)
     assert layout.slid(Window(3, 2, 1)).lengths == (2, 1)
-    x = torch.arange(5.).view(1, 1, 5, 1, 1)
+    x = torch.arange(5.0).view(1, 1, 5, 1, 1)
     assert layout.mean(x).flatten().tolist() == [1, 3.5]
     assert layout.max(x).flatten().tolist() == [2, 4]
     assert layout.expand(layout.max(x)).flatten().tolist() == [2, 2, 2, 4, 4]
@@ -357,8 +425,9 @@ def test_timeline_wastes_no_more_than_the_padding():
     x = torch.ones(1, 1, 13, 1, 1)
     timeline, _ = layout.slide(x, Window(kernel=3, padding=1))
     # One frame of fill before, between and after the clips.
-    assert timeline.flatten().tolist() == [0] + [1] * 5 + [0, 1, 0] + [1] * 7 \
-        + [0]
+    assert timeline.flatten().tolist() == [0] + [1] * 5 + [0, 1, 0] + [
+        1
+    ] * 7 + [0]
 
 
 def test_unseen_change_of_frames_is_not_silently_wrong():

@@ -15,4 +15,5 @@ def test_groups_are_the_means_of_equal_stretches(num_frames):
             bounds = [-(-g * num_frames // length) for g in range(length + 1)]
             for g, (start, end) in enumerate(zip(bounds, bounds[1:])):
                 torch.testing.assert_close(
-                    maps[:, g], clip[:, start:end].mean(dim=1))
+                    maps[:, g], clip[:, start:end].mean(dim=1)
+                )

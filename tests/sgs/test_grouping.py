@@ -11,8 +11,10 @@ from mmatfr.sgs import group_frames, merge_frames
 def members(groups, clip=0):
     """Frames of each group of a clip, in the order of its groups."""
     index = groups.index[clip].tolist()
-    return [[t for t, group in enumerate(index) if group == wanted]
-            for wanted in sorted(set(index))]
+    return [
+        [t for t, group in enumerate(index) if group == wanted]
+        for wanted in sorted(set(index))
+    ]
 
 
 def magnitudes(*rows):
@@ -21,13 +23,15 @@ def magnitudes(*rows):
 
 def test_bins_tile_zero_to_the_maximum():
     # Delta_max = 8, B = 4: bins [0, 2), [2, 4), [4, 6), [6, 8].
-    groups = group_frames(magnitudes([0., 1.9, 2., 5., 8., 3.9]), num_bins=4)
+    groups = group_frames(
+        magnitudes([0.0, 1.9, 2.0, 5.0, 8.0, 3.9]), num_bins=4
+    )
     assert members(groups) == [[0, 1], [2, 5], [3], [4]]
     assert groups.lengths.tolist() == [4]
 
 
 def test_empty_bins_leave_no_group():
-    groups = group_frames(magnitudes([0., 0.1, 8., 7.9]), num_bins=4)
+    groups = group_frames(magnitudes([0.0, 0.1, 8.0, 7.9]), num_bins=4)
     assert members(groups) == [[0, 1], [2, 3]]
 
 
@@ -38,13 +42,17 @@ def test_number_of_bins_is_the_number_of_frames_by_default():
 
 def test_groups_are_numbered_through_the_batch():
     groups = group_frames(
-        magnitudes([0., 8., 0., 8.], [4., 4., 4., 4.], [1., 3., 5., 7.]), 4)
+        magnitudes(
+            [0.0, 8.0, 0.0, 8.0], [4.0, 4.0, 4.0, 4.0], [1.0, 3.0, 5.0, 7.0]
+        ),
+        4,
+    )
     assert groups.lengths.tolist() == [2, 1, 4]
     assert groups.index.tolist() == [[0, 1, 0, 1], [2] * 4, [3, 4, 5, 6]]
 
 
 def test_order_by_time():
-    magnitude = magnitudes([9., 9., 1., 5., 1.])
+    magnitude = magnitudes([9.0, 9.0, 1.0, 5.0, 1.0])
     by_magnitude = group_frames(magnitude, num_bins=3)
     by_time = group_frames(magnitude, num_bins=3, order='time')
     assert members(by_magnitude) == [[2, 4], [3], [0, 1]]
@@ -53,24 +61,23 @@ def test_order_by_time():
 
 
 def test_contiguous_groups_hold_neighbours_only():
-    magnitude = magnitudes([9., 1., 1., 9., 5., 1.])
+    magnitude = magnitudes([9.0, 1.0, 1.0, 9.0, 5.0, 1.0])
     groups = group_frames(magnitude, num_bins=3, contiguous=True)
     assert members(groups) == [[1, 2], [5], [4], [0], [3]]
-    groups = group_frames(
-        magnitude, num_bins=3, contiguous=True, order='time')
+    groups = group_frames(magnitude, num_bins=3, contiguous=True, order='time')
     assert members(groups) == [[0], [1, 2], [3], [4], [5]]
 
 
 @pytest.mark.parametrize('kernel', ['delta', 'linear'])
 @pytest.mark.parametrize('normalize', [True, False])
-@pytest.mark.parametrize('value', [0., 1e-30, 1., 1e4, 3e37])
+@pytest.mark.parametrize('value', [0.0, 1e-30, 1.0, 1e4, 3e37])
 def test_still_clip_is_one_group_the_mean(kernel, normalize, value):
     magnitude = torch.full((1, 5), value, requires_grad=True)
     groups = group_frames(magnitude, kernel=kernel, normalize=normalize)
     assert groups.lengths.tolist() == [1]
     assert groups.weight.tolist() == [[pytest.approx(0.2)] * 5]
     groups.weight.pow(2).sum().backward()
-    assert magnitude.grad.tolist() == [[0.] * 5]
+    assert magnitude.grad.tolist() == [[0.0] * 5]
 
 
 @pytest.mark.parametrize('kernel', ['delta', 'linear'])
@@ -82,7 +89,7 @@ def test_one_frame_gives_itself(kernel):
 
 def test_gradient_is_the_slope_of_the_triangle():
     # Delta_max = 8, B = 2, gamma = 2: centres 2 and 6.
-    magnitude = magnitudes([1., 3., 5., 8.]).requires_grad_()
+    magnitude = magnitudes([1.0, 3.0, 5.0, 8.0]).requires_grad_()
     weight = group_frames(magnitude, 2, kernel='linear').weight
     assert weight.tolist() == [[0.5, 0.5, 0.5, pytest.approx(1e-7)]]
     grads = torch.autograd.grad(weight[0, :3].sum(), magnitude)[0]
@@ -90,7 +97,7 @@ def test_gradient_is_the_slope_of_the_triangle():
     through_peak = -(1 - 3 + 5) / 2 / 8
     assert grads.tolist() == [[0.5, -0.5, 0.5, through_peak]]
 
-    magnitude = magnitudes([1., 3., 5., 8.]).requires_grad_()
+    magnitude = magnitudes([1.0, 3.0, 5.0, 8.0]).requires_grad_()
     weight = group_frames(magnitude, 2, kernel='delta').weight
     assert weight.tolist() == [[0.5] * 4]
     grads = torch.autograd.grad(weight[0, :3].sum(), magnitude)[0]
@@ -104,7 +111,8 @@ def test_merge_frames_gradients_agree_with_finite_differences():
     weight = torch.rand(2, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
         lambda x, weight: merge_frames(x, groups._replace(weight=weight)),
-        (x, weight))
+        (x, weight),
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -116,33 +124,45 @@ def test_merge_frames_gradients_agree_with_finite_differences():
     kernel=st.sampled_from(['delta', 'linear']),
     normalize=st.booleans(),
     order=st.sampled_from(['magnitude', 'time']),
-    contiguous=st.booleans())
-def test_groups_agree_with_a_plain_loop(data, num_clips, num_frames, num_bins,
-                                        kernel, normalize, order, contiguous):
+    contiguous=st.booleans(),
+)
+def test_groups_agree_with_a_plain_loop(
+    data, num_clips, num_frames, num_bins, kernel, normalize, order, contiguous
+):
     rows = data.draw(
         st.lists(
             st.lists(
-                st.one_of(st.sampled_from([0., 1., 2., 4.]),
-                          st.floats(0, 1e4)),
-                min_size=num_frames, max_size=num_frames),
-            min_size=num_clips, max_size=num_clips))
+                st.one_of(
+                    st.sampled_from([0.0, 1.0, 2.0, 4.0]), st.floats(0, 1e4)
+                ),
+                min_size=num_frames,
+                max_size=num_frames,
+            ),
+            min_size=num_clips,
+            max_size=num_clips,
+        )
+    )
     magnitude = torch.tensor(rows, dtype=torch.float64)
-    groups = group_frames(magnitude, num_bins, kernel, normalize, order,
-                          contiguous)
+    groups = group_frames(
+        magnitude, num_bins, kernel, normalize, order, contiguous
+    )
     x = torch.rand(num_clips, 2, num_frames, 1, 1, dtype=torch.float64)
     maps = merge_frames(x, groups)
     assert groups.lengths.sum() == maps.shape[2]
 
     start = 0
     for clip, delta in enumerate(rows):
-        expected = plain_groups(delta, num_bins or num_frames, kernel,
-                                normalize, order, contiguous)
+        expected = plain_groups(
+            delta, num_bins or num_frames, kernel, normalize, order, contiguous
+        )
         assert int(groups.lengths[clip]) == len(expected)
         for position, weights in enumerate(expected):
-            wanted = sum(weight * x[clip, :, t]
-                         for t, weight in weights.items())
+            wanted = sum(
+                weight * x[clip, :, t] for t, weight in weights.items()
+            )
             torch.testing.assert_close(
-                maps[0, :, start + position], wanted, rtol=1e-9, atol=1e-9)
+                maps[0, :, start + position], wanted, rtol=1e-9, atol=1e-9
+            )
         start += len(expected)
 
 
@@ -159,12 +179,17 @@ def plain_groups(delta, num_bins, kernel, normalize, order, contiguous):
         if contiguous and b == previous:
             key = max(k for k in groups if k[0] == b)
         previous = b
-        weight = 1.
+        weight = 1.0
         if kernel == 'linear':
             weight = max(1 - abs(value / half_width - (2 * b + 1)), 1e-7)
         groups.setdefault(key, {})[t] = weight
     ordered = sorted(groups.items())
     if order == 'time':
         ordered.sort(key=lambda item: sum(item[1]) / len(item[1]))
-    return [{t: weight / (len(group) if normalize else 1)
-             for t, weight in group.items()} for _, group in ordered]
+    return [
+        {
+            t: weight / (len(group) if normalize else 1)
+            for t, weight in group.items()
+        }
+        for _, group in ordered
+    ]

@@ -25,17 +25,21 @@ def test_shapes_and_parameters():
     sgs = SGS(in_channels=6)
     maps, lengths = sgs(torch.rand(3, 6, 8, 2, 2))
     assert maps.shape == (1, 6, int(lengths.sum()), 2, 2)
-    assert lengths.shape == (3, ) and lengths.dtype == torch.int64
+    assert lengths.shape == (3,) and lengths.dtype == torch.int64
     assert lengths.device.type == 'cpu'
-    assert {name.split('.')[0] for name in sgs.state_dict()} \
-        == {'fc1', 'fc2', 'bn'}
+    assert {name.split('.')[0] for name in sgs.state_dict()} == {
+        'fc1',
+        'fc2',
+        'bn',
+    }
     assert sgs.fc1.out_features == 3 and sgs.fc2.out_features == 8
 
 
 @pytest.mark.parametrize('choice', CHOICES, ids=as_id)
 @pytest.mark.parametrize('train', [True, False])
-@pytest.mark.parametrize('scene', ['still', 'zero', 'one', 'two equal',
-                                   'huge', 'half still'])
+@pytest.mark.parametrize(
+    'scene', ['still', 'zero', 'one', 'two equal', 'huge', 'half still']
+)
 def test_edge_cases_are_finite(choice, train, scene):
     x = torch.randn(2, 6, 8, 3, 3, generator=torch.manual_seed(0))
     x = {
@@ -44,8 +48,9 @@ def test_edge_cases_are_finite(choice, train, scene):
         'one': x[:, :, :1].clone(),
         'two equal': x[:, :, :1].repeat(1, 1, 2, 1, 1),
         'huge': 1e4 * x,
-        'half still': torch.cat([x[:, :, :1].expand(-1, -1, 4, -1, -1),
-                                 x[:, :, 4:]], dim=2),
+        'half still': torch.cat(
+            [x[:, :, :1].expand(-1, -1, 4, -1, -1), x[:, :, 4:]], dim=2
+        ),
     }[scene].requires_grad_()
     sgs = SGS(6, **choice).train(train)
     maps, lengths = sgs(x)
@@ -100,7 +105,8 @@ def test_clips_do_not_depend_on_each_other(choice):
     alone = [sgs(clip[None]) for clip in x]
     assert [int(length) for _, length in alone] == lengths.tolist()
     torch.testing.assert_close(
-        maps, torch.cat([m for m, _ in alone], dim=2), rtol=0, atol=1e-12)
+        maps, torch.cat([m for m, _ in alone], dim=2), rtol=0, atol=1e-12
+    )
 
 
 def test_every_parameter_gets_a_gradient():
@@ -122,21 +128,26 @@ def test_no_gradient_flows_back_from_what_is_kept_for_inspection():
 def test_similarity_and_binning_can_be_any_function():
     sgs = SGS(6, similarity=lambda z: z[..., 0].abs())
     x = torch.rand(2, 6, 8, 3, 3)
-    assert sgs(x)[1].shape == (2, )
+    assert sgs(x)[1].shape == (2,)
     sgs.binning = lambda magnitude: SGS(6, num_bins=1).binning(magnitude)
     assert sgs(x)[1].tolist() == [1, 1]
     repr(sgs)
 
 
-@pytest.mark.parametrize('options,match', [
-    (dict(kernel='foo'), r"kernel='foo'.*'delta', 'linear'"),
-    (dict(order='foo'), r"order='foo'.*'magnitude', 'time'"),
-    (dict(similarity='foo'),
-     r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm'"),
-    (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
-    (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),
-    (dict(similarity_channels=-1), 'similarity_channels=-1'),
-])
+@pytest.mark.parametrize(
+    'options,match',
+    [
+        (dict(kernel='foo'), r"kernel='foo'.*'delta', 'linear'"),
+        (dict(order='foo'), r"order='foo'.*'magnitude', 'time'"),
+        (
+            dict(similarity='foo'),
+            r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm'",
+        ),
+        (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
+        (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),
+        (dict(similarity_channels=-1), 'similarity_channels=-1'),
+    ],
+)
 def test_bad_options_are_named(options, match):
     with pytest.raises(ValueError, match=match):
         SGS(6, **options)

@@ -2,6 +2,7 @@
 
 See tests/data/README.md. Names of a case: kernel/distance/bins/mode.
 """
+
 from itertools import product
 from pathlib import Path
 
@@ -29,11 +30,15 @@ def build(kernel: str, distance: str, bins: str, mode: str) -> SGS:
         num_bins=None if bins == '-1' else int(bins),
         similarity=SIMILARITIES[distance],
         kernel=kernel.split('_')[0],
-        normalize=kernel.endswith('_normalized'))
-    sgs.load_state_dict({
-        rename(key[2:]): torch.tensor(REFERENCE[key])
-        for key in REFERENCE if key.startswith('w.')
-    })
+        normalize=kernel.endswith('_normalized'),
+    )
+    sgs.load_state_dict(
+        {
+            rename(key[2:]): torch.tensor(REFERENCE[key])
+            for key in REFERENCE
+            if key.startswith('w.')
+        }
+    )
     return sgs.train(mode == 'train')
 
 
@@ -48,9 +53,10 @@ def clips() -> torch.Tensor:
 def padded(maps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """The authors' layout: zeros up to the longest clip of the batch."""
     out = maps.new_zeros(
-        len(lengths), maps.shape[1], int(lengths.max()), *maps.shape[3:])
+        len(lengths), maps.shape[1], int(lengths.max()), *maps.shape[3:]
+    )
     for i, clip in enumerate(maps.split(lengths.tolist(), dim=2)):
-        out[i, :, :clip.shape[2]] = clip[0]
+        out[i, :, : clip.shape[2]] = clip[0]
     return out
 
 
@@ -62,27 +68,42 @@ def test_linear_output_and_every_gradient(distance, bins, mode):
     maps, lengths = sgs(x)
     out = padded(maps, lengths)
     torch.testing.assert_close(
-        sgs.magnitude, reference(case, 'aux.dist_raw'), rtol=1e-5, atol=1e-5)
+        sgs.magnitude, reference(case, 'aux.dist_raw'), rtol=1e-5, atol=1e-5
+    )
     torch.testing.assert_close(
-        out, reference(case, 'output'), rtol=1e-4, atol=2e-5)
+        out, reference(case, 'output'), rtol=1e-4, atol=2e-5
+    )
 
     (out * reference(case, 'cotangent')).sum().backward()
     gradients = {'input': x.grad}
-    gradients.update({
-        key: dict(sgs.named_parameters())[rename(key)].grad
-        for key in ('fc.0.weight', 'fc.0.bias', 'fc.2.weight', 'fc.2.bias',
-                    'bn.weight', 'bn.bias')
-    })
+    gradients.update(
+        {
+            key: dict(sgs.named_parameters())[rename(key)].grad
+            for key in (
+                'fc.0.weight',
+                'fc.0.bias',
+                'fc.2.weight',
+                'fc.2.bias',
+                'bn.weight',
+                'bn.bias',
+            )
+        }
+    )
     expected = {key: reference(case, f'grad.{key}') for key in gradients}
     scale = max(float(grad.abs().max()) for grad in expected.values())
     for key, grad in gradients.items():
         torch.testing.assert_close(
-            grad, expected[key], rtol=1e-3, atol=1e-5 * scale,
-            msg=lambda text, key=key: f'{key}: {text}')
+            grad,
+            expected[key],
+            rtol=1e-3,
+            atol=1e-5 * scale,
+            msg=lambda text, key=key: f'{key}: {text}',
+        )
     if mode == 'train':
         for name in ('running_mean', 'running_var'):
             torch.testing.assert_close(
-                getattr(sgs.bn, name), reference(case, f'after.bn.{name}'))
+                getattr(sgs.bn, name), reference(case, f'after.bn.{name}')
+            )
 
 
 @pytest.mark.parametrize('distance,bins,mode', CASES)
@@ -90,7 +111,8 @@ def test_linear_normalized_output(distance, bins, mode):
     case = f'linear_normalized/{distance}/{bins}/{mode}'
     maps, lengths = build('linear_normalized', distance, bins, mode)(clips())
     torch.testing.assert_close(
-        padded(maps, lengths), reference(case, 'output'), rtol=1e-4, atol=2e-5)
+        padded(maps, lengths), reference(case, 'output'), rtol=1e-4, atol=2e-5
+    )
 
 
 @pytest.mark.parametrize('kernel', ['delta', 'delta_normalized'])
@@ -101,7 +123,8 @@ def test_delta_output(kernel, distance, bins, mode):
     assert (reference(case, 'aux.max_frame_weight') > 0).all()
     maps, lengths = build(kernel, distance, bins, mode)(clips())
     torch.testing.assert_close(
-        padded(maps, lengths), reference(case, 'output'), rtol=1e-4, atol=2e-5)
+        padded(maps, lengths), reference(case, 'output'), rtol=1e-4, atol=2e-5
+    )
 
 
 def published_indicator(magnitude: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from mmengine.runner import load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / 'tools/model_converters/pyslowfast_to_mmaction2.py'
-CONFIG = '''
+CONFIG = """
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -20,7 +20,7 @@ model = dict(
         base_channels=4, conv1_kernel=(5, 7, 7), inflate=(1, 0, 0, 1),
         with_pool2=False, sgs=dict()),
     cls_head=dict(type='I3DHead', num_classes={}, in_channels=128))
-'''
+"""
 
 
 @pytest.fixture(scope='module')
@@ -36,7 +36,8 @@ def weights():
     arrays = np.load(ROOT / 'tests/data/resnet3d_reference.npz')
     return {
         key[2:]: torch.tensor(value)
-        for key, value in arrays.items() if key.startswith('w.')
+        for key, value in arrays.items()
+        if key.startswith('w.')
     }
 
 
@@ -62,22 +63,28 @@ def test_converted_checkpoint_loads(tmp_path, weights, config):
     torch.save(dict(epoch=1, model_state=weights, cfg='MODEL: {}'), source)
     run = subprocess.run(
         [sys.executable, TOOL, source, out, '--config', config],
-        capture_output=True, text=True)
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
-        'missing: 0', f'{len(weights)} weights written to {out}']
+        'missing: 0',
+        f'{len(weights)} weights written to {out}',
+    ]
 
     scope = {}
     exec(config.read_text(), scope)
     model = MODELS.build(scope['model'])
     load_checkpoint(model, str(out), strict=True)
     assert model.backbone.conv1.conv.weight.equal(
-        weights['s1.pathway0_stem.conv.weight'])
+        weights['s1.pathway0_stem.conv.weight']
+    )
 
 
 @pytest.mark.parametrize('container', ['model_state', 'state_dict', None])
-def test_missing_weights_are_listed(main, tmp_path, weights, config, capsys,
-                                    container):
+def test_missing_weights_are_listed(
+    main, tmp_path, weights, config, capsys, container
+):
     plain = {k: v for k, v in weights.items() if '.ts_layer.' not in k}
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
     torch.save({container: plain} if container else plain, source)
@@ -99,9 +106,11 @@ def test_weights_that_do_not_fit_the_config(main, tmp_path, weights, capsys):
     assert 'cls_head.fc_cls.weight (5, 128) instead of (7, 128)' in message
     config.write_text('data = dict()')
     assert 'describes no model' in error_of(
-        main, capsys, source, out, '--config', config)
+        main, capsys, source, out, '--config', config
+    )
     assert 'nowhere.py' in error_of(
-        main, capsys, source, out, '--config', tmp_path / 'nowhere.py')
+        main, capsys, source, out, '--config', tmp_path / 'nowhere.py'
+    )
     assert not out.exists()
 
 
@@ -113,18 +122,22 @@ def test_bad_checkpoints(main, tmp_path, weights, capsys):
         return error_of(main, capsys, source, out)
 
     assert 'head.foo.weight' in error(
-        dict(weights, **{'head.foo.weight': torch.rand(2)}))
+        dict(weights, **{'head.foo.weight': torch.rand(2)})
+    )
     assert 'holds no weights' in error(dict(epoch=3))
     assert 'holds no weights' in error(torch.rand(3))
     # An object that unpickling would have to import is not read.
     assert 'weights_only=True' in error(
-        dict(model_state=weights, note=re.compile('a')))
+        dict(model_state=weights, note=re.compile('a'))
+    )
     for content in (b'', b'no checkpoint\n', b'PK\x03\x04 cut short'):
         source.write_bytes(content)
         assert str(source) in error_of(main, capsys, source, out)
     assert 'nowhere.pyth' in error_of(
-        main, capsys, tmp_path / 'nowhere.pyth', out)
+        main, capsys, tmp_path / 'nowhere.pyth', out
+    )
     torch.save(weights, source)
     assert 'nowhere' in error_of(
-        main, capsys, source, tmp_path / 'nowhere' / 'ours.pth')
+        main, capsys, source, tmp_path / 'nowhere' / 'ours.pth'
+    )
     assert not out.exists()

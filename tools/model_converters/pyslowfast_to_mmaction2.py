@@ -1,4 +1,5 @@
 """Converts a checkpoint of PySlowFast, also one with SGS, to mmaction2's."""
+
 import argparse
 import os
 import pickle
@@ -35,19 +36,26 @@ def load_weights(path: str) -> Mapping[str, Tensor]:
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         raise ValueError(
             f'{path} is no checkpoint, or holds more than weights and plain '
-            'values: torch.load(weights_only=True) cannot read it') from error
+            'values: torch.load(weights_only=True) cannot read it'
+        ) from error
     if isinstance(content, Mapping):
         for name in CONTAINERS:
             content = content.get(name, content)
-    if not isinstance(content, Mapping) or not content or not all(
-            isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f'{path} holds no weights, neither by themselves nor '
-                         f'as one of {list(CONTAINERS)}')
+    if (
+        not isinstance(content, Mapping)
+        or not content
+        or not all(isinstance(value, Tensor) for value in content.values())
+    ):
+        raise ValueError(
+            f'{path} holds no weights, neither by themselves nor '
+            f'as one of {list(CONTAINERS)}'
+        )
     return content
 
 
-def list_missing(weights: Mapping[str, Tensor],
-                 config: str) -> Dict[str, Tensor]:
+def list_missing(
+    weights: Mapping[str, Tensor], config: str
+) -> Dict[str, Tensor]:
     """Compares weights with the recognizer that a config builds.
 
     Args:
@@ -72,11 +80,12 @@ def list_missing(weights: Mapping[str, Tensor],
         if name not in expected or value.shape != expected[name].shape
     ]
     if wrong:
-        raise ValueError(f'{len(wrong)} weights do not fit the recognizer of '
-                         f'{config}: {enumerate_some(wrong)}')
+        raise ValueError(
+            f'{len(wrong)} weights do not fit the recognizer of '
+            f'{config}: {enumerate_some(wrong)}'
+        )
     return {
-        name: value
-        for name, value in expected.items() if name not in weights
+        name: value for name, value in expected.items() if name not in weights
     }
 
 
@@ -113,7 +122,8 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     parser.add_argument(
         '--config',
         help='config of a recognizer that the weights have to fit; what it '
-        'has and they lack is listed')
+        'has and they lack is listed',
+    )
     try:
         convert(**vars(parser.parse_args(args)))
     except (ValueError, OSError) as error:

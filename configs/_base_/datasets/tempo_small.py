@@ -10,11 +10,12 @@ frame_interval = 2  # 16 of 32 frames: the whole video is one clip
 train_pipeline = [
     dict(type='DecordInit'),
     dict(
-        type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval),
+        type='SampleFrames', clip_len=clip_len, frame_interval=frame_interval
+    ),
     dict(type='DecordDecode'),
     dict(type='RandomCrop', size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [
     dict(type='DecordInit'),
@@ -22,11 +23,12 @@ test_pipeline = [
         type='SampleFrames',
         clip_len=clip_len,
         frame_interval=frame_interval,
-        test_mode=True),
+        test_mode=True,
+    ),
     dict(type='DecordDecode'),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 
 train_dataloader = dict(
@@ -41,7 +43,9 @@ train_dataloader = dict(
         data_root=data_root,
         data_prefix=dict(video='videos'),
         ann_file='train.txt',
-        pipeline=train_pipeline))
+        pipeline=train_pipeline,
+    ),
+)
 val_dataloader = dict(
     batch_size=12,
     num_workers=1,
@@ -54,7 +58,9 @@ val_dataloader = dict(
         data_prefix=dict(video='videos'),
         ann_file='val.txt',
         pipeline=test_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 test_dataloader = dict(
     batch_size=12,
     num_workers=1,
@@ -67,12 +73,14 @@ test_dataloader = dict(
         data_prefix=dict(video='videos'),
         ann_file='test.txt',
         pipeline=test_pipeline,
-        test_mode=True))
+        test_mode=True,
+    ),
+)
 
 val_evaluator = [dict(type='AccMetric'), dict(type='AdaptiveCostMetric')]
 test_evaluator = val_evaluator
 
 custom_hooks = [
     dict(type='NumClassesCheckHook'),
-    dict(type='TemporalResolutionHook')
+    dict(type='TemporalResolutionHook'),
 ]

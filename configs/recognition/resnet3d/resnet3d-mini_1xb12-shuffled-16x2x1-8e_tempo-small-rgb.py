@@ -9,17 +9,16 @@ train_pipeline = [
     dict(type='ShuffleFrames'),
     dict(type='RandomCrop', size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 test_pipeline = [
     dict(type='DecordInit'),
-    dict(
-        type='SampleFrames', clip_len=16, frame_interval=2, test_mode=True),
+    dict(type='SampleFrames', clip_len=16, frame_interval=2, test_mode=True),
     dict(type='DecordDecode'),
     dict(type='ShuffleFrames'),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
+    dict(type='PackActionInputs'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -4,8 +4,9 @@ _base_ = ['./x3d_xxs_1xb12-16x2x1-8e_tempo-small-rgb.py']
 model = dict(
     backbone=dict(
         type='ATFRX3D',
-        sgs=dict(
-            stage=1, similarity='l2', order='time', contiguous=True)))
+        sgs=dict(stage=1, similarity='l2', order='time', contiguous=True),
+    )
+)
 load_from = 'work_dirs/x3d_xxs_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'
 
 max_epochs = 4
@@ -18,5 +19,6 @@ param_scheduler = [
         pct_start=0.2,
         total_steps=max_epochs,
         by_epoch=True,
-        convert_to_iter_based=True)
+        convert_to_iter_based=True,
+    )
 ]

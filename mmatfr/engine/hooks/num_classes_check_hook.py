@@ -1,4 +1,5 @@
 """A check that head, labels and checkpoint agree on the classes."""
+
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -42,14 +43,17 @@ class NumClassesCheckHook(Hook):
             f'{name} is {tuple(weights[name].shape)} in the checkpoint and '
             f'{tuple(own.shape)} in the model'
             for name, own in _unwrap(runner.model).state_dict().items()
-            if name.startswith('cls_head.') and name in weights
-            and weights[name].shape != own.shape)
+            if name.startswith('cls_head.')
+            and name in weights
+            and weights[name].shape != own.shape
+        )
 
     def _check(self, runner, dataloader) -> None:
         if self._misfit:
             raise ValueError(
                 f'{self._misfit}; set model.cls_head.num_classes to the '
-                'number of classes that the checkpoint was trained with')
+                'number of classes that the checkpoint was trained with'
+            )
         num_classes = _unwrap(runner.model).cls_head.num_classes
         dataset = dataloader.dataset
         for idx in range(len(dataset)):
@@ -60,7 +64,8 @@ class NumClassesCheckHook(Hook):
                     f'{video["filename"]!r} has label {label} in '
                     f'{dataset.ann_file!r}, but model.cls_head.num_classes='
                     f'{num_classes} allows 0 to {num_classes - 1}; set it to '
-                    'the number of classes of the data set')
+                    'the number of classes of the data set'
+                )
 
 
 def _unwrap(model):

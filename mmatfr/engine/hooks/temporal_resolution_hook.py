@@ -1,5 +1,6 @@
 """Temporal resolution in the log and in the data samples."""
-from typing import Dict, List, Optional, Sequence
+
+from typing import Dict, Optional, Sequence
 
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
@@ -51,22 +52,31 @@ class TemporalResolutionHook(Hook):
         self._handle.remove()
         self._recorder.__exit__()
 
-    def _annotate(self, recognizer: nn.Module, args: tuple,
-                  data_samples: Sequence) -> None:
+    def _annotate(
+        self, recognizer: nn.Module, args: tuple, data_samples: Sequence
+    ) -> None:
         records = self._recorder.take()
         views = len(records.lengths) // len(data_samples)
-        for sample, lengths, gflops in zip(data_samples,
-                                           records.lengths.split(views),
-                                           records.gflops.split(views)):
+        for sample, lengths, gflops in zip(
+            data_samples,
+            records.lengths.split(views),
+            records.gflops.split(views),
+        ):
             sample.set_metainfo(
-                dict(lengths=lengths.tolist(), num_frames=records.num_frames,
-                     gflops=gflops.tolist()))
+                dict(
+                    lengths=lengths.tolist(),
+                    num_frames=records.num_frames,
+                    gflops=gflops.tolist(),
+                )
+            )
 
-    def after_train_iter(self,
-                         runner,
-                         batch_idx: int,
-                         data_batch: Optional[dict] = None,
-                         outputs: Optional[Dict] = None) -> None:
+    def after_train_iter(
+        self,
+        runner,
+        batch_idx: int,
+        data_batch: Optional[dict] = None,
+        outputs: Optional[Dict] = None,
+    ) -> None:
         """Logs the mean B'/T of the batch."""
         backbone = _unwrap(runner.model).backbone
         lengths = getattr(backbone, 'lengths', None)
@@ -74,7 +84,8 @@ class TemporalResolutionHook(Hook):
             num_frames = backbone.sgs.groups.index.shape[1]
             runner.message_hub.update_scalar(
                 'train/temporal_resolution',
-                float(lengths.float().mean() / num_frames))
+                float(lengths.float().mean() / num_frames),
+            )
 
 
 def _unwrap(model: nn.Module) -> nn.Module:

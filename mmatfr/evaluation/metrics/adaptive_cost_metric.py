@@ -1,4 +1,5 @@
 """What the clips of a data set cost."""
+
 from typing import Dict, List, Sequence
 
 import numpy as np
@@ -28,10 +29,12 @@ class AdaptiveCostMetric(BaseMetric):
         prefix (str, optional): Prefix of the names. Defaults to None, which
             stands for 'cost'.
     """
+
     default_prefix = 'cost'
 
-    def process(self, data_batch: Sequence[Dict],
-                data_samples: Sequence[Dict]) -> None:
+    def process(
+        self, data_batch: Sequence[Dict], data_samples: Sequence[Dict]
+    ) -> None:
         """Takes in the videos of a batch.
 
         Raises:
@@ -42,19 +45,24 @@ class AdaptiveCostMetric(BaseMetric):
                 raise KeyError(
                     'AdaptiveCostMetric found no `gflops` in the data '
                     'samples. Add dict(type="TemporalResolutionHook") to '
-                    '`custom_hooks` of the config')
-            self.results.append({
-                key: sample[key]
-                for key in ('lengths', 'num_frames', 'gflops')
-            })
+                    '`custom_hooks` of the config'
+                )
+            self.results.append(
+                {
+                    key: sample[key]
+                    for key in ('lengths', 'num_frames', 'gflops')
+                }
+            )
 
     def compute_metrics(self, results: List[Dict]) -> Dict[str, float]:
         """Adds the videos up."""
         lengths = np.concatenate([video['lengths'] for video in results])
-        share = np.concatenate([
-            np.divide(video['lengths'], video['num_frames'])
-            for video in results
-        ])
+        share = np.concatenate(
+            [
+                np.divide(video['lengths'], video['num_frames'])
+                for video in results
+            ]
+        )
         per_video = [np.sum(video['gflops']) for video in results]
         per_clip = np.concatenate([video['gflops'] for video in results])
         metrics = dict(
@@ -63,8 +71,10 @@ class AdaptiveCostMetric(BaseMetric):
             temporal_resolution=share.mean(),
             temporal_resolution_std=share.std(),
             gflops_per_clip=per_clip.mean(),
-            gflops_per_video=np.mean(per_video))
+            gflops_per_video=np.mean(per_video),
+        )
         for percentile in (5, 50, 95):
             metrics[f'length_p{percentile}'] = np.percentile(
-                lengths, percentile)
+                lengths, percentile
+            )
         return {name: float(value) for name, value in metrics.items()}

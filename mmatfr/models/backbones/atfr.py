@@ -1,4 +1,5 @@
 """The mixin that gives a staged backbone adaptive temporal resolution."""
+
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import torch
@@ -60,18 +61,24 @@ class ATFR:
             after sampling has no ragged form.
     """
 
-    def __init__(self,
-                 *args,
-                 sgs: Optional[Dict[str, Any]] = None,
-                 readout: str = 'mean',
-                 execution: str = 'auto',
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        sgs: Optional[Dict[str, Any]] = None,
+        readout: str = 'mean',
+        execution: str = 'auto',
+        **kwargs,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        for name, value, choices in (('readout', readout, READOUTS),
-                                     ('execution', execution, EXECUTIONS)):
+        for name, value, choices in (
+            ('readout', readout, READOUTS),
+            ('execution', execution, EXECUTIONS),
+        ):
             if value not in choices:
-                raise ValueError(f'{name}={value!r} is unknown; choose one of '
-                                 f'{list(choices)}')
+                raise ValueError(
+                    f'{name}={value!r} is unknown; choose one of '
+                    f'{list(choices)}'
+                )
         self.readout = readout
         self.execution = execution
         self.lengths: Optional[Tensor] = None
@@ -114,32 +121,36 @@ class ATFR:
         Returns:
             Sequence[bool]: One for each output.
         """
-        return (True, )
+        return (True,)
 
     # ---- construction ----
 
-    def _insert_sgs(self,
-                    stage: int = 1,
-                    pre_activation: bool = False,
-                    **options) -> None:
+    def _insert_sgs(
+        self, stage: int = 1, pre_activation: bool = False, **options
+    ) -> None:
         stages = list(self.atfr_stages())
         if stage not in range(len(stages)):
             raise ValueError(
                 f'sgs.stage={stage!r} is not a stage of '
                 f'{type(self).__name__}; choose one of 0 (stem) to '
-                f'{len(stages) - 1}')
+                f'{len(stages) - 1}'
+            )
         self._stage = stage
         module = self.get_submodule(stages[stage])
         self.sgs = SGS(self._channels_after(module), **options)
         if pre_activation:
             self._last_activation(stages[stage]).register_forward_pre_hook(
-                self._sample_input)
+                self._sample_input
+            )
         else:
             module.register_forward_hook(self._sample_output)
         for name in self.atfr_tail(stage):
             convert_stage(
-                self.get_submodule(name), self.layouts, path=name,
-                packed=self.execution != 'sequential')
+                self.get_submodule(name),
+                self.layouts,
+                path=name,
+                packed=self.execution != 'sequential',
+            )
 
     def _last_activation(self, stage: str) -> nn.Module:
         block = next(reversed([*self.get_submodule(stage).children()]), None)
@@ -147,24 +158,32 @@ class ATFR:
             raise ValueError(
                 'sgs.pre_activation=True samples before the last ReLU of a '
                 f'residual stage, and {stage!r} is none; set '
-                'sgs.pre_activation=False or another sgs.stage')
+                'sgs.pre_activation=False or another sgs.stage'
+            )
         if getattr(block, 'non_local', False):
             raise ValueError(
                 'sgs.pre_activation=True is not possible where the last block '
                 f'of {stage!r} ends in a non-local block; set '
-                'sgs.pre_activation=False')
+                'sgs.pre_activation=False'
+            )
         return block.relu
 
     def _run_base(self, num_frames: int) -> Features:
         """Runs the base class on a clip that has a shape and no values."""
         tensors = {
             name: tensor.to('meta')
-            for name, tensor in (*self.named_parameters(),
-                                 *self.named_buffers())
+            for name, tensor in (
+                *self.named_parameters(),
+                *self.named_buffers(),
+            )
         }
         clip = torch.empty(
-            1, getattr(self, 'in_channels', 3), num_frames, *_PROBE_SIZE,
-            device='meta')
+            1,
+            getattr(self, 'in_channels', 3),
+            num_frames,
+            *_PROBE_SIZE,
+            device='meta',
+        )
         self._plain = True
         try:
             with torch.no_grad(), self.layouts.alone():
@@ -175,7 +194,8 @@ class ATFR:
     def _channels_after(self, stage: nn.Module) -> int:
         shapes = []
         handle = stage.register_forward_hook(
-            lambda module, args, out: shapes.append(out.shape))
+            lambda module, args, out: shapes.append(out.shape)
+        )
         try:
             self._run_base(num_frames=16)
         finally:
@@ -203,12 +223,14 @@ class ATFR:
         finally:
             self._sampling = False
 
-    def _sample_output(self, module: nn.Module, args: tuple,
-                       x: Tensor) -> Optional[Tensor]:
+    def _sample_output(
+        self, module: nn.Module, args: tuple, x: Tensor
+    ) -> Optional[Tensor]:
         return self._sample(x)
 
-    def _sample_input(self, module: nn.Module,
-                      args: tuple) -> Optional[Tensor]:
+    def _sample_input(
+        self, module: nn.Module, args: tuple
+    ) -> Optional[Tensor]:
         return self._sample(*args)
 
     def _sample(self, x: Tensor) -> Optional[Tensor]:
@@ -216,7 +238,8 @@ class ATFR:
             return None
         x, self.lengths = self.sgs(x)
         self.layouts.start(
-            Layout(self.lengths.tolist()), self._runs_sequentially(x))
+            Layout(self.lengths.tolist()), self._runs_sequentially(x)
+        )
         return x
 
     def _runs_sequentially(self, x: Tensor) -> bool:
@@ -239,8 +262,9 @@ class ATFR:
                 maps[i] = spread.unflatten(1, index.shape).transpose(0, 1)
         return type(outputs)(maps) if several else maps[0]
 
-    def _group_of_frame(self, layout: Layout, num_frames: int,
-                        output: int) -> Tensor:
+    def _group_of_frame(
+        self, layout: Layout, num_frames: int, output: int
+    ) -> Tensor:
         """Number of the group that stands for each frame of the base.
 
         Args:
@@ -258,13 +282,15 @@ class ATFR:
         # stands for frame j T / T'; likewise for the groups of a clip.
         if num_frames not in self._base_frames:
             outputs = self._run_base(num_frames)
-            outputs = outputs if isinstance(outputs, (tuple, list)) \
-                else [outputs]
+            outputs = (
+                outputs if isinstance(outputs, (tuple, list)) else [outputs]
+            )
             self._base_frames[num_frames] = [x.shape[2] for x in outputs]
         base_frames = self._base_frames[num_frames][output]
         before, after = (
             torch.as_tensor(lengths, device=index.device)[:, None]
-            for lengths in (self.lengths, layout.lengths))
+            for lengths in (self.lengths, layout.lengths)
+        )
         frames = torch.arange(base_frames, device=index.device)
         frames = frames * index.shape[1] // base_frames
         place = index[:, frames] - (before.cumsum(0) - before)

@@ -1,4 +1,5 @@
 """3D ResNets with adaptive temporal resolution."""
+
 from typing import Sequence
 
 from mmaction.models.backbones.resnet3d import ResNet3d

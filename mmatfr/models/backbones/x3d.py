@@ -1,4 +1,5 @@
 """X3D at every published size, and with adaptive temporal resolution."""
+
 from typing import Sequence
 
 from mmaction.models.backbones.x3d import X3D
@@ -56,11 +57,13 @@ class X3DRounded(X3D):
 
     def __init__(self, *args, width_rounding: str = 'base', **kwargs) -> None:
         if width_rounding not in WIDTH_ROUNDINGS:
-            raise ValueError(f'width_rounding={width_rounding!r} is unknown; '
-                             f'choose one of {list(WIDTH_ROUNDINGS)}')
+            raise ValueError(
+                f'width_rounding={width_rounding!r} is unknown; '
+                f'choose one of {list(WIDTH_ROUNDINGS)}'
+            )
         self.width_rounding = width_rounding
         super().__init__(*args, **kwargs)
-        width = self.base_channels * 2**(self.num_stages - 1)
+        width = self.base_channels * 2 ** (self.num_stages - 1)
         rounded = self.round_stage(width)
         if rounded != width:
             self.feat_dim = int(rounded * self.gamma_b)
@@ -71,7 +74,8 @@ class X3DRounded(X3D):
                 bias=False,
                 conv_cfg=self.conv_cfg,
                 norm_cfg=self.norm_cfg,
-                act_cfg=self.act_cfg)
+                act_cfg=self.act_cfg,
+            )
 
     def round_stage(self, width: int) -> int:
         """Rounds the width of a stage.
@@ -88,8 +92,15 @@ class X3DRounded(X3D):
         unscaled = BASE_CHANNELS * (width // self.base_channels)
         return self._round_width(unscaled, self.gamma_w)
 
-    def make_res_layer(self, block: type, layer_inplanes: int, inplanes: int,
-                       planes: int, *args, **kwargs) -> nn.Module:
+    def make_res_layer(
+        self,
+        block: type,
+        layer_inplanes: int,
+        inplanes: int,
+        planes: int,
+        *args,
+        **kwargs,
+    ) -> nn.Module:
         """Builds a stage.
 
         Args:
@@ -107,8 +118,13 @@ class X3DRounded(X3D):
         if rounded != inplanes:
             planes = int(rounded * self.gamma_b)
         return super().make_res_layer(
-            block, self.round_stage(layer_inplanes), rounded, planes, *args,
-            **kwargs)
+            block,
+            self.round_stage(layer_inplanes),
+            rounded,
+            planes,
+            *args,
+            **kwargs,
+        )
 
 
 @MODELS.register_module()

@@ -3,6 +3,7 @@
 Trains the same small network three times: on frames in order, on single
 frames and on frames in random order. Only the first should be good.
 """
+
 import argparse
 import json
 import os
@@ -24,13 +25,21 @@ _CONFIGS = Path(__file__).parents[3] / 'configs/recognition/resnet3d'
 # the pose of one frame tells nothing of the class, and a clip in random order
 # is as likely to be of a class as of the partner that is its time reversal.
 _VIEWS = {
-    'ordered': ('16 frames in order',
-                'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py', 1.0),
-    'single': ('16 single frames, averaged',
-               'resnet3d-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
-               1 / len(CLASSES)),
-    'shuffled': ('16 frames in random order',
-                 'resnet3d-mini_1xb12-shuffled-16x2x1-8e_tempo-small-rgb.py', 0.5),
+    'ordered': (
+        '16 frames in order',
+        'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py',
+        1.0,
+    ),
+    'single': (
+        '16 single frames, averaged',
+        'resnet3d-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
+        1 / len(CLASSES),
+    ),
+    'shuffled': (
+        '16 frames in random order',
+        'resnet3d-mini_1xb12-shuffled-16x2x1-8e_tempo-small-rgb.py',
+        0.5,
+    ),
 }
 
 
@@ -40,17 +49,21 @@ def parse_args() -> argparse.Namespace:
         '--data',
         default='data/tempo/small',
         help='folder of the data set, size small; generated if missing '
-        '(default: %(default)s)')
+        '(default: %(default)s)',
+    )
     parser.add_argument(
         '--work-dir',
         default='work_dirs/tempo_shortcuts',
         help='folder of logs and of the table shortcuts.json '
-        '(default: %(default)s)')
+        '(default: %(default)s)',
+    )
     parser.add_argument(
-        '--views', nargs='+', choices=list(_VIEWS), default=list(_VIEWS))
+        '--views', nargs='+', choices=list(_VIEWS), default=list(_VIEWS)
+    )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
-        '--epochs', type=int, help='instead of that of the configs')
+        '--epochs', type=int, help='instead of that of the configs'
+    )
     return parser.parse_args()
 
 
@@ -85,14 +98,18 @@ def train_and_test(view: str, seed: int, args: argparse.Namespace) -> dict:
         epochs=cfg.train_cfg.max_epochs,
         top1=round(float(metrics['acc/top1']), 4),
         ceiling=round(ceiling, 4),
-        seconds=round(time.perf_counter() - begin, 1))
+        seconds=round(time.perf_counter() - begin, 1),
+    )
 
 
 def main() -> int:
     args = parse_args()
     if args.epochs is not None and args.epochs < 1:
-        print(f'check_shortcuts.py: error: epochs {args.epochs} is not '
-              'possible: choose at least 1', file=sys.stderr)
+        print(
+            f'check_shortcuts.py: error: epochs {args.epochs} is not '
+            'possible: choose at least 1',
+            file=sys.stderr,
+        )
         return 1
     try:
         for _ in write_tempo(args.data, get_size('small')) or ():
@@ -102,7 +119,8 @@ def main() -> int:
         return 1
 
     rows = [
-        train_and_test(view, seed, args) for seed in args.seeds
+        train_and_test(view, seed, args)
+        for seed in args.seeds
         for view in args.views
     ]
     report = dict(
@@ -112,23 +130,35 @@ def main() -> int:
         machine=dict(
             cores=os.cpu_count(),
             threads=torch.get_num_threads(),
-            gpu=(torch.cuda.get_device_name()
-                 if torch.cuda.is_available() else None),
+            gpu=(
+                torch.cuda.get_device_name()
+                if torch.cuda.is_available()
+                else None
+            ),
             python=platform.python_version(),
-            torch=torch.__version__),
-        rows=rows)
+            torch=torch.__version__,
+        ),
+        rows=rows,
+    )
     path = Path(args.work_dir) / 'shortcuts.json'
     path.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
 
-    table = Table(title=f'{len(CLASSES)} classes, chance '
-                  f'{100 / len(CLASSES):.1f} %')
+    table = Table(
+        title=f'{len(CLASSES)} classes, chance {100 / len(CLASSES):.1f} %'
+    )
     for column in ('input', 'seed', 'epochs', 'top-1 %', 'ceiling %', 's'):
-        table.add_column(column, justify='left' if column == 'input'
-                         else 'right')
+        table.add_column(
+            column, justify='left' if column == 'input' else 'right'
+        )
     for row in rows:
         percent = [f'{100 * row[key]:.1f}' for key in ('top1', 'ceiling')]
-        table.add_row(row['input'], str(row['seed']), str(row['epochs']),
-                      *percent, f'{row["seconds"]:.0f}')
+        table.add_row(
+            row['input'],
+            str(row['seed']),
+            str(row['epochs']),
+            *percent,
+            f'{row["seconds"]:.0f}',
+        )
     console = Console()
     console.print(table)
     console.print(', '.join(f'{k} {v}' for k, v in report['machine'].items()))

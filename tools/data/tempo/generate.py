@@ -1,15 +1,28 @@
 """Generates the data set tempo."""
+
 import argparse
 import dataclasses
 import os
 import sys
 import time
 
-from rich.progress import (BarColumn, MofNCompleteColumn, Progress, TextColumn,
-                           TimeRemainingColumn)
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from mmatfr.datasets.tempo import (SIZES, SPLITS, Tempo, TempoError,
-                                   VideoFormat, get_size, write_tempo)
+from mmatfr.datasets.tempo import (
+    SIZES,
+    SPLITS,
+    Tempo,
+    TempoError,
+    VideoFormat,
+    get_size,
+    write_tempo,
+)
 
 # Below this many clips a process more costs more than it saves.
 _CLIPS_PER_WORKER = 300
@@ -18,32 +31,39 @@ _CLIPS_PER_WORKER = 300
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '--size', default='small', help=f'one of {", ".join(SIZES)}')
+        '--size', default='small', help=f'one of {", ".join(SIZES)}'
+    )
     parser.add_argument(
-        '--out', help='folder of the data set (default: data/tempo/SIZE)')
+        '--out', help='folder of the data set (default: data/tempo/SIZE)'
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
         '--workers',
         type=int,
-        help='number of processes (default: up to one per core)')
+        help='number of processes (default: up to one per core)',
+    )
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace a data set that is there')
+        help='replace a data set that is there',
+    )
     group = parser.add_argument_group('instead of the values of the size')
     for split in SPLITS:
         group.add_argument(
-            f'--{split}', type=int, help=f'number of clips of {split}')
+            f'--{split}', type=int, help=f'number of clips of {split}'
+        )
     group.add_argument(
         '--frame-size',
         type=int,
         nargs=2,
         metavar=('H', 'W'),
-        help='height and width in pixels, even')
+        help='height and width in pixels, even',
+    )
     group.add_argument('--frames', type=int, help='number of frames of a clip')
     group.add_argument('--fps', type=int, help='frames per second')
     group.add_argument(
-        '--codec', help='four-character code of the encoder (default: mp4v)')
+        '--codec', help='four-character code of the encoder (default: mp4v)'
+    )
     return parser.parse_args()
 
 
@@ -51,16 +71,15 @@ def get_parameters(args: argparse.Namespace) -> Tempo:
     """Puts the arguments that were given over those of the size."""
     tempo = get_size(args.size)
     height, width = args.frame_size or (None, None)
-    shape = dict(
-        height=height, width=width, frames=args.frames, fps=args.fps)
+    shape = dict(height=height, width=width, frames=args.frames, fps=args.fps)
     video: VideoFormat = dataclasses.replace(
-        tempo.video,
-        **{k: v
-           for k, v in shape.items() if v is not None})
+        tempo.video, **{k: v for k, v in shape.items() if v is not None}
+    )
     names = (*SPLITS, 'seed', 'codec')
     given = {
         name: getattr(args, name)
-        for name in names if getattr(args, name) is not None
+        for name in names
+        if getattr(args, name) is not None
     }
     return dataclasses.replace(tempo, video=video, **given)
 
@@ -73,15 +92,20 @@ def main() -> int:
         total = sum(getattr(tempo, split) for split in SPLITS)
         workers = args.workers
         if workers is None:
-            workers = min(os.cpu_count() or 1,
-                          max(1, total // _CLIPS_PER_WORKER))
+            workers = min(
+                os.cpu_count() or 1, max(1, total // _CLIPS_PER_WORKER)
+            )
         out = args.out or os.path.join('data', 'tempo', args.size)
         steps = write_tempo(out, tempo, workers, args.overwrite)
         if steps is None:
             print(f'{out} is complete already, nothing to do')
             return 0
-        columns = (TextColumn('{task.description}'), BarColumn(),
-                   MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn('{task.description}'),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns) as progress:
             task = progress.add_task('clips', total=total)
             for done in steps:
@@ -90,8 +114,9 @@ def main() -> int:
         print(f'{os.path.basename(__file__)}: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('interrupted: the same command goes on from here',
-              file=sys.stderr)
+        print(
+            'interrupted: the same command goes on from here', file=sys.stderr
+        )
         return 130
     print(f'{total} clips in {out} after {time.perf_counter() - begin:.1f} s')
     return 0
