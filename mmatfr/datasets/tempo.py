@@ -616,7 +616,7 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
         raise TempoError(
             f'{out} cannot be written to '
             f'({error.strerror}): choose another folder'
-        )
+        ) from error
     return False
 
 

@@ -26,6 +26,8 @@ test_pipeline = [
         test_mode=True,
     ),
     dict(type='DecordDecode'),
+    # Videos of tempo have this size, others are brought to it.
+    dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
