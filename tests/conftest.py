@@ -1,4 +1,5 @@
 """Importing mmatfr first mends what the released wheels lack."""
+
 import mmatfr  # noqa: F401  isort: skip
 import copy
 
@@ -29,22 +30,33 @@ def build_runner(tempo, tmp_path):
     """
     built = []
 
-    def build(sgs=None, num_classes=12, num_clips=1, hooks=(), metrics=(),
-              **config):
+    def build(
+        sgs=None, num_classes=12, num_clips=1, hooks=(), metrics=(), **config
+    ):
         backbone = dict(
             type='X3D' if sgs is None else 'ATFRX3D',
-            gamma_w=0.34, gamma_b=2.0, gamma_d=0.5)
+            gamma_w=0.34,
+            gamma_b=2.0,
+            gamma_d=0.5,
+        )
         if sgs is not None:
             backbone['sgs'] = sgs
         model = dict(
             type='Recognizer3D',
             backbone=backbone,
             cls_head=dict(
-                type='X3DHead', in_channels=128, num_classes=num_classes,
-                average_clips='prob'),
+                type='X3DHead',
+                in_channels=128,
+                num_classes=num_classes,
+                average_clips='prob',
+            ),
             data_preprocessor=dict(
-                type='ActionDataPreprocessor', mean=[114.75] * 3,
-                std=[57.38] * 3, format_shape='NCTHW'))
+                type='ActionDataPreprocessor',
+                mean=[114.75] * 3,
+                std=[57.38] * 3,
+                format_shape='NCTHW',
+            ),
+        )
 
         def dataloader(split):
             test_mode = split != 'train'
@@ -61,35 +73,45 @@ def build_runner(tempo, tmp_path):
                     pipeline=[
                         dict(type='DecordInit'),
                         dict(
-                            type='SampleFrames', clip_len=8, frame_interval=2,
+                            type='SampleFrames',
+                            clip_len=8,
+                            frame_interval=2,
                             num_clips=num_clips if test_mode else 1,
-                            test_mode=test_mode),
+                            test_mode=test_mode,
+                        ),
                         dict(type='DecordDecode'),
                         dict(type='CenterCrop', crop_size=32),
                         dict(type='FormatShape', input_format='NCTHW'),
-                        dict(type='PackActionInputs')
-                    ]))
+                        dict(type='PackActionInputs'),
+                    ],
+                ),
+            )
 
-        evaluator = [dict(type=metric) if isinstance(metric, str) else metric
-                     for metric in metrics]
+        evaluator = [
+            dict(type=metric) if isinstance(metric, str) else metric
+            for metric in metrics
+        ]
         built.append(f'{tmp_path.name}-{len(built)}')
-        return Runner.from_cfg(dict(
-            model=model,
-            work_dir=str(tmp_path / 'work_dir'),
-            experiment_name=built[-1],
-            default_scope='mmaction',
-            log_level='WARNING',
-            randomness=dict(seed=0),
-            train_dataloader=dataloader('train'),
-            val_dataloader=dataloader('val'),
-            test_dataloader=dataloader('test'),
-            train_cfg=dict(by_epoch=True, max_epochs=1, val_begin=2),
-            val_cfg=dict(),
-            test_cfg=dict(),
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-            val_evaluator=copy.deepcopy(evaluator),
-            test_evaluator=copy.deepcopy(evaluator),
-            custom_hooks=[dict(type=hook) for hook in hooks],
-            **config))
+        return Runner.from_cfg(
+            dict(
+                model=model,
+                work_dir=str(tmp_path / 'work_dir'),
+                experiment_name=built[-1],
+                default_scope='mmaction',
+                log_level='WARNING',
+                randomness=dict(seed=0),
+                train_dataloader=dataloader('train'),
+                val_dataloader=dataloader('val'),
+                test_dataloader=dataloader('test'),
+                train_cfg=dict(by_epoch=True, max_epochs=1, val_begin=2),
+                val_cfg=dict(),
+                test_cfg=dict(),
+                optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+                val_evaluator=copy.deepcopy(evaluator),
+                test_evaluator=copy.deepcopy(evaluator),
+                custom_hooks=[dict(type=hook) for hook in hooks],
+                **config,
+            )
+        )
 
     return build

@@ -127,7 +127,7 @@ def test_state_of_one_cycle_is_read(strategy, other, third):
     [
         (Stranger(), 'Stranger'),
         (Call(subprocess.Popen, 'true'), 'Popen'),
-    (Call(os.system, 'true'), 'system'),
+        (Call(os.system, 'true'), 'system'),
         (Call(eval, '1'), 'eval'),
         (
             Call(getattr, HistoryBuffer, 'register_statistics'),

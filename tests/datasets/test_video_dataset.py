@@ -1,4 +1,5 @@
 """What the checked data set says of its list and its videos."""
+
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
@@ -20,26 +21,30 @@ def videos(tmp_path_factory):
         frames = rng.integers(0, 256, (8, 32, 32, 3), np.uint8)
         write_video(folder / f'{label}.mp4', frames)
     broken = folder / f'{BROKEN}.mp4'
-    broken.write_bytes(broken.read_bytes()[:broken.stat().st_size // 3])
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 3])
     (folder / 'list.txt').write_text(
-        ''.join(f'{label}.mp4 {label}\n' for label in LABELS))
+        ''.join(f'{label}.mp4 {label}\n' for label in LABELS)
+    )
     return folder
 
 
 def build(folder, ann_file='list.txt', **options):
-    return DATASETS.build(dict(
-        type='CheckedVideoDataset',
-        data_root=str(folder),
-        data_prefix=dict(video=''),
-        ann_file=ann_file,
-        pipeline=[
-            dict(type='DecordInit'),
-            dict(type='SampleFrames', clip_len=4, frame_interval=2),
-            dict(type='DecordDecode'),
-            dict(type='FormatShape', input_format='NCTHW'),
-            dict(type='PackActionInputs')
-        ],
-        **options))
+    return DATASETS.build(
+        dict(
+            type='CheckedVideoDataset',
+            data_root=str(folder),
+            data_prefix=dict(video=''),
+            ann_file=ann_file,
+            pipeline=[
+                dict(type='DecordInit'),
+                dict(type='SampleFrames', clip_len=4, frame_interval=2),
+                dict(type='DecordDecode'),
+                dict(type='FormatShape', input_format='NCTHW'),
+                dict(type='PackActionInputs'),
+            ],
+            **options,
+        )
+    )
 
 
 @pytest.mark.parametrize('test_mode', [False, True])
@@ -54,8 +59,7 @@ def test_videos_that_can_be_read(videos, test_mode):
 
 def test_several_labels_and_another_delimiter(tmp_path):
     (tmp_path / 'list.txt').write_text('a b.mp4;0;2\nc.mp4;1')
-    dataset = build(
-        tmp_path, multi_class=True, num_classes=3, delimiter=';')
+    dataset = build(tmp_path, multi_class=True, num_classes=3, delimiter=';')
     info = [dataset.get_data_info(index) for index in (0, 1)]
     assert info[0]['filename'].endswith('/a b.mp4')
     assert [i['label'].tolist() for i in info] == [[1, 0, 1], [0, 1, 0]]
@@ -63,7 +67,8 @@ def test_several_labels_and_another_delimiter(tmp_path):
 
 def test_missing_list(tmp_path):
     with pytest.raises(
-            FileNotFoundError, match=r'gone\.txt.* does not exist.*ann_file'):
+        FileNotFoundError, match=r'gone\.txt.* does not exist.*ann_file'
+    ):
         build(tmp_path, 'gone.txt')
 
 
@@ -75,12 +80,12 @@ def test_empty_list(tmp_path, text):
 
 
 @pytest.mark.parametrize('multi_class', [False, True])
-@pytest.mark.parametrize('line', [
-    'b.mp4', 'b.mp4 one', 'b.mp4 1.0', 'b.mp4 -1', 'b.mp4,1', ''])
+@pytest.mark.parametrize(
+    'line', ['b.mp4', 'b.mp4 one', 'b.mp4 1.0', 'b.mp4 -1', 'b.mp4,1', '']
+)
 def test_malformed_line(tmp_path, line, multi_class):
     (tmp_path / 'list.txt').write_text(f'a.mp4 0\n{line}\nc.mp4 2\n')
-    with pytest.raises(
-            ValueError, match=rf"list\.txt:2: .* but got '{line}'"):
+    with pytest.raises(ValueError, match=rf"list\.txt:2: .* but got '{line}'"):
         build(tmp_path, multi_class=multi_class, num_classes=3)
 
 
@@ -92,21 +97,29 @@ def test_line_of_two_labels(tmp_path):
 
 def test_unknown_choice(videos):
     with pytest.raises(
-            ValueError, match=r"on_unreadable='foo'.*\['raise', 'skip'\]"):
+        ValueError, match=r"on_unreadable='foo'.*\['raise', 'skip'\]"
+    ):
         build(videos, on_unreadable='foo')
 
 
-@pytest.mark.parametrize('options, remedy', [
-    (dict(), "set on_unreadable='skip'"),
-    (dict(on_unreadable='raise'), "set on_unreadable='skip'"),
-    (dict(test_mode=True), 'remove it from the list$'),
-    (dict(test_mode=True, on_unreadable='skip'), 'remove it from the list$'),
-])
+@pytest.mark.parametrize(
+    'options, remedy',
+    [
+        (dict(), "set on_unreadable='skip'"),
+        (dict(on_unreadable='raise'), "set on_unreadable='skip'"),
+        (dict(test_mode=True), 'remove it from the list$'),
+        (
+            dict(test_mode=True, on_unreadable='skip'),
+            'remove it from the list$',
+        ),
+    ],
+)
 def test_unreadable_video_stops_with_its_name(videos, options, remedy):
     dataset = build(videos, **options)
     with pytest.raises(
-            UnreadableVideoError,
-            match=rf"cannot read '{videos}/{BROKEN}\.mp4'.*{remedy}"):
+        UnreadableVideoError,
+        match=rf"cannot read '{videos}/{BROKEN}\.mp4'.*{remedy}",
+    ):
         dataset[BROKEN]
 
 

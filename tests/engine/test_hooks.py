@@ -1,4 +1,5 @@
 """The hooks, inside mmengine's runner."""
+
 import pickle
 
 import pytest
@@ -19,8 +20,10 @@ def run_alone(recognizer, dataset):
     lengths = []
     for video in dataset:
         clips = recognizer.data_preprocessor(
-            dict(inputs=[video['inputs']],
-                 data_samples=[video['data_samples']]))['inputs'][0]
+            dict(
+                inputs=[video['inputs']], data_samples=[video['data_samples']]
+            )
+        )['inputs'][0]
         with torch.no_grad():
             for clip in clips:
                 recognizer.backbone(clip[None])
@@ -29,15 +32,17 @@ def run_alone(recognizer, dataset):
 
 
 class TestTemporalResolutionHook:
-
     @pytest.mark.parametrize('num_clips', [1, 2])
     @pytest.mark.parametrize('loop', ['val', 'test'])
-    def test_annotates_every_sample(self, build_runner, tmp_path, loop,
-                                    num_clips):
+    def test_annotates_every_sample(
+        self, build_runner, tmp_path, loop, num_clips
+    ):
         runner = build_runner(
-            sgs=dict(stage=1), num_clips=num_clips,
+            sgs=dict(stage=1),
+            num_clips=num_clips,
             hooks=['TemporalResolutionHook'],
-            metrics=[dump(tmp_path / 'samples.pkl')])
+            metrics=[dump(tmp_path / 'samples.pkl')],
+        )
         getattr(runner, loop)()
         with open(tmp_path / 'samples.pkl', 'rb') as file:
             samples = pickle.load(file)
@@ -49,13 +54,17 @@ class TestTemporalResolutionHook:
         for sample, lengths in zip(samples, expected):
             assert sample['num_frames'] == 8
             assert sample['gflops'] == [
-                cost.gflops(CLIP, length) for length in lengths]
+                cost.gflops(CLIP, length) for length in lengths
+            ]
 
-    def test_without_sampling_every_clip_is_whole(self, build_runner,
-                                                  tmp_path):
+    def test_without_sampling_every_clip_is_whole(
+        self, build_runner, tmp_path
+    ):
         runner = build_runner(
-            num_clips=2, hooks=['TemporalResolutionHook'],
-            metrics=[dump(tmp_path / 'samples.pkl')])
+            num_clips=2,
+            hooks=['TemporalResolutionHook'],
+            metrics=[dump(tmp_path / 'samples.pkl')],
+        )
         runner.val()
         with open(tmp_path / 'samples.pkl', 'rb') as file:
             samples = pickle.load(file)
@@ -67,8 +76,10 @@ class TestTemporalResolutionHook:
 
     def test_leaves_no_hook_on_the_model(self, build_runner):
         runner = build_runner(
-            sgs=dict(stage=1), hooks=['TemporalResolutionHook'],
-            metrics=['AdaptiveCostMetric'])
+            sgs=dict(stage=1),
+            hooks=['TemporalResolutionHook'],
+            metrics=['AdaptiveCostMetric'],
+        )
         first = runner.val()
         assert first == runner.val()
         assert not runner.model._forward_hooks
@@ -76,7 +87,8 @@ class TestTemporalResolutionHook:
 
     def test_logs_the_mean_of_each_training_batch(self, build_runner):
         runner = build_runner(
-            sgs=dict(stage=1), hooks=['TemporalResolutionHook'])
+            sgs=dict(stage=1), hooks=['TemporalResolutionHook']
+        )
         seen = []
 
         def see(backbone, args, out):
@@ -93,23 +105,27 @@ class TestTemporalResolutionHook:
         runner = build_runner(hooks=['TemporalResolutionHook'])
         runner.train()
         assert 'train/loss' in runner.message_hub.log_scalars
-        assert 'train/temporal_resolution' not in \
-            runner.message_hub.log_scalars
+        assert (
+            'train/temporal_resolution' not in runner.message_hub.log_scalars
+        )
 
 
 class TestNumClassesCheckHook:
-
     @pytest.mark.parametrize('loop', ['train', 'val', 'test'])
     def test_label_without_a_class_stops_before_the_first_iteration(
-            self, build_runner, loop):
+        self, build_runner, loop
+    ):
         runner = build_runner(
-            num_classes=3, hooks=['NumClassesCheckHook'],
-            metrics=['AccMetric'])
+            num_classes=3, hooks=['NumClassesCheckHook'], metrics=['AccMetric']
+        )
         forwards = []
         runner.model.backbone.register_forward_hook(
-            lambda *args: forwards.append(args))
-        message = (f'{loop}/00003.mp4.* label 3 .*{loop}.txt.*'
-                   'num_classes=3 allows 0 to 2')
+            lambda *args: forwards.append(args)
+        )
+        message = (
+            f'{loop}/00003.mp4.* label 3 .*{loop}.txt.*'
+            'num_classes=3 allows 0 to 2'
+        )
         with pytest.raises(ValueError, match=message):
             getattr(runner, loop)()
         assert not forwards
@@ -123,16 +139,21 @@ class TestNumClassesCheckHook:
         other = str(tmp_path / 'other.pth')
         torch.save(build_runner(num_classes=20).model.state_dict(), other)
         runner = build_runner(
-            hooks=['NumClassesCheckHook'], metrics=['AccMetric'],
-            load_from=other)
+            hooks=['NumClassesCheckHook'],
+            metrics=['AccMetric'],
+            load_from=other,
+        )
         with pytest.raises(
-                ValueError,
-                match=r'cls_head.fc2.weight is \(20, 2048\) in the '
-                r'checkpoint and \(12, 2048\) in the model.*num_classes'):
+            ValueError,
+            match=r'cls_head.fc2.weight is \(20, 2048\) in the '
+            r'checkpoint and \(12, 2048\) in the model.*num_classes',
+        ):
             runner.test()
         # A training may start from it.
         runner = build_runner(
-            hooks=['NumClassesCheckHook'], metrics=['AccMetric'],
-            load_from=other)
+            hooks=['NumClassesCheckHook'],
+            metrics=['AccMetric'],
+            load_from=other,
+        )
         runner.train()
         assert runner.iter == 3

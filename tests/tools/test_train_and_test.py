@@ -37,8 +37,12 @@ def options(tempo, **more):
         'train_dataloader.persistent_workers': False,
         'train_dataloader.batch_size': 4,
         **{
-            f'{split}_dataloader.dataset.data_root': tempo
+            f'{split}_dataloader.dataset.{name}': value
             for split in ('train', 'val', 'test')
+            for name, value in (
+                ('data_root', tempo),
+                ('metainfo.classes', tempo / 'classes.txt'),
+            )
         },
         **more,
     }
