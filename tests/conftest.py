@@ -4,6 +4,7 @@ import mmatfr  # noqa: F401  isort: skip
 import copy
 
 import pytest
+import torch
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -29,6 +30,9 @@ def build_runner(tempo, tmp_path):
     config.
     """
     built = []
+    # More threads cost a network as small as this more than they save.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
 
     def build(
         sgs=None, num_classes=12, num_clips=1, hooks=(), metrics=(), **config
@@ -114,4 +118,5 @@ def build_runner(tempo, tmp_path):
             )
         )
 
-    return build
+    yield build
+    torch.set_num_threads(threads)

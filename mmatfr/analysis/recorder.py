@@ -32,11 +32,21 @@ class ClipRecorder:
         recognizer (nn.Module): A 3D recognizer of mmaction2.
 
     Examples:
-        >>> recorder = ClipRecorder(recognizer)          # doctest: +SKIP
-        >>> with recorder:                               # doctest: +SKIP
-        ...     inference_recognizer(recognizer, 'video.mp4')
-        >>> recorder.take().lengths                      # doctest: +SKIP
-        tensor([9])
+        >>> import torch
+        >>> from mmaction.registry import MODELS
+        >>> from mmengine.registry import init_default_scope
+        >>> from mmatfr.analysis import ClipRecorder
+        >>> init_default_scope('mmaction')
+        >>> recognizer = MODELS.build(dict(
+        ...     type='Recognizer3D',
+        ...     backbone=dict(type='ATFRX3D', gamma_d=0.5, sgs=dict(stage=1)),
+        ...     cls_head=dict(type='X3DHead', in_channels=432,
+        ...                   num_classes=12))).eval()
+        >>> with ClipRecorder(recognizer) as recorder:
+        ...     _ = recognizer(torch.rand(2, 1, 3, 8, 32, 32), mode='tensor')
+        ...     records = recorder.take()
+        >>> records.lengths.shape, records.num_frames
+        (torch.Size([2]), 8)
     """
 
     def __init__(self, recognizer: nn.Module) -> None:
