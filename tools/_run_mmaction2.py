@@ -1,5 +1,6 @@
 """Finds a script of mmaction2 and runs it as if it had been called itself."""
 
+import multiprocessing
 import os
 import runpy
 import sys
@@ -54,4 +55,15 @@ def run_tool(name: str) -> None:
         # A worker of the data loader puts its own traceback first.
         message = str(error).strip().splitlines()[-1]
         message = message.split('UnreadableVideoError: ')[-1]
+        _stop_workers()
         sys.exit(f'error: {message}')
+
+
+def _stop_workers() -> None:
+    """Ends the data loader's workers, so that none writes amid the error."""
+    workers = multiprocessing.active_children()
+    for worker in workers:
+        worker.terminate()
+        worker.join()
+    if workers:
+        print(file=sys.stderr)  # one may have left a line unfinished

@@ -39,7 +39,7 @@ class ClipRecorder:
         >>> init_default_scope('mmaction')
         >>> recognizer = MODELS.build(dict(
         ...     type='Recognizer3D',
-        ...     backbone=dict(type='ATFRX3D', gamma_d=0.5, sgs=dict(stage=1)),
+        ...     backbone=dict(type='ATFRX3D', gamma_b=2.25, sgs=dict(stage=1)),
         ...     cls_head=dict(type='X3DHead', in_channels=432,
         ...                   num_classes=12))).eval()
         >>> with ClipRecorder(recognizer) as recorder:
