@@ -5,8 +5,9 @@ from mmaction.registry import MODELS
 from mmatfr.sgs import SGS
 
 from . import ragged_forms  # noqa: F401
-from .backbones import ATFR, ATFRX3D, ATFRResNet3d, X3DRounded
+from .backbones import *  # noqa: F403
+from .backbones import __all__ as _backbones
 
 MODELS.register_module(module=SGS)
 
-__all__ = ['ATFR', 'ATFRResNet3d', 'ATFRX3D', 'SGS', 'X3DRounded']
+__all__ = ['SGS', *_backbones]

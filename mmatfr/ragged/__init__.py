@@ -6,7 +6,7 @@ from .convert import (
     find_refusals,
     register_per_frame,
 )
-from .layout import Layout, Layouts, Window, pack
+from .layout import Layout, Layouts, Window, frame_axis, pack
 from .modules import Ragged, RaggedSqueezeExcitation, register_ragged_form
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     'convert_ragged',
     'convert_stage',
     'find_refusals',
+    'frame_axis',
     'pack',
     'register_per_frame',
     'register_ragged_form',

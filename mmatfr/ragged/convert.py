@@ -24,6 +24,11 @@ _PER_FRAME = {
         nn.Module,
         nn.Sequential,
         nn.Identity,
+        nn.Conv2d,
+        nn.MaxPool2d,
+        nn.AvgPool2d,
+        nn.AdaptiveAvgPool2d,
+        nn.AdaptiveMaxPool2d,
         nn.BatchNorm3d,
         nn.SyncBatchNorm,
         nn.Dropout,
@@ -72,10 +77,14 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
     if is_swapped(module):
         return {}
     forward, name = type(module).forward, type(module).__name__
-    if forward in RAGGED_FORMS:
-        why = RAGGED_FORMS[forward].refusal(module)
-        return {path: f'({name}) has no ragged form: {why}'} if why else {}
-    if forward not in _PER_FRAME:
+    form = RAGGED_FORMS.get(forward)
+    if form is not None:
+        why = form.refusal(module)
+        if why:
+            return {path: f'({name}) has no ragged form: {why}'}
+        if not form.converts_children:
+            return {}
+    elif forward not in _PER_FRAME:
         return {
             path: f'({name}) is not known to treat frames one by one and has '
             'no ragged form'
@@ -87,7 +96,7 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
 
 
 def convert_ragged(
-    module: nn.Module, layouts: Layouts, path: str = ''
+    module: nn.Module, layouts: Layouts, path: str = '', alone: bool = True
 ) -> nn.Module:
     """Gives every module that mixes frames its ragged form, in place.
 
@@ -95,6 +104,8 @@ def convert_ragged(
         module (nn.Module): A part of a network.
         layouts (Layouts): Where its modules will find the clips.
         path (str): Its name in the network, for messages. Defaults to ''.
+        alone (bool): Whether running each clip alone is a way out. Defaults
+            to True.
 
     Returns:
         nn.Module: The same module.
@@ -104,18 +115,23 @@ def convert_ragged(
     """
     refusals = find_refusals(module, path)
     if refusals:
+        way_out = "set execution='sequential', which runs each clip alone, or "
         raise ValueError(
-            f'cannot run clips packed: {describe_refusals(refusals)}. Set '
-            "execution='sequential', which runs each clip alone, or give the "
-            'module a ragged form with mmatfr.ragged.register_ragged_form (or '
-            'register_per_frame, if it treats every frame alone)'
+            'cannot run clips of unequal length: '
+            f'{describe_refusals(refusals)}; {way_out if alone else ""}give '
+            'the module a ragged form with mmatfr.ragged.register_ragged_form '
+            '(or register_per_frame, if it treats every frame alone)'
         )
     _convert(module, layouts)
     return module
 
 
 def convert_stage(
-    module: nn.Module, layouts: Layouts, path: str = '', packed: bool = True
+    module: nn.Module,
+    layouts: Layouts,
+    path: str = '',
+    packed: bool = True,
+    alone: bool = True,
 ) -> nn.Module:
     """Converts a stage so that it can run clips packed or one by one.
 
@@ -125,16 +141,18 @@ def convert_stage(
         path (str): Its name in the network, for messages. Defaults to ''.
         packed (bool): Whether it must be able to run clips packed. Defaults
             to True.
+        alone (bool): Whether its modules can run a clip alone without a
+            ragged form, as 3D modules can. Defaults to True.
 
     Returns:
         nn.Module: The same module.
 
     Raises:
-        ValueError: If a module has no ragged form, and ``packed``.
+        ValueError: If a module needs a ragged form and has none.
     """
-    refusals = {} if packed else find_refusals(module, path)
+    refusals = {} if packed or not alone else find_refusals(module, path)
     if not refusals:
-        convert_ragged(module, layouts, path)
+        convert_ragged(module, layouts, path, alone)
     module.layouts, module.refusals = layouts, refusals
     return swap_class(module, RaggedStage)
 
@@ -146,7 +164,8 @@ def _convert(module: nn.Module, layouts: Layouts) -> None:
     if form is not None:
         module.layouts = layouts
         swap_class(module, form)
-        return
+        if not form.converts_children:
+            return
     for child in module.children():
         _convert(child, layouts)
     if getattr(module, 'with_cp', False):

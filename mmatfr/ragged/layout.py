@@ -5,6 +5,9 @@ W), clip after clip, without padding; the :class:`Layout` says where each clip
 begins. Modules that treat every frame alone run on a packed tensor as they
 are. For those that mix frames, :meth:`Layout.slide` lays the clips out on one
 timeline with just enough fill between them that no window reaches two clips.
+
+Networks of 2D modules hold the frames of a batch along the first axis instead,
+(F, C, H, W); :func:`frame_axis` tells the two apart.
 """
 
 from contextlib import contextmanager
@@ -23,7 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ['Layout', 'Layouts', 'Window', 'pack']
+__all__ = ['Layout', 'Layouts', 'Window', 'frame_axis', 'pack']
+
+
+def frame_axis(x: Tensor) -> int:
+    """Axis of the frames: 2 of (1, C, F, H, W), 0 of (F, C, H, W)."""
+    return 2 if x.dim() == 5 else 0
 
 
 class Window(NamedTuple):
@@ -127,9 +135,55 @@ class Layout:
             lambda: np.repeat(np.arange(self.num_clips), self.lengths),
         )
 
+    def edges(self, device: torch.device) -> Tuple[Tensor, Tensor]:
+        """Places of the first and the last frame of each clip, (N,) each."""
+        ends = np.cumsum(self.lengths)
+        return (
+            self._index('first', device, lambda: ends - self.lengths),
+            self._index('last', device, lambda: ends - 1),
+        )
+
     def split(self, x: Tensor) -> List[Tensor]:
-        """Cuts (1, C, F, H, W) into N views (1, C, T_n, H, W)."""
-        return list(x.split(self.lengths, dim=2))
+        """Cuts a packed tensor into N views, e.g. (1, C, T_n, H, W)."""
+        return list(x.split(self.lengths, dim=frame_axis(x)))
+
+    def fit(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Gives every clip another length, its frames in the middle.
+
+        A clip that is too short by d frames gets floor(d / 2) zero frames in
+        front and the others behind; one that is too long loses as many.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+            lengths (Sequence[int]): Number of frames of each clip.
+
+        Returns:
+            Tensor: Packed, (1, C, F', H, W), F' the sum of ``lengths``.
+        """
+        lengths = tuple(lengths)
+        if lengths == self.lengths:
+            return x
+
+        def copied():
+            """Places of the frames that stay, before and after."""
+            start = new_start = 0
+            for old, new in zip(self.lengths, lengths):
+                kept = np.arange(min(old, new))
+                yield np.stack(
+                    [
+                        start + max(old - new, 0) // 2 + kept,
+                        new_start + max(new - old, 0) // 2 + kept,
+                    ]
+                )
+                start, new_start = start + old, new_start + new
+
+        before, after = self._index(
+            ('fit', lengths),
+            x.device,
+            lambda: np.concatenate(list(copied()), axis=1),
+        )
+        fitted = x.new_zeros(*x.shape[:2], sum(lengths), *x.shape[3:])
+        return fitted.index_copy(2, after, x.index_select(2, before))
 
     def mean(self, x: Tensor) -> Tensor:
         """Averages the frames of each clip.
@@ -288,15 +342,16 @@ def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:
     """Puts clips of unequal length into one packed tensor.
 
     Args:
-        clips (Sequence[Tensor]): N clips, (1, C, T_n, H, W).
+        clips (Sequence[Tensor]): N clips, (1, C, T_n, H, W) or (T_n, C, H, W).
 
     Returns:
-        tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W), and where
-        its clips lie.
+        tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W) or
+        (F, C, H, W), and where its clips lie.
     """
+    axis = frame_axis(clips[0])
     return (
-        torch.cat(list(clips), dim=2),
-        Layout([clip.shape[2] for clip in clips]),
+        torch.cat(list(clips), dim=axis),
+        Layout([clip.shape[axis] for clip in clips]),
     )
 
 
@@ -359,16 +414,17 @@ class Layouts:
         """
         if self._known is None:
             return None
-        if x.shape[0] != 1 or x.shape[2] not in self._known:
+        num_frames = x.shape[frame_axis(x)]
+        if (x.dim() == 5 and len(x) != 1) or num_frames not in self._known:
             raise RuntimeError(
-                f'expected a packed tensor (1, C, F, H, W) with F in '
-                f'{sorted(self._known)}, but got {tuple(x.shape)}; a module '
-                'before it changes the number of frames unseen'
+                'expected a packed tensor, (1, C, F, H, W) or (F, C, H, W), '
+                f'with F in {sorted(self._known)}, but got {tuple(x.shape)}; '
+                'a module before it changes the number of frames unseen'
             )
-        layout, *others = self._known[x.shape[2]]
+        layout, *others = self._known[num_frames]
         if others:
             raise RuntimeError(
-                f'the network holds {x.shape[2]} frames both in clips of '
+                f'the network holds {num_frames} frames both in clips of '
                 f'{list(layout.lengths)} and of {list(others[0].lengths)} '
                 'frames, which cannot be told apart; set '
                 "execution='sequential'"
@@ -376,9 +432,15 @@ class Layouts:
         return layout
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Lets modules take what they are handed for one whole clip."""
-        known, self._known = self._known, None
+    def alone(self, layout: Optional[Layout] = None) -> Iterator[None]:
+        """Lets modules take what they are handed for one whole clip.
+
+        Args:
+            layout (Layout, optional): That of the clip, for modules that do
+                not read its length off the tensor. Defaults to None.
+        """
+        known = self._known
+        self._known = layout and {layout.num_frames: [layout]}
         try:
             yield
         finally:

@@ -25,9 +25,12 @@ class Ragged:
     """A module that looks up the clips of what it is handed.
 
     Attributes:
+        converts_children (bool): Whether the form runs its submodules on
+            packed clips, so that they need ragged forms themselves.
         layouts (Layouts): Shared by the ragged modules of a network.
     """
 
+    converts_children = False
     layouts: Layouts
 
     @classmethod

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from .layout import Layouts, pack
+from .layout import Layout, Layouts, frame_axis, pack
 
 __all__ = ['RaggedCheckpoint', 'RaggedStage', 'describe_refusals']
 
@@ -32,7 +32,7 @@ class RaggedStage:
     refusals: Dict[str, str]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the clips of a packed tensor, (1, C, F, H, W)."""
+        """Runs the clips of a packed tensor."""
         layout = self.layouts.of(x)
         sequential = self.layouts.sequential
         if sequential and self.training and _normalizes_batches(self):
@@ -46,11 +46,14 @@ class RaggedStage:
             sequential = False
         if layout is None or not sequential:
             return super().forward(x)
-        clips, start = [], 0
-        with self.layouts.alone():
-            for length in layout.lengths:
-                clips.append(super().forward(x.narrow(2, start, length)))
-                start += length
+        clips, axis, start = [], frame_axis(x), 0
+        for length in layout.lengths:
+            # A 2D module takes the frames of all clips along one axis and is
+            # told how many make one.
+            alone = None if axis == 2 else Layout([length])
+            with self.layouts.alone(alone):
+                clips.append(super().forward(x.narrow(axis, start, length)))
+            start += length
         x, layout = pack(clips)
         self.layouts.add(layout)
         return x

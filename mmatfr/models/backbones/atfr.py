@@ -1,25 +1,29 @@
-"""The mixin that gives a staged backbone adaptive temporal resolution."""
+"""Adaptive temporal resolution for any staged backbone."""
 
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+import sys
+from contextlib import ExitStack
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmatfr.ragged import Layout, Layouts, convert_stage
-from mmatfr.sgs import SGS
+from mmatfr.ragged import frame_axis
 
-__all__ = ['ATFR']
+from .pathway import Pathway, Stages
+
+__all__ = ['ATFR', 'atfr']
 
 READOUTS = ('mean', 'frames')
 EXECUTIONS = ('auto', 'packed', 'sequential')
-# Height and width of the clip that the base's shapes are read from.
-_PROBE_SIZE = (64, 64)
+# Number of frames, height and width of the clip that the base's shapes are
+# read from.
+_PROBE_SIZE = (64, 64, 64)
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
 class ATFR:
-    """Mixin: Similarity Guided Sampling inside a staged 3D backbone.
+    """Mixin: Similarity Guided Sampling inside a staged backbone.
 
     The forward of the base class runs as it is. A hook on the stage named by
     ``sgs.stage`` replaces its feature maps by those of the groups of similar
@@ -40,21 +44,19 @@ class ATFR:
               of the stage's last block, as the authors' code does. Defaults
               to False.
 
+            A backbone of several pathways samples in each of them; a dict of
+            options by pathway tells them apart, and None switches one off.
             Defaults to None: no sampling, the base class bit for bit.
         readout (str): What is returned for the stages after sampling: 'mean',
             the mean over the groups of a clip, (N, C, 1, H, W), which any
             head takes; or 'frames', (N, C, T, H, W), where each frame is given
-            its group's map, for heads that localise. Defaults to 'mean'.
+            its group's map, for heads that localise. A backbone of 2D modules
+            returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
             'sequential' one after another; the results are the same. 'auto'
             is sequential in evaluation on a CPU, where that is the fastest,
             and packed otherwise. Defaults to 'auto'.
         **kwargs: Keyword arguments of the base class.
-
-    Attributes:
-        lengths (Tensor): Temporal resolution B' of each clip of the last
-            batch, (N,), int64, on the CPU; None before the first, and without
-            sampling.
 
     Raises:
         ValueError: If an option has an unknown value, or a module that runs
@@ -81,94 +83,106 @@ class ATFR:
                 )
         self.readout = readout
         self.execution = execution
-        self.lengths: Optional[Tensor] = None
-        self.layouts = Layouts()
-        self._sampling = False  # whether a forward with sampling is running
+        self.pathways: Dict[str, Pathway] = {}  # those that sample
         self._plain = False  # whether the forward of the base is wanted
-        self._base_frames: Dict[int, Sequence[int]] = {}
-        self.sgs: Optional[SGS] = None
+        self._base_frames: Dict[int, List[int]] = {}
+        self._sources: List[Optional[str]] = []  # pathway of each output
         if sgs is not None:
-            self._insert_sgs(**sgs)
+            self._insert_sgs(sgs)
 
-    # ---- what a base class has to say ----
-
-    def atfr_stages(self) -> Sequence[str]:
-        """Names of the modules after which sampling can take place.
+    def atfr_stages(self) -> Union[Stages, Mapping[str, Stages]]:
+        """Names of the stages after which sampling can take place.
 
         Returns:
-            Sequence[str]: The last module of the stem, then the stages, in
-            the order in which they run.
+            Sequence | Mapping: As in :func:`atfr`.
         """
         raise NotImplementedError
 
-    def atfr_tail(self, stage: int) -> Sequence[str]:
-        """Names of the modules that run after a stage.
-
-        Args:
-            stage (int): Place of the stage in :meth:`atfr_stages`.
-
-        Returns:
-            Sequence[str]: In any order.
-        """
-        raise NotImplementedError
-
-    def sampled_outputs(self, stage: int) -> Sequence[bool]:
-        """Which of the base's outputs come from after a stage.
-
-        Args:
-            stage (int): Place of the stage in :meth:`atfr_stages`.
-
-        Returns:
-            Sequence[bool]: One for each output.
-        """
-        return (True,)
+    @property
+    def lengths(self) -> Union[None, Tensor, Dict[str, Tensor]]:
+        """Tensor | dict[str, Tensor] | None: Temporal resolution B' of each
+        clip of the last batch, (N,), int64, on the CPU; by pathway where the
+        base has several. None before the first batch, and without sampling."""
+        lengths = {name: path.lengths for name, path in self.pathways.items()}
+        return (
+            lengths.get('')
+            if len(lengths) < 2 and '' in lengths
+            else (lengths or None)
+        )
 
     # ---- construction ----
 
-    def _insert_sgs(
-        self, stage: int = 1, pre_activation: bool = False, **options
-    ) -> None:
-        stages = list(self.atfr_stages())
-        if stage not in range(len(stages)):
-            raise ValueError(
-                f'sgs.stage={stage!r} is not a stage of '
-                f'{type(self).__name__}; choose one of 0 (stem) to '
-                f'{len(stages) - 1}'
-            )
-        self._stage = stage
-        module = self.get_submodule(stages[stage])
-        self.sgs = SGS(self._channels_after(module), **options)
-        if pre_activation:
-            self._last_activation(stages[stage]).register_forward_pre_hook(
-                self._sample_input
-            )
-        else:
-            module.register_forward_hook(self._sample_output)
-        for name in self.atfr_tail(stage):
-            convert_stage(
-                self.get_submodule(name),
-                self.layouts,
-                path=name,
+    def _insert_sgs(self, sgs: Dict[str, Any]) -> None:
+        stages = self.atfr_stages()
+        if not isinstance(stages, Mapping):
+            stages = {'': stages}
+        pathways = {name: Pathway(name, stages[name]) for name in stages}
+        given = dict.fromkeys(stages, sgs)
+        if set(sgs) & set(stages):
+            unknown = sorted(set(sgs) - set(stages))
+            if unknown:
+                raise ValueError(
+                    f'sgs has options by pathway, and {unknown} are none of '
+                    f'the pathways {list(stages)}'
+                )
+            given = {name: sgs.get(name) for name in stages}
+        shapes, outputs = self._probe(pathways)
+        for name, options in given.items():
+            if options is None:
+                continue
+            pathways[name].insert(
+                self,
+                [shapes[stage[0]][1] for stage in pathways[name].stages],
                 packed=self.execution != 'sequential',
+                **options,
+            )
+            self.pathways[name] = pathways[name]
+        for i, (name, stage) in enumerate(outputs):
+            if name is None and len(pathways) > 1:
+                raise ValueError(
+                    f'output {i} of {type(self).__name__} is not what one of '
+                    'its stages returns; name the module that makes it in '
+                    'atfr_stages()'
+                )
+            # A last step that no module makes comes after the stages.
+            name, stage = (name, stage) if name is not None else ('', 1 << 30)
+            sampled = stage >= pathways[name].stage
+            self._sources.append(name if sampled else None)
+
+    def _probe(
+        self, pathways: Mapping[str, Pathway]
+    ) -> Tuple[Dict[str, torch.Size], List[Tuple[Optional[str], int]]]:
+        """Finds what the stages return, and which of them make the outputs.
+
+        Returns:
+            tuple: The shape after each module by its name, and the pathway and
+            the stage that each output comes from.
+        """
+        seen, handles = [], []
+
+        def watch(name: str, *source) -> None:
+            handles.append(
+                self.get_submodule(name).register_forward_hook(
+                    lambda module, args, out: seen.append((name, source, out))
+                )
             )
 
-    def _last_activation(self, stage: str) -> nn.Module:
-        block = next(reversed([*self.get_submodule(stage).children()]), None)
-        if not isinstance(getattr(block, 'relu', None), nn.Module):
-            raise ValueError(
-                'sgs.pre_activation=True samples before the last ReLU of a '
-                f'residual stage, and {stage!r} is none; set '
-                'sgs.pre_activation=False or another sgs.stage'
-            )
-        if getattr(block, 'non_local', False):
-            raise ValueError(
-                'sgs.pre_activation=True is not possible where the last block '
-                f'of {stage!r} ends in a non-local block; set '
-                'sgs.pre_activation=False'
-            )
-        return block.relu
+        for path in pathways.values():
+            for stage, names in enumerate(path.stages):
+                for name in names:
+                    watch(name, path.name, stage)
+        try:
+            outputs = self._run_base(_PROBE_SIZE[0])
+        finally:
+            for handle in handles:
+                handle.remove()
+        shapes, sources = {}, {}
+        for name, source, out in seen:
+            shapes[name] = out.shape
+            sources[id(out)] = source
+        return shapes, [sources.get(id(out), (None, 0)) for out in outputs]
 
-    def _run_base(self, num_frames: int) -> Features:
+    def _run_base(self, num_frames: int) -> List[Tensor]:
         """Runs the base class on a clip that has a shape and no values."""
         tensors = {
             name: tensor.to('meta')
@@ -177,30 +191,19 @@ class ATFR:
                 *self.named_buffers(),
             )
         }
-        clip = torch.empty(
-            1,
-            getattr(self, 'in_channels', 3),
-            num_frames,
-            *_PROBE_SIZE,
-            device='meta',
+        num_segments = getattr(self, 'num_segments', None)
+        shape = (
+            (1, 3, num_frames) if num_segments is None else (num_segments, 3)
         )
+        clip = torch.empty(*shape, *_PROBE_SIZE[1:], device='meta')
         self._plain = True
         try:
-            with torch.no_grad(), self.layouts.alone():
-                return functional_call(self, tensors, clip)
+            with torch.no_grad(), ExitStack() as stack:
+                for path in self.pathways.values():
+                    stack.enter_context(path.paused())
+                return _as_list(functional_call(self, tensors, clip))
         finally:
             self._plain = False
-
-    def _channels_after(self, stage: nn.Module) -> int:
-        shapes = []
-        handle = stage.register_forward_hook(
-            lambda module, args, out: shapes.append(out.shape)
-        )
-        try:
-            self._run_base(num_frames=16)
-        finally:
-            handle.remove()
-        return shapes[0][1]
 
     # ---- forward ----
 
@@ -208,95 +211,124 @@ class ATFR:
         """Extracts features.
 
         Args:
-            x (Tensor): Clips, (N, C, T, H, W).
+            x (Tensor): Clips, (N, C, T, H, W), or (N * T, C, H, W) for a
+                backbone of 2D modules.
 
         Returns:
             Tensor | tuple[Tensor]: As the base class, with the time axis that
             ``readout`` says.
         """
-        if self.sgs is None or self._plain:
+        if not self.pathways or self._plain:
             return super().forward(x)
-        self._sampling = True
-        try:
-            with self.layouts.running():
-                return self._read_out(super().forward(x), x.shape[2])
-        finally:
-            self._sampling = False
+        self._check_input(x)
+        sequential = self._runs_sequentially(x)
+        with ExitStack() as stack:
+            for path in self.pathways.values():
+                stack.enter_context(path.running(sequential))
+            return self._read_out(super().forward(x), x)
 
-    def _sample_output(
-        self, module: nn.Module, args: tuple, x: Tensor
-    ) -> Optional[Tensor]:
-        return self._sample(x)
-
-    def _sample_input(
-        self, module: nn.Module, args: tuple
-    ) -> Optional[Tensor]:
-        return self._sample(*args)
-
-    def _sample(self, x: Tensor) -> Optional[Tensor]:
-        if self._plain or not self._sampling:  # e.g. a stage by itself
-            return None
-        x, self.lengths = self.sgs(x)
-        self.layouts.start(
-            Layout(self.lengths.tolist()), self._runs_sequentially(x)
-        )
-        return x
+    def _check_input(self, x: Tensor) -> None:
+        num_segments = getattr(self, 'num_segments', None)
+        if x.dim() == 4 and num_segments and len(x) % num_segments:
+            raise ValueError(
+                f'expected clips of num_segments={num_segments} frames, but '
+                f'got {len(x)} frames'
+            )
 
     def _runs_sequentially(self, x: Tensor) -> bool:
         if self.execution == 'auto':
             return x.device.type == 'cpu' and not self.training
         return self.execution == 'sequential'
 
-    def _read_out(self, outputs: Features, num_frames: int) -> Features:
-        several = isinstance(outputs, (tuple, list))
-        maps = list(outputs) if several else [outputs]
-        for i, sampled in enumerate(self.sampled_outputs(self._stage)):
-            if not sampled:
+    def _read_out(self, outputs: Features, x: Tensor) -> Features:
+        maps = _as_list(outputs)
+        for i, source in enumerate(self._sources):
+            if source is None:
                 continue
-            layout = self.layouts.of(maps[i])
+            path = self.pathways[source]
             if self.readout == 'mean':
-                maps[i] = layout.mean(maps[i])
+                maps[i] = path.mean(maps[i])
             else:
-                index = self._group_of_frame(layout, num_frames, output=i)
-                spread = maps[i][0].index_select(1, index.flatten())
-                maps[i] = spread.unflatten(1, index.shape).transpose(0, 1)
-        return type(outputs)(maps) if several else maps[0]
+                num_frames = self._frames_without_sampling(x)[i]
+                maps[i] = path.spread(maps[i], num_frames)
+        if isinstance(outputs, (tuple, list)):
+            return type(outputs)(maps)
+        return maps[0]
 
-    def _group_of_frame(
-        self, layout: Layout, num_frames: int, output: int
-    ) -> Tensor:
-        """Number of the group that stands for each frame of the base.
-
-        Args:
-            layout (Layout): Where the clips of an output lie.
-            num_frames (int): Number of frames of the clips.
-            output (int): Which of the base's outputs.
-
-        Returns:
-            Tensor: (N, T'), int64, for the T' frames of the base's output.
-        """
-        index = self.sgs.groups.index
-        if layout.lengths == tuple(self.lengths.tolist()):
-            return index
-        # The time axis was strided after sampling. Frame j of T' in the base
-        # stands for frame j T / T'; likewise for the groups of a clip.
+    def _frames_without_sampling(self, x: Tensor) -> List[int]:
+        """Number of frames of each of the base's outputs for one clip."""
+        num_frames = x.shape[2] if x.dim() == 5 else self.num_segments
         if num_frames not in self._base_frames:
-            outputs = self._run_base(num_frames)
-            outputs = (
-                outputs if isinstance(outputs, (tuple, list)) else [outputs]
-            )
-            self._base_frames[num_frames] = [x.shape[2] for x in outputs]
-        base_frames = self._base_frames[num_frames][output]
-        before, after = (
-            torch.as_tensor(lengths, device=index.device)[:, None]
-            for lengths in (self.lengths, layout.lengths)
-        )
-        frames = torch.arange(base_frames, device=index.device)
-        frames = frames * index.shape[1] // base_frames
-        place = index[:, frames] - (before.cumsum(0) - before)
-        return place * after // before + (after.cumsum(0) - after)
+            self._base_frames[num_frames] = [
+                out.shape[frame_axis(out)]
+                for out in self._run_base(num_frames)
+            ]
+        return self._base_frames[num_frames]
 
     def train(self, mode: bool = True) -> nn.Module:
         """Sets the mode; unlike mmaction2's, returns the module."""
         super().train(mode)
         return self
+
+
+def _as_list(outputs: Features) -> List[Tensor]:
+    return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+
+def atfr(
+    backbone: type,
+    stages: Union[
+        Stages,
+        Mapping[str, Stages],
+        Callable[[nn.Module], Union[Stages, Mapping[str, Stages]]],
+    ],
+) -> type:
+    """Makes the variant of a staged backbone with adaptive resolution.
+
+    Args:
+        backbone (type[nn.Module]): A class of 3D backbones, or of 2D backbones
+            with the attribute ``num_segments``.
+        stages (Sequence | Mapping | Callable): Names of the modules after
+            which sampling can take place, in the order in which they run: the
+            last module of the stem, then the stages. In place of a name, a
+            sequence of names is a stage and the modules that take its output
+            before the next stage does. A mapping has one such list for each
+            pathway, by the name of the submodule that the layer is added to;
+            a function makes any of these from the backbone.
+
+    Returns:
+        type: The class ``ATFR<name of the base>``, which takes the arguments
+        of the base and those of :class:`ATFR`.
+
+    Examples:
+        >>> import torch
+        >>> from mmaction.registry import MODELS
+        >>> from mmatfr.models import atfr
+        >>> class MyBackbone(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.stem = torch.nn.Conv3d(3, 8, 3, padding=1)
+        ...         self.stage1 = torch.nn.Conv3d(8, 16, 3, padding=1)
+        ...     def forward(self, x):
+        ...         return self.stage1(self.stem(x).relu())
+        >>> MyATFR = atfr(MyBackbone, stages=['stem', 'stage1'])
+        >>> _ = MODELS.register_module(module=MyATFR)
+        >>> backbone = MODELS.build(
+        ...     dict(type='ATFRMyBackbone', sgs=dict(stage=0)))
+        >>> backbone(torch.rand(2, 3, 8, 16, 16)).shape
+        torch.Size([2, 16, 1, 16, 16])
+    """
+
+    def atfr_stages(self) -> Union[Stages, Mapping[str, Stages]]:
+        return stages(self) if callable(stages) else stages
+
+    return type(
+        f'ATFR{backbone.__name__}',
+        (ATFR, backbone),
+        dict(
+            atfr_stages=atfr_stages,
+            __doc__=f'{backbone.__name__} with Similarity Guided Sampling.',
+            # Where it is looked up by name, as collections.namedtuple does.
+            __module__=sys._getframe(1).f_globals['__name__'],
+        ),
+    )

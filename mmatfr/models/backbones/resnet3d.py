@@ -1,18 +1,31 @@
 """3D ResNets with adaptive temporal resolution."""
 
-from typing import Sequence
-
+from mmaction.models.backbones.resnet2plus1d import ResNet2Plus1d
 from mmaction.models.backbones.resnet3d import ResNet3d
+from mmaction.models.backbones.resnet3d_csn import ResNet3dCSN
+from mmaction.models.backbones.resnet3d_slowonly import ResNet3dSlowOnly
 from mmaction.registry import MODELS
 
-from .atfr import ATFR
+from .atfr import atfr
+from .pathway import Stages
 
-__all__ = ['ATFRResNet3d']
+__all__ = [
+    'ATFRResNet2Plus1d',
+    'ATFRResNet3d',
+    'ATFRResNet3dCSN',
+    'ATFRResNet3dSlowOnly',
+]
+
+
+def _stages(backbone: ResNet3d) -> Stages:
+    stem = 'maxpool' if backbone.with_pool1 else 'conv1'
+    first, *others = backbone.res_layers
+    return [stem, (first, 'pool2') if backbone.with_pool2 else first, *others]
 
 
 @MODELS.register_module()
-class ATFRResNet3d(ATFR, ResNet3d):
-    """mmaction2's ResNet3d with Similarity Guided Sampling.
+class ATFRResNet3d(atfr(ResNet3d, _stages)):
+    """mmaction2's ResNet3d (I3D, C2D, R3D) with Similarity Guided Sampling.
 
     Takes the arguments of
     :class:`mmaction.models.backbones.resnet3d.ResNet3d` and those of
@@ -28,12 +41,35 @@ class ATFRResNet3d(ATFR, ResNet3d):
         torch.Size([2, 512, 1, 1, 1])
     """
 
-    def atfr_stages(self) -> Sequence[str]:
-        return ['maxpool' if self.with_pool1 else 'conv1', *self.res_layers]
 
-    def atfr_tail(self, stage: int) -> Sequence[str]:
-        pool2 = ['pool2'] if self.with_pool2 and stage <= 1 else []
-        return [*self.res_layers[stage:], *pool2]
+@MODELS.register_module()
+class ATFRResNet3dSlowOnly(atfr(ResNet3dSlowOnly, _stages)):
+    """mmaction2's SlowOnly with Similarity Guided Sampling.
 
-    def sampled_outputs(self, stage: int) -> Sequence[bool]:
-        return [index >= stage - 1 for index in sorted(set(self.out_indices))]
+    Takes the arguments of
+    :class:`mmaction.models.backbones.resnet3d_slowonly.ResNet3dSlowOnly` and
+    those of :class:`ATFR`.
+    """
+
+
+@MODELS.register_module()
+class ATFRResNet3dCSN(atfr(ResNet3dCSN, _stages)):
+    """mmaction2's CSN with Similarity Guided Sampling.
+
+    Takes the arguments of
+    :class:`mmaction.models.backbones.resnet3d_csn.ResNet3dCSN` and those of
+    :class:`ATFR`.
+    """
+
+
+# Its forward always runs the first pool and never the second.
+@MODELS.register_module()
+class ATFRResNet2Plus1d(
+    atfr(ResNet2Plus1d, lambda backbone: ['maxpool', *backbone.res_layers])
+):
+    """mmaction2's R(2+1)D with Similarity Guided Sampling.
+
+    Takes the arguments of
+    :class:`mmaction.models.backbones.resnet2plus1d.ResNet2Plus1d` and those of
+    :class:`ATFR`.
+    """

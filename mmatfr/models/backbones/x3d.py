@@ -1,13 +1,12 @@
 """X3D at every published size, and with adaptive temporal resolution."""
 
-from typing import Sequence
-
 from mmaction.models.backbones.x3d import X3D
 from mmaction.registry import MODELS
 from mmcv.cnn import ConvModule
 from torch import nn
 
-from .atfr import ATFR
+from .atfr import atfr
+from .pathway import Stages
 
 __all__ = ['ATFRX3D', 'X3DRounded']
 
@@ -127,8 +126,13 @@ class X3DRounded(X3D):
         )
 
 
+def _stages(backbone: X3DRounded) -> Stages:
+    *stages, last = backbone.res_layers
+    return ['conv1_t', *stages, (last, 'conv5')]
+
+
 @MODELS.register_module()
-class ATFRX3D(ATFR, X3DRounded):
+class ATFRX3D(atfr(X3DRounded, _stages)):
     """mmaction2's X3D with Similarity Guided Sampling.
 
     Takes the arguments of :class:`mmaction.models.backbones.x3d.X3D`,
@@ -144,9 +148,3 @@ class ATFRX3D(ATFR, X3DRounded):
         >>> backbone.lengths.shape
         torch.Size([2])
     """
-
-    def atfr_stages(self) -> Sequence[str]:
-        return ['conv1_t', *self.res_layers]
-
-    def atfr_tail(self, stage: int) -> Sequence[str]:
-        return [*self.res_layers[stage:], 'conv5']

@@ -1,0 +1,56 @@
+"""Temporal shift networks with adaptive temporal resolution."""
+
+from mmaction.models.backbones.mobilenet_v2_tsm import MobileNetV2TSM
+from mmaction.models.backbones.resnet_tsm import ResNetTSM
+from mmaction.registry import MODELS
+
+from .atfr import atfr
+from .pathway import Stages
+
+__all__ = ['ATFRMobileNetV2TSM', 'ATFRResNetTSM']
+
+
+def _resnet_stages(backbone: ResNetTSM) -> Stages:
+    if backbone.temporal_pool:
+        raise ValueError(
+            'temporal_pool=True halves the frames of every clip, which '
+            'sampling has made unequal; set temporal_pool=False or sgs=None'
+        )
+    return ['maxpool', *backbone.res_layers]
+
+
+@MODELS.register_module()
+class ATFRResNetTSM(atfr(ResNetTSM, _resnet_stages)):
+    """mmaction2's ResNetTSM with Similarity Guided Sampling.
+
+    The shift runs within the groups of each clip. What is returned has the
+    shape of mmaction2's, so that ``TSMHead`` and ``Recognizer2D`` work
+    unchanged: with ``readout='mean'`` the T frames of a clip are given the
+    same map, the mean over its groups.
+
+    Takes the arguments of
+    :class:`mmaction.models.backbones.resnet_tsm.ResNetTSM`, but for
+    ``temporal_pool``, and those of :class:`ATFR`.
+
+    Examples:
+        >>> import torch
+        >>> from mmatfr.models import ATFRResNetTSM
+        >>> backbone = ATFRResNetTSM(
+        ...     depth=18, num_segments=8, sgs=dict(stage=1)).eval()
+        >>> backbone(torch.rand(2 * 8, 3, 32, 32)).shape
+        torch.Size([16, 512, 1, 1])
+        >>> backbone.lengths.shape
+        torch.Size([2])
+    """
+
+
+@MODELS.register_module()
+class ATFRMobileNetV2TSM(
+    atfr(MobileNetV2TSM, lambda backbone: ['conv1', *backbone.layers])
+):
+    """mmaction2's MobileNetV2TSM with Similarity Guided Sampling.
+
+    See :class:`ATFRResNetTSM`. Takes the arguments of
+    :class:`mmaction.models.backbones.mobilenet_v2_tsm.MobileNetV2TSM` and
+    those of :class:`ATFR`.
+    """
