@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import pickle
 import runpy
 import sys
 from pathlib import Path
+from typing import Optional
 
 import mmaction
 
@@ -49,14 +51,32 @@ def run_tool(name: str) -> None:
     """
     try:
         runpy.run_path(str(find_tool(name)), run_name='__main__')
-    except (ValueError, FileNotFoundError, UnreadableVideoError) as error:
-        if os.environ.get('MMATFR_TRACEBACK', '0') != '0':
+    except Exception as error:
+        message = _describe(error)
+        if message is None or os.environ.get('MMATFR_TRACEBACK', '0') != '0':
             raise
-        # A worker of the data loader puts its own traceback first.
-        message = str(error).strip().splitlines()[-1]
-        message = message.split('UnreadableVideoError: ')[-1]
         _stop_workers()
         sys.exit(f'error: {message}')
+
+
+def _describe(error: Exception) -> Optional[str]:
+    """Says in one line what is wrong with the input; None if nothing is."""
+    message = str(error).strip() or type(error).__name__
+    if isinstance(error, KeyError) and 'registry' in message:
+        return message.strip('\'"')  # a type that is not registered
+    if isinstance(error, (pickle.UnpicklingError, EOFError)) or (
+        'PytorchStreamReader' in message
+    ):
+        return (
+            f'the checkpoint cannot be read ({message.splitlines()[0]}); it '
+            'is damaged or no checkpoint, copy it again or name another'
+        )
+    if isinstance(
+        error, (ValueError, FileNotFoundError, UnreadableVideoError)
+    ):
+        # A worker of the data loader puts its own traceback first.
+        return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
+    return None
 
 
 def _stop_workers() -> None:

@@ -20,6 +20,7 @@ from mmaction.registry import MODELS
 
 from mmatfr.analysis import ClipRecorder
 from mmatfr.analysis.figures import draw_groups, groups_of_clip
+from mmatfr.datasets.video_dataset import reason_of
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NAME = 'resnet3d-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb'
@@ -133,9 +134,8 @@ def read_clips(cfg: Config, video: str) -> dict:
             dict(filename=video, label=-1, start_index=0, modality='RGB')
         )
     except Exception as error:  # decoders raise whatever they like
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f'cannot read the video {video!r}: {reason}; '
+            f'cannot read the video {video!r}: {reason_of(error)}; '
             're-encode it or choose another'
         ) from error
 

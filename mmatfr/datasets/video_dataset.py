@@ -2,15 +2,29 @@
 
 import logging
 import os.path as osp
+import re
 from typing import List, Optional
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
-__all__ = ['CheckedVideoDataset', 'UnreadableVideoError']
+__all__ = ['CheckedVideoDataset', 'UnreadableVideoError', 'reason_of']
 
 _CHOICES = ('raise', 'skip')
+
+
+def reason_of(error: Exception) -> str:
+    """Puts the error of a decoder into one line.
+
+    Args:
+        error (Exception): As decord raised it.
+
+    Returns:
+        str: Its first line, without decord's own source files and times.
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r'\[[\d:]{8}\] \S+?:\d+: ', '', lines[0])
 
 
 class UnreadableVideoError(RuntimeError):
@@ -80,8 +94,7 @@ class CheckedVideoDataset(VideoDataset):
             return super().prepare_data(idx)
         except Exception as error:
             filename = self.get_data_info(idx)['filename']
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            message = f'cannot read {filename!r}: {reason[0]}'
+            message = f'cannot read {filename!r}: {reason_of(error)}'
             if self.test_mode or self.on_unreadable == 'raise':
                 remedy = (
                     'remove it from the list'

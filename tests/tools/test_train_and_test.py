@@ -153,6 +153,11 @@ def assert_one_line(done, *words):
             'foo',
             ("readout='foo'", "'mean', 'frames'"),
         ),
+        (
+            'model.backbone.type',
+            'ATFRFoo',
+            ('ATFRFoo is not in the', 'registry'),
+        ),
         ('model.cls_head.num_classes', 3, ('num_classes=3', 'label 3')),
         (
             'train_dataloader.dataset.ann_file',
@@ -171,6 +176,22 @@ def test_bad_input_is_one_line(tempo, tmp_path, name, value, words):
     config, rest = options(tempo, **{name: value})
     done = run('train.py', config, '--work-dir', str(tmp_path), *rest)
     assert_one_line(done, *words)
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'no checkpoint', b'PK\3\4' + bytes(99)]
+)
+def test_damaged_checkpoint_is_one_line(tempo, tmp_path, content):
+    (tmp_path / 'damaged.pth').write_bytes(content)
+    config, rest = options(tempo)
+    done = run(
+        'test.py',
+        [*config, str(tmp_path / 'damaged.pth')],
+        '--work-dir',
+        str(tmp_path),
+        *rest,
+    )
+    assert_one_line(done, 'the checkpoint cannot be read', 'name another')
 
 
 def test_traceback_on_request(tempo, tmp_path):
