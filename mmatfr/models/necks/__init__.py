@@ -1,0 +1,3 @@
+from .sgs_neck import SGSNeck
+
+__all__ = ['SGSNeck']
