@@ -1,0 +1,29 @@
+# From scratch, in minutes.
+_base_ = ['mmaction::_base_/default_runtime.py']
+custom_imports = dict(imports=['mmatfr'], allow_failed_imports=False)
+
+max_epochs = 8
+train_cfg = dict(
+    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4
+)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.02),
+    clip_grad=dict(max_norm=20),
+)
+param_scheduler = [
+    dict(
+        type='OneCycleLR',
+        eta_max=2e-3,
+        pct_start=0.2,
+        total_steps=max_epochs,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    )
+]
+# The last model is tested; nothing is chosen on the validation videos.
+default_hooks = dict(
+    checkpoint=dict(interval=1, max_keep_ckpts=1, save_best=None),
+    logger=dict(interval=50),
+)

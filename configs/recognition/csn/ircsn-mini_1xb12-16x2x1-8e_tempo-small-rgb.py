@@ -1,0 +1,5 @@
+_base_ = [
+    '../../_base_/models/ircsn_mini.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_8e.py',
+]

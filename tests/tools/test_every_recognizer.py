@@ -1,0 +1,70 @@
+"""Every recognizer trains and tests through mmaction2's own scripts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = sorted(ROOT.glob('configs/recognition/*/*-atfr_*_tempo-small-*.py'))
+
+
+def run(script, *args):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / script), *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        # More threads cost networks as small as these more than they save.
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_there_is_a_config_for_every_backbone():
+    from mmatfr.models import backbones
+
+    written = ''.join(config.read_text() for config in CONFIGS)
+    for name in backbones.__all__:
+        if name.startswith('ATFR') and name != 'ATFR':
+            assert f"type='{name}'" in written, name
+
+
+@pytest.mark.parametrize(
+    'config', CONFIGS, ids=lambda path: path.stem.split('_1xb')[0]
+)
+def test_trains_two_iterations_and_tests(config, tempo, tmp_path):
+    options = {
+        'load_from': None,
+        'train_cfg.max_epochs': 1,
+        'train_cfg.val_interval': 1,
+        **{
+            f'{split}_dataloader.{name}': value
+            for split in ('train', 'val', 'test')
+            for name, value in (
+                ('num_workers', 0),
+                ('persistent_workers', False),
+                ('dataset.data_root', tempo),
+                ('dataset.metainfo.classes', tempo / 'classes.txt'),
+            )
+        },
+    }
+    options = ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+    log = run('train.py', config, '--work-dir', tmp_path, *options)
+    assert 'temporal_resolution' in log and 'acc/top1' in log
+    checkpoint = torch.load(tmp_path / 'epoch_1.pth')
+    assert checkpoint['meta']['iter'] == 2
+    log = run(
+        'test.py',
+        config,
+        tmp_path / 'epoch_1.pth',
+        '--work-dir',
+        tmp_path / 'test',
+        *options,
+    )
+    for metric in ('acc/top1', 'cost/length_mean', 'cost/gflops_per_clip'):
+        assert metric in log
