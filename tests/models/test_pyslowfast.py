@@ -15,7 +15,6 @@ from mmaction.registry import MODELS
 from mmengine.runner.checkpoint import load_state_dict
 
 from mmatfr.models.pyslowfast import convert_pyslowfast
-from mmatfr.sgs import SGS
 
 DATA = Path(__file__).parents[1] / 'data'
 AUTHORS = dict(similarity='l2', kernel='linear')
@@ -41,7 +40,8 @@ RESNET3D = dict(
 SLOWFAST = dict(
     type='Recognizer3D',
     backbone=dict(
-        type='ResNet3dSlowFast',
+        type='ATFRResNet3dSlowFast',
+        sgs=dict(pre_activation=True, **AUTHORS),
         resample_rate=4,
         speed_ratio=4,
         channel_ratio=4,
@@ -132,73 +132,40 @@ def slowfast_weights():
     return arrays, weights
 
 
-def sampling_layer(weights, prefix):
-    weights = {
-        key.removeprefix(prefix): value
-        for key, value in weights.items()
-        if key.startswith(prefix)
-    }
-    sgs = SGS(weights['fc1.weight'].shape[1], **AUTHORS).eval()
-    load_state_dict(sgs, weights, strict=True)
-    return sgs
-
-
-def test_slowfast_names_and_shapes_are_mmaction2s():
+def test_slowfast_loads_strictly():
     weights = convert_pyslowfast(slowfast_weights()[1])
-    sampling = [key for key in weights if '.sgs.' in key]
-    assert {key.rpartition('sgs.')[0] for key in sampling} == {
-        'backbone.slow_path.',
-        'backbone.fast_path.',
-    }
-    for path in ('slow', 'fast'):
-        sampling_layer(weights, f'backbone.{path}_path.sgs.')
-    assert {
-        key: value.shape
-        for key, value in weights.items()
-        if key not in sampling
-    } == {
-        key: value.shape for key, value in build(SLOWFAST).state_dict().items()
-    }
+    load_state_dict(build(SLOWFAST), weights, strict=True)
 
 
 def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
     arrays, weights = slowfast_weights()
-    weights = convert_pyslowfast(weights)
     model = build(SLOWFAST)
-    model.load_state_dict(weights, strict=False)
-    slow_path, fast_path = model.backbone.slow_path, model.backbone.fast_path
-    fast = arrays['input.fast']
+    load_state_dict(model, convert_pyslowfast(weights), strict=True)
+    backbone, features = model.backbone, {}
     # Not the frames that mmaction2 takes, every 4th.
-    slow = fast[:, :, np.linspace(0, 31, 8).astype(int)]
-
-    def stage2(x, path, name):
-        """Sampling before the last ReLU of the stage."""
-        sums = []
-        path.layer1[-1].relu.register_forward_pre_hook(
-            lambda module, args: sums.append(args[0].clone())
+    slow = arrays['input.fast'][:, :, np.linspace(0, 31, 8).astype(int)]
+    backbone.slow_path.conv1.register_forward_pre_hook(lambda *args: (slow,))
+    for path in ('slow', 'fast'):
+        layer = backbone.get_submodule(f'{path}_path.layer1')
+        layer.register_forward_hook(
+            lambda module, args, out, path=path: features.update({path: out})
         )
-        path.layer1(x)
-        maps, _ = sampling_layer(weights, f'backbone.{name}.sgs.')(sums[0])
-        return maps.relu()
-
+    backbone.slow_path.layer2.register_forward_pre_hook(
+        lambda module, args: features.update(fuse=args[0])
+    )
     with torch.no_grad():
-        slow = slow_path.maxpool(slow_path.conv1(slow))
-        fast = fast_path.maxpool(fast_path.conv1(fast))
-        slow = torch.cat([slow, slow_path.conv1_lateral(fast)], dim=1)
-        slow = stage2(slow, slow_path, 'slow_path')
-        fast = stage2(fast, fast_path, 'fast_path')
-        lateral = slow_path.layer1_lateral(fast)
+        backbone(arrays['input.fast'])
         logits = model.cls_head(
             (arrays['feat.s5.slow'], arrays['feat.s5.fast'])
         )
+    assert backbone.lengths['slow_path'].tolist() == [7]
+    assert backbone.lengths['fast_path'].tolist() == [19]
+    check(features['slow'], arrays['feat.s2.slow'], atol=1e-3)
+    check(features['fast'], arrays['feat.s2.fast'], atol=1e-3)
+    # The lateral map of 5 frames is padded to the 7 of the slow pathway.
+    slow, lateral = features['fuse'].split((32, 16), dim=1)
     check(slow, arrays['feat.s2.slow'], atol=1e-3)
-    check(fast, arrays['feat.s2.fast'], atol=1e-3)
-    # Of 5 frames, padded to the 7 of the slow pathway.
-    check(
-        F.pad(lateral, (0, 0, 0, 0, 1, 1)),
-        arrays['feat.s2_fuse.lateral'],
-        atol=1e-3,
-    )
+    check(lateral, arrays['feat.s2_fuse.lateral'], atol=1e-3)
     check(logits, arrays['logits'], atol=1e-4)
 
 
