@@ -451,6 +451,18 @@ def test_frozen_stages_and_norm_eval():
     )
 
 
+@pytest.mark.parametrize('base', ['r18', 'tsm', 'slowfast'])
+def test_other_input_than_rgb(base):
+    options = dict(in_channels=2)
+    if base == 'slowfast':
+        options = slowfast()
+        options['slow_pathway']['in_channels'] = 2
+        options['fast_pathway']['in_channels'] = 2
+        del options['type']
+    backbone = build(base, sgs=dict(), **options).eval()
+    assert all(out.isfinite().all() for out in run(backbone, clips(2)[:, :2]))
+
+
 def test_copy_is_independent():
     backbone = build('x3d', sgs=dict()).eval()
     clone = copy.deepcopy(backbone)

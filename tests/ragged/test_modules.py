@@ -420,6 +420,37 @@ def test_layout_and_window():
     assert layout.expand(layout.max(x)).flatten().tolist() == [2, 2, 2, 4, 4]
 
 
+@settings(max_examples=60, deadline=None)
+@given(lengths=LENGTHS, data=st.data())
+def test_fit_pads_and_crops_in_the_middle(lengths, data):
+    fitted = data.draw(
+        st.lists(
+            st.integers(1, 12), min_size=len(lengths), max_size=len(lengths)
+        )
+    )
+    clips = clips_of(lengths, size=(2, 1))
+    x, layout = pack(clips)
+    actual = Layout(fitted).split(layout.fit(x, fitted))
+    for clip, out, new in zip(clips, actual, fitted):
+        missing = max(new - clip.shape[2], 0)
+        front = max(clip.shape[2] - new, 0) // 2
+        expected = nn.functional.pad(
+            clip[:, :, front : front + new],
+            (0, 0, 0, 0, missing // 2, missing - missing // 2),
+        )
+        assert out.equal(expected)
+
+
+def test_edges_and_frames_along_the_first_axis():
+    layout = Layout([3, 1, 2])
+    first, last = layout.edges(torch.device('cpu'))
+    assert first.tolist() == [0, 3, 4] and last.tolist() == [2, 3, 5]
+    clips = [torch.rand(n, 4, 2, 2) for n in (3, 1, 2)]
+    x, packed = pack(clips)
+    assert packed.lengths == (3, 1, 2) and x.shape == (6, 4, 2, 2)
+    assert all(a.equal(b) for a, b in zip(packed.split(x), clips))
+
+
 def test_timeline_wastes_no_more_than_the_padding():
     layout = Layout([5, 1, 7])
     x = torch.ones(1, 1, 13, 1, 1)

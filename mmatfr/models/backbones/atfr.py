@@ -100,15 +100,12 @@ class ATFR:
 
     @property
     def lengths(self) -> Union[None, Tensor, Dict[str, Tensor]]:
-        """Tensor | dict[str, Tensor] | None: Temporal resolution B' of each
-        clip of the last batch, (N,), int64, on the CPU; by pathway where the
-        base has several. None before the first batch, and without sampling."""
-        lengths = {name: path.lengths for name, path in self.pathways.items()}
-        return (
-            lengths.get('')
-            if len(lengths) < 2 and '' in lengths
-            else (lengths or None)
-        )
+        """Tensor | dict[str, Tensor]: Temporal resolution B' of each clip of
+        the last batch, (N,), int64, on the CPU; by pathway, where the base has
+        several. None before the first batch, and without sampling."""
+        if '' in self.pathways or not self.pathways:
+            return getattr(self.pathways.get(''), 'lengths', None)
+        return {name: path.lengths for name, path in self.pathways.items()}
 
     # ---- construction ----
 
@@ -144,8 +141,8 @@ class ATFR:
                     'its stages returns; name the module that makes it in '
                     'atfr_stages()'
                 )
-            # A last step that no module makes comes after the stages.
-            name, stage = (name, stage) if name is not None else ('', 1 << 30)
+            if name is None:  # made by a last step that is no module
+                name, stage = '', len(pathways[''].stages)
             sampled = stage >= pathways[name].stage
             self._sources.append(name if sampled else None)
 
@@ -191,9 +188,13 @@ class ATFR:
                 *self.named_buffers(),
             )
         }
+        # The first kernel is the stem's, (out, in, ...).
+        channels = next(p for p in self.parameters() if p.dim() > 3).shape[1]
         num_segments = getattr(self, 'num_segments', None)
         shape = (
-            (1, 3, num_frames) if num_segments is None else (num_segments, 3)
+            (1, channels, num_frames)
+            if num_segments is None
+            else (num_segments, channels)
         )
         clip = torch.empty(*shape, *_PROBE_SIZE[1:], device='meta')
         self._plain = True
