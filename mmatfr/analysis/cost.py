@@ -5,13 +5,12 @@ from functools import partial
 from typing import Dict, Optional, Sequence, Tuple
 
 import torch
-from mmaction.models.recognizers import Recognizer2D
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmatfr.sgs import equal_groups
 
-from .layers import Lengths, as_lengths, sgs_layers
+from .layers import Lengths, as_lengths, frames_of, sgs_layers
 
 __all__ = ['CostModel']
 
@@ -134,10 +133,8 @@ class CostModel:
         for layer, length in zip(self._sgs.values(), lengths):
             layer.binning = partial(equal_groups, length=length)
         views = torch.empty(1, *clip_shape, device='meta')
-        if isinstance(self._recognizer, Recognizer2D):
-            views = views.transpose(1, 2)
-        else:
-            views = views.unsqueeze(1)
+        is_2d = frames_of(self._recognizer) is not None
+        views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
         counter = FlopCounterMode(display=False)
         # A layer that samples runs within another module where it does so
         # before the last activation of a stage, or in a neck.

@@ -3,13 +3,14 @@
 from contextlib import contextmanager
 from itertools import cycle, islice
 from numbers import Integral
-from typing import Callable, Dict, Iterator, Sequence, Union
+from typing import Callable, Dict, Iterator, Optional, Sequence, Union
 
+from mmaction.models.recognizers import Recognizer2D
 from torch import Tensor, nn
 
 from mmatfr.sgs import SGS, Groups, equal_groups
 
-__all__ = ['Lengths', 'as_lengths', 'force_lengths', 'sgs_layers']
+__all__ = ['Lengths', 'as_lengths', 'force_lengths', 'frames_of', 'sgs_layers']
 
 # B' of a clip: one number, or one for each layer.
 Lengths = Union[int, Sequence[int]]
@@ -30,6 +31,22 @@ def sgs_layers(recognizer: nn.Module) -> Dict[str, SGS]:
         for name, module in recognizer.named_modules()
         if isinstance(module, SGS)
     }
+
+
+def frames_of(recognizer: nn.Module) -> Optional[int]:
+    """Number of images that a 2D recognizer takes for a clip.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2.
+
+    Returns:
+        int | None: ``num_segments`` of its backbone, 1 where it has none, as
+        each image is a clip then; None for a 3D recognizer, which is handed
+        clips.
+    """
+    if not isinstance(recognizer, Recognizer2D):
+        return None
+    return getattr(recognizer.backbone, 'num_segments', 1)
 
 
 def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:

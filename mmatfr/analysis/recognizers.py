@@ -4,13 +4,14 @@ import copy
 import os.path as osp
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from mmaction.models.recognizers import Recognizer2D
 from mmaction.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
+
+from .layers import frames_of
 
 __all__ = [
     'build_recognizer',
@@ -180,12 +181,11 @@ def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
     Returns:
         Tensor: The clip, (3, T, H, W), RGB.
     """
-    if isinstance(recognizer, Recognizer2D):
-        num_frames = getattr(recognizer.backbone, 'num_segments', 1)
-        start = view * num_frames
-        clip = inputs[start : start + num_frames].transpose(0, 1)
-    else:
+    frames = frames_of(recognizer)
+    if frames is None:
         clip = inputs[view]
+    else:
+        clip = inputs[view * frames : (view + 1) * frames].transpose(0, 1)
     return clip.flip(0) if recognizer.data_preprocessor.to_rgb else clip
 
 

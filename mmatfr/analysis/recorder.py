@@ -3,13 +3,12 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
-from mmaction.models.recognizers import Recognizer2D
 from torch import Tensor, nn
 
 from mmatfr.sgs import SGS
 
 from .cost import CostModel
-from .layers import sgs_layers
+from .layers import frames_of, sgs_layers
 
 __all__ = ['ClipRecorder', 'ClipRecords']
 
@@ -72,7 +71,7 @@ class ClipRecorder:
     ) -> None:
         self._cost = CostModel(recognizer) if cost is None else cost
         self._backbone = recognizer.backbone
-        self._is_2d = isinstance(recognizer, Recognizer2D)
+        self._frames = frames_of(recognizer)
         self._sgs = sgs_layers(recognizer)
         self.layers: Tuple[str, ...] = tuple(self._sgs)
         self._shapes: List[Tuple[int, ...]] = []
@@ -103,12 +102,11 @@ class ClipRecorder:
         x = args[0]
         if x.is_meta:  # a backbone that asks itself for a shape
             return
-        if self._is_2d:  # (N T, C, H, W)
-            num_frames = getattr(backbone, 'num_segments', 1)
-            num_clips = len(x) // num_frames
-            shape = x.shape[1], num_frames, *x.shape[2:]
-        else:
+        if self._frames is None:
             num_clips, *shape = x.shape
+        else:  # (N T, C, H, W)
+            num_clips = len(x) // self._frames
+            shape = x.shape[1], self._frames, *x.shape[2:]
         self._shapes += [tuple(shape)] * num_clips
 
     def _see_lengths(self, layer: SGS, args: tuple, out) -> None:
