@@ -113,7 +113,10 @@ def build_runner(tempo, tmp_path):
                 optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
                 val_evaluator=copy.deepcopy(evaluator),
                 test_evaluator=copy.deepcopy(evaluator),
-                custom_hooks=[dict(type=hook) for hook in hooks],
+                custom_hooks=[
+                    dict(type=hook) if isinstance(hook, str) else hook
+                    for hook in hooks
+                ],
                 **config,
             )
         )

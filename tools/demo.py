@@ -2,25 +2,23 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import List, Sequence
 
 import torch
-from mmengine.config import Config
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
+from mmengine.dataset import pseudo_collate
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-import mmatfr  # noqa: F401  isort: skip
-from mmaction.registry import MODELS
-
 from mmatfr.analysis import ClipRecorder
-from mmatfr.analysis.figures import draw_groups, groups_of_clip
-from mmatfr.datasets.video_dataset import reason_of
+from mmatfr.analysis.figures import draw_groups, groups_of_layers
+from mmatfr.analysis.recognizers import (
+    first_view,
+    load_recognizer,
+    read_clips,
+)
+from mmatfr.cli import run_script
 
 _ROOT = Path(__file__).resolve().parents[1]
 _NAME = 'resnet3d-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb'
@@ -55,91 +53,6 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def load_recognizer(config: str, checkpoint: str, device: str) -> nn.Module:
-    """Builds a recognizer and loads weights that fit it exactly.
-
-    Args:
-        config (str): Path of the config.
-        checkpoint (str): Path of the checkpoint.
-        device (str): Where to.
-
-    Returns:
-        nn.Module: In evaluation mode, with ``cfg`` and ``classes``.
-
-    Raises:
-        FileNotFoundError: If a file does not exist.
-        ValueError: If the weights are not those of the model.
-    """
-    for path, remedy in (
-        (config, 'name another'),
-        (
-            checkpoint,
-            'run `make demo` or `tools/train.py`, '
-            'or name a config and its checkpoint',
-        ),
-    ):
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f'{path!r} does not exist; {remedy}')
-    cfg = Config.fromfile(config)
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model = MODELS.build(cfg.model)
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    weights = loaded.get('state_dict', loaded)
-    own = model.state_dict()
-    wrong = [
-        f'{name} is {tuple(weights[name].shape)} there and '
-        f'{tuple(own[name].shape)} here'
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    wrong += [
-        f'{name} is missing there' for name in own.keys() - weights.keys()
-    ]
-    wrong += [
-        f'{name} is unknown here' for name in weights.keys() - own.keys()
-    ]
-    if wrong:
-        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise ValueError(
-            f'{checkpoint!r} does not fit {config!r}: '
-            f'{wrong[0]}{more}; name the config it was trained '
-            'with, num_classes included'
-        )
-    model.load_state_dict(weights)
-    model.cfg = cfg
-    classes = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    model.classes = classes if isinstance(classes, (list, tuple)) else None
-    return model.to(device).eval()
-
-
-def read_clips(cfg: Config, video: str) -> dict:
-    """Runs the test pipeline of a config on a video.
-
-    Args:
-        cfg (Config): With ``test_dataloader``.
-        video (str): Path of the video.
-
-    Returns:
-        dict: ``inputs`` (views, 3, T, H, W) and ``data_samples``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded.
-    """
-    if not os.path.isfile(video):
-        raise FileNotFoundError(f'the video {video!r} does not exist')
-    pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
-    try:
-        return pipeline(
-            dict(filename=video, label=-1, start_index=0, modality='RGB')
-        )
-    except Exception as error:  # decoders raise whatever they like
-        raise ValueError(
-            f'cannot read the video {video!r}: {reason_of(error)}; '
-            're-encode it or choose another'
-        ) from error
-
-
 def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
     if model.classes is None or len(model.classes) <= max(labels):
         return [f'class {label}' for label in labels]
@@ -149,7 +62,11 @@ def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
 def run(args: argparse.Namespace) -> None:
     config = args.config or str(_CONFIG)
     model = load_recognizer(
-        config, args.checkpoint or str(_CHECKPOINT), args.device
+        config,
+        args.checkpoint or str(_CHECKPOINT),
+        args.device,
+        remedy='run `make demo` or `tools/train.py`, '
+        'or name a config and its checkpoint',
     )
     data = read_clips(model.cfg, args.video)
     with ClipRecorder(model) as recorder, torch.no_grad():
@@ -175,32 +92,21 @@ def run(args: argparse.Namespace) -> None:
         f'GFLOPs spent: {records.gflops.sum():.4g} (multiply-adds, all views)'
     )
 
-    sgs = getattr(model.backbone, 'sgs', None)
-    if sgs is None:
-        console.print('the backbone has no sampling: no figure to draw')
+    clips = groups_of_layers(
+        model,
+        first_view(model, data['inputs']),
+        title=os.path.basename(args.video),
+    )
+    if not clips:
+        console.print('nothing samples here: no figure to draw')
         return
     out = Path(
         args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    clip = groups_of_clip(
-        sgs, data['inputs'][0], title=os.path.basename(args.video)
-    )
-    draw_groups([clip]).savefig(out)
+    draw_groups(clips).savefig(out)
     console.print(f'figure of the first view: {out}')
 
 
-def main() -> int:
-    args = parse_args()
-    try:
-        run(args)
-    except (ValueError, FileNotFoundError) as error:
-        if os.environ.get('MMATFR_TRACEBACK', '0') != '0':
-            raise
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    run_script(lambda: run(parse_args()))

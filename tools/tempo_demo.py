@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 import torch
-from demo import load_recognizer, read_clips
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -31,6 +30,7 @@ from rich.progress import (
 from rich.table import Table
 
 from mmatfr.analysis.figures import draw_groups, groups_of_clip
+from mmatfr.analysis.recognizers import load_recognizer, read_clips
 from mmatfr.analysis.timing import time_in_turns
 
 _ROOT = Path(__file__).resolve().parents[1]

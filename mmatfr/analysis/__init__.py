@@ -1,6 +1,13 @@
 """What recognizers cost, and figures of what they do."""
 
 from .cost import CostModel
+from .layers import force_lengths, sgs_layers
 from .recorder import ClipRecorder, ClipRecords
 
-__all__ = ['ClipRecorder', 'ClipRecords', 'CostModel']
+__all__ = [
+    'ClipRecorder',
+    'ClipRecords',
+    'CostModel',
+    'force_lengths',
+    'sgs_layers',
+]

@@ -1,14 +1,16 @@
-"""What a clip costs: multiply-adds as a function of its length B'."""
+"""What a clip costs: multiply-adds as a function of its lengths B'."""
 
 import copy
 from functools import partial
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmatfr.sgs import SGS, equal_groups
+from mmatfr.sgs import equal_groups
+
+from .layers import Lengths, as_lengths, frames_of, sgs_layers
 
 __all__ = ['CostModel']
 
@@ -18,11 +20,15 @@ class CostModel:
 
     Counted by ``torch.utils.flop_counter`` on a copy of the recognizer on the
     meta device, with each clip alone, head and sampling included; once for
-    every shape and length, a look-up from then on.
+    every shape and lengths, a look-up from then on.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2, with sampling in
-            its backbone or without.
+        recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
+            number of sampling layers, or none.
+
+    Attributes:
+        layers (tuple[str]): Names of the layers that sample, in the order of
+            ``named_modules``, which is that of the lengths of a clip.
 
     Examples:
         >>> from mmaction.registry import MODELS
@@ -39,40 +45,148 @@ class CostModel:
         >>> cost.gflops((3, 13, 160, 160), length=5) \\
         ...     < cost.gflops((3, 13, 160, 160), length=13)
         True
+        >>> list(cost.stages((3, 13, 160, 160), length=5))[:3]
+        ['backbone.conv1_s', 'backbone.conv1_t', 'backbone.layer1']
     """
 
     def __init__(self, recognizer: nn.Module) -> None:
         with torch.no_grad():
             self._recognizer = copy.deepcopy(recognizer).to('meta').eval()
-        self._layers = [
-            m for m in self._recognizer.modules() if isinstance(m, SGS)
-        ]
+        self._sgs = sgs_layers(self._recognizer)
+        self.layers: Tuple[str, ...] = tuple(self._sgs)
         for module in self._recognizer.modules():
             if hasattr(module, 'execution'):
                 # Packed clips carry fill between them, clips alone do not.
                 module.execution = 'sequential'
-        self._counted: Dict[tuple, float] = {}
+        self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
+        self._num_frames: Dict[tuple, Tuple[int, ...]] = {}
 
-    def gflops(self, clip_shape: Sequence[int], length: int) -> float:
+    def gflops(
+        self, clip_shape: Sequence[int], length: Optional[Lengths] = None
+    ) -> float:
         """Giga multiply-adds of one clip.
 
         Args:
             clip_shape (Sequence[int]): (C, T, H, W).
-            length (int): Temporal resolution B' of the clip. Without sampling
-                it makes no difference.
+            length (int | Sequence[int], optional): Temporal resolution B' of
+                the clip, one for each layer; an integer where there is one
+                layer. Without sampling it makes no difference. Defaults to
+                None, the number of frames that the layer sees.
 
         Returns:
             float: GFLOPs as in the literature, one multiply-add counted once.
+
+        Raises:
+            ValueError: If a length is not from 1 to the number of frames.
         """
-        key = tuple(clip_shape), int(length)
+        return self._look_up(clip_shape, length)[0]
+
+    def stages(
+        self, clip_shape: Sequence[int], length: Optional[Lengths] = None
+    ) -> Dict[str, float]:
+        """Giga multiply-adds of each stage; they add up to ``gflops``.
+
+        Args:
+            clip_shape (Sequence[int]): (C, T, H, W).
+            length (int | Sequence[int], optional): As for :meth:`gflops`.
+
+        Returns:
+            dict[str, float]: The cost by name of the module, in the order in
+            which the recognizer holds them: the stages of the backbone, for
+            SlowFast those of ``backbone.slow_path`` and
+            ``backbone.fast_path``, the layers that sample, neck and head.
+        """
+        return dict(self._look_up(clip_shape, length)[1])
+
+    def num_frames(self, clip_shape: Sequence[int]) -> Tuple[int, ...]:
+        """Number of frames that B' is out of.
+
+        Args:
+            clip_shape (Sequence[int]): (C, T, H, W).
+
+        Returns:
+            tuple[int]: One for each layer; (T,) without sampling.
+        """
+        if not self.layers:
+            return (clip_shape[1],)
+        key = tuple(clip_shape)
+        if key not in self._num_frames:
+            self._look_up(key, (1,) * len(self.layers))
+            self._num_frames[key] = tuple(
+                layer.groups.index.shape[1] for layer in self._sgs.values()
+            )
+        return self._num_frames[key]
+
+    def _look_up(
+        self, clip_shape: Sequence[int], length: Optional[Lengths]
+    ) -> Tuple[float, Dict[str, float]]:
+        if length is None:
+            length = self.num_frames(clip_shape)
+        key = tuple(clip_shape), as_lengths(length, self.layers)
         if key not in self._counted:
             self._counted[key] = self._count(*key)
         return self._counted[key]
 
-    def _count(self, clip_shape: Tuple[int, ...], length: int) -> float:
-        for layer in self._layers:
+    def _count(
+        self, clip_shape: Tuple[int, ...], lengths: Tuple[int, ...]
+    ) -> Tuple[float, Dict[str, float]]:
+        for layer, length in zip(self._sgs.values(), lengths):
             layer.binning = partial(equal_groups, length=length)
-        views = torch.empty(1, 1, *clip_shape, device='meta')
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            self._recognizer(views, mode='tensor', stage='head')
-        return counter.get_total_flops() / 2e9
+        views = torch.empty(1, *clip_shape, device='meta')
+        is_2d = frames_of(self._recognizer) is not None
+        views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
+        counter = FlopCounterMode(display=False)
+        # A layer that samples runs within another module where it does so
+        # before the last activation of a stage, or in a neck.
+        around: Dict[str, frozenset] = {}
+
+        def see(name: str) -> None:
+            around[name] = frozenset(counter.mod_tracker.parents)
+
+        handles = [
+            layer.register_forward_pre_hook(
+                lambda module, args, name=name: see(name)
+            )
+            for name, layer in self._sgs.items()
+        ]
+        try:
+            with torch.no_grad(), counter:
+                self._recognizer(views, mode='tensor', stage='head')
+        finally:
+            for handle in handles:
+                handle.remove()
+        root = type(self._recognizer).__name__
+        counts = {
+            name: sum(by_operation.values()) / 2e9
+            for name, by_operation in counter.get_flop_counts().items()
+        }
+        total = counts.get('Global', 0.0)
+        stages = {}
+        for name in self._stage_names():
+            own = counts.get(f'{root}.{name}', 0.0) - sum(
+                counts.get(f'{root}.{layer}', 0.0)
+                for layer in self.layers
+                if layer != name and f'{root}.{name}' in around[layer]
+            )
+            if own > 0:
+                stages[name] = own
+        other = total - sum(stages.values())
+        if other > 1e-6 * total:
+            stages['other'] = other
+        return total, stages
+
+    def _stage_names(self) -> Sequence[str]:
+        names = []
+        for name, child in self._recognizer.named_children():
+            if name != 'backbone':
+                names.append(name)
+                continue
+            for part, module in child.named_children():
+                if part.endswith('_path'):
+                    names += [
+                        f'{name}.{part}.{stage}'
+                        for stage, _ in module.named_children()
+                    ]
+                else:
+                    names.append(f'{name}.{part}')
+        return dict.fromkeys([*names, *self.layers])

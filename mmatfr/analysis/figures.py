@@ -1,6 +1,6 @@
 """Figures of what sampling does to a clip."""
 
-from typing import NamedTuple, Optional, Sequence
+from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -8,14 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmatfr.sgs import SGS
 
-__all__ = ['ClipGroups', 'draw_groups', 'groups_of_clip']
+from .layers import sgs_layers
+
+__all__ = [
+    'COLOURS',
+    'ClipGroups',
+    'draw_groups',
+    'groups_of_clip',
+    'groups_of_layers',
+    'new_figure',
+    'to_image',
+]
 
 # Okabe and Ito's colours, told apart by colour-blind eyes; black is left out.
-_COLOURS = (
+COLOURS = (
     '#0072B2',
     '#E69F00',
     '#009E73',
@@ -26,6 +36,19 @@ _COLOURS = (
 )
 _STRIP_HEIGHT = 0.62  # inches, of one row of pictures
 _PLOT_HEIGHT = 1.15
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Makes an empty figure of a size in inches, on no screen."""
+    figure = Figure(figsize=(width, height), layout='constrained', dpi=200)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def to_image(figure: Figure) -> np.ndarray:
+    """Renders a figure, (H, W, 3), uint8, RGB."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 class ClipGroups(NamedTuple):
@@ -87,6 +110,33 @@ def groups_of_clip(
     )
 
 
+def groups_of_layers(
+    recognizer: nn.Module, clip: Tensor, index: int = 0, title: str = ''
+) -> List[ClipGroups]:
+    """Reads from every layer of a recognizer what it did to a clip.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2, after a forward.
+        clip (Tensor): The clip as the data loader gives it, (3, T, H, W), in
+            [0, 255], RGB.
+        index (int): Place of the clip in the batch. Defaults to 0.
+        title (str): What the clip is. Defaults to ''.
+
+    Returns:
+        list[ClipGroups]: One for each layer, named in the title where there
+        are several; empty without sampling.
+    """
+    layers = sgs_layers(recognizer)
+    titles = [
+        ', '.join(filter(None, [title, name])) if len(layers) > 1 else title
+        for name in layers
+    ]
+    return [
+        groups_of_clip(layer, clip, index, title)
+        for layer, title in zip(layers.values(), titles)
+    ]
+
+
 def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
     """Draws the film strips of clips, their groups and their magnitudes.
 
@@ -98,12 +148,7 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
         Figure: Save it with ``savefig``.
     """
     heights = [_STRIP_HEIGHT, _STRIP_HEIGHT, _PLOT_HEIGHT] * len(clips)
-    figure = Figure(
-        figsize=(width, sum(heights) + 0.5 * len(clips)),
-        layout='constrained',
-        dpi=200,
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, sum(heights) + 0.5 * len(clips))
     panels = figure.subfigures(len(clips), 1, squeeze=False, hspace=0.04)[:, 0]
     for panel, clip in zip(panels, clips):
         strip, means, plot = panel.subplots(
@@ -135,7 +180,7 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
 
 
 def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+    return COLOURS[number % len(COLOURS)]
 
 
 def _draw_strip(

@@ -1,11 +1,14 @@
 """Recording what each clip that a recognizer sees costs."""
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
+from mmatfr.sgs import SGS
+
 from .cost import CostModel
+from .layers import frames_of, sgs_layers
 
 __all__ = ['ClipRecorder', 'ClipRecords']
 
@@ -14,22 +17,36 @@ class ClipRecords(NamedTuple):
     """What is known of the clips of one or more forwards, in their order.
 
     Attributes:
-        lengths (Tensor): Temporal resolution B' of each clip, (N,), int64;
-            T without sampling.
-        num_frames (int): T, what B' is out of.
+        lengths (Tensor): Temporal resolution B' of each clip, int64; (N,),
+            or (N, L) where L > 1 layers sample. T without sampling.
+        num_frames (int | tuple[int]): T, what B' is out of: the number of
+            frames that the layer sees; of each where L > 1 layers sample.
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
     """
 
     lengths: Tensor
-    num_frames: int
+    num_frames: Union[int, Tuple[int, ...]]
     gflops: Tensor
+
+    @property
+    def resolution(self) -> Tensor:
+        """Tensor: B'/T of each clip, the mean over the layers, (N,)."""
+        share = self.lengths / torch.as_tensor(self.num_frames)
+        return share.flatten(1).mean(1) if share.dim() > 1 else share
 
 
 class ClipRecorder:
-    """Watches the backbone of a recognizer.
+    """Watches a recognizer: each view that it sees is a clip.
 
     Args:
-        recognizer (nn.Module): A 3D recognizer of mmaction2.
+        recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
+            number of sampling layers, or none.
+        cost (CostModel, optional): Of the same recognizer. Defaults to None,
+            which makes one.
+
+    Attributes:
+        layers (tuple[str]): Names of the layers that sample, in the order of
+            the lengths.
 
     Examples:
         >>> import torch
@@ -49,34 +66,74 @@ class ClipRecorder:
         (torch.Size([2]), 8)
     """
 
-    def __init__(self, recognizer: nn.Module) -> None:
+    def __init__(
+        self, recognizer: nn.Module, cost: Optional[CostModel] = None
+    ) -> None:
+        self._cost = CostModel(recognizer) if cost is None else cost
         self._backbone = recognizer.backbone
-        self._cost = CostModel(recognizer)
-        self._seen: List[Tuple[Optional[Tensor], torch.Size]] = []
-        self._handle = None
+        self._frames = frames_of(recognizer)
+        self._sgs = sgs_layers(recognizer)
+        self.layers: Tuple[str, ...] = tuple(self._sgs)
+        self._shapes: List[Tuple[int, ...]] = []
+        self._lengths: Dict[SGS, List[Tensor]] = {}
+        self._handles: list = []
 
     def __enter__(self) -> 'ClipRecorder':
-        self._handle = self._backbone.register_forward_hook(self._see)
+        self._forget()
+        self._handles = [
+            self._backbone.register_forward_hook(self._see_clips),
+            *(
+                layer.register_forward_hook(self._see_lengths)
+                for layer in self._sgs.values()
+            ),
+        ]
         return self
 
     def __exit__(self, *args) -> None:
-        self._handle.remove()
-        self._seen.clear()
+        for handle in self._handles:
+            handle.remove()
+        self._forget()
 
-    def _see(self, backbone: nn.Module, args: tuple, out) -> None:
-        self._seen.append((getattr(backbone, 'lengths', None), args[0].shape))
+    def _forget(self) -> None:
+        self._shapes = []
+        self._lengths = {layer: [] for layer in self._sgs.values()}
+
+    def _see_clips(self, backbone: nn.Module, args: tuple, out) -> None:
+        x = args[0]
+        if x.is_meta:  # a backbone that asks itself for a shape
+            return
+        if self._frames is None:
+            num_clips, *shape = x.shape
+        else:  # (N T, C, H, W)
+            num_clips = len(x) // self._frames
+            shape = x.shape[1], self._frames, *x.shape[2:]
+        self._shapes += [tuple(shape)] * num_clips
+
+    def _see_lengths(self, layer: SGS, args: tuple, out) -> None:
+        self._lengths[layer].append(layer.groups.lengths)
 
     def take(self) -> ClipRecords:
         """Returns what was seen since the last call, and forgets it."""
-        lengths, gflops, num_frames = [], [], 0
-        for seen, (num_clips, *clip_shape) in self._seen:
-            num_frames = clip_shape[1]
-            seen = [num_frames] * num_clips if seen is None else seen.tolist()
-            lengths += seen
-            gflops += [self._cost.gflops(clip_shape, n) for n in seen]
-        self._seen.clear()
+        shapes, seen = self._shapes, list(self._lengths.values())
+        self._forget()
+        num_frames = tuple(
+            layer.groups.index.shape[1]
+            for layer in self._sgs.values()
+            if shapes
+        )
+        if not seen:
+            lengths = torch.tensor([[shape[1]] for shape in shapes])
+            num_frames = tuple(shape[1] for shape in shapes[-1:])
+        elif shapes:
+            lengths = torch.stack([torch.cat(batch) for batch in seen], dim=1)
+        else:
+            lengths = torch.empty(0, len(seen))
+        gflops = [
+            self._cost.gflops(shape, clip)
+            for shape, clip in zip(shapes, lengths.tolist())
+        ]
         return ClipRecords(
-            torch.tensor(lengths, dtype=torch.long),
-            num_frames,
+            lengths.long().flatten() if len(seen) < 2 else lengths.long(),
+            num_frames if len(seen) > 1 else sum(num_frames),
             torch.tensor(gflops, dtype=torch.float64),
         )

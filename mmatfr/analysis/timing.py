@@ -1,15 +1,18 @@
-"""Seconds of several functions, taken in turns in one run."""
+"""Seconds and memory of several functions, taken in one run."""
 
 import time
-from typing import Callable, Dict, List, Mapping
+from typing import Callable, Dict, List, Mapping, Optional
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['time_in_turns']
+__all__ = ['peak_memory', 'time_in_turns']
 
 
 def time_in_turns(
-    functions: Mapping[str, Callable[[], object]], rounds: int = 5
+    functions: Mapping[str, Callable[[], object]],
+    rounds: int = 5,
+    after_call: Optional[Callable[[], object]] = None,
 ) -> Dict[str, List[float]]:
     """Times functions one after the other, over and over.
 
@@ -19,21 +22,58 @@ def time_in_turns(
     Args:
         functions (Mapping[str, Callable]): What to call, by name.
         rounds (int): How many times. Defaults to 5.
+        after_call (Callable, optional): Called after each call, the first
+            ones too, and not timed. Defaults to None.
 
     Returns:
         dict[str, list[float]]: Seconds of each call.
     """
-    for function in functions.values():
-        function()
     seconds: Dict[str, List[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
+    for number in range(rounds + 1):
         for name, function in functions.items():
             _synchronize()
             start = time.perf_counter()
             function()
             _synchronize()
-            seconds[name].append(time.perf_counter() - start)
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+            if after_call is not None:
+                after_call()
     return seconds
+
+
+def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
+    """Most bytes that tensors take at once while a function runs.
+
+    Args:
+        function (Callable): What to call.
+        device (str): Whose memory. Defaults to 'cpu', where torch's profiler
+            tells of every tensor; on a GPU its allocator keeps the books.
+
+    Returns:
+        int: Beyond what was allocated before.
+    """
+    if torch.device(device).type == 'cuda':
+        _synchronize()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        function()
+        _synchronize()
+        return torch.cuda.max_memory_allocated(device) - before
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiler:
+        function()
+    changes = sorted(
+        (event.start_ns(), event.nbytes())
+        for event in profiler.profiler.kineto_results.events()
+        if event.name() == '[memory]'
+    )
+    taken = peak = 0
+    for _, change in changes:
+        taken += change
+        peak = max(peak, taken)
+    return peak
 
 
 def _synchronize() -> None:

@@ -1,9 +1,15 @@
 """The hooks, inside mmengine's runner."""
 
+import json
 import pickle
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
 
 from mmatfr.analysis import CostModel
 
@@ -100,6 +106,69 @@ class TestTemporalResolutionHook:
         log = runner.message_hub.get_scalar('train/temporal_resolution')
         assert len(seen) == 3 and len(set(seen)) > 1
         assert log.data[0].tolist() == pytest.approx(seen)
+
+    @pytest.mark.parametrize('loop', ['val', 'test'])
+    def test_writes_a_file_by_class(self, build_runner, loop):
+        runner = build_runner(
+            sgs=dict(stage=1),
+            num_clips=2,
+            hooks=['TemporalResolutionHook'],
+            metrics=['AdaptiveCostMetric'],
+        )
+        metrics = getattr(runner, loop)()
+        name = dict(val='val_0', test='test')[loop]
+        path = f'{runner.log_dir}/temporal_resolution_{name}.json'
+        with open(path) as file:
+            written = json.load(file)
+        assert {f'cost/{k}': v for k, v in written['all'].items()} == metrics
+        means = [row['temporal_resolution'] for row in written['classes']]
+        assert means == sorted(means) and len(means) == 12
+        assert {row['label'] for row in written['classes']} == {*range(12)}
+        assert np.mean(means) == pytest.approx(
+            metrics['cost/temporal_resolution']
+        )
+
+    def test_reaches_tensorboard(self, build_runner):
+        runner = build_runner(
+            sgs=dict(stage=1),
+            hooks=[dict(type='TemporalResolutionHook', interval=2)],
+            metrics=['AdaptiveCostMetric'],
+            visualizer=dict(
+                type='ActionVisualizer',
+                vis_backends=[
+                    dict(type='TensorboardVisBackend'),
+                    dict(type='LocalVisBackend'),
+                ],
+            ),
+        )
+        runner.train_loop.val_begin = 1
+        runner.train()
+        runner.test()
+        (folder,) = Path(runner.log_dir).glob('vis_data')
+        events = EventAccumulator(str(folder), size_guidance={'images': 0})
+        events.Reload()
+        tags = events.Tags()
+        for split, steps in (('train', [2]), ('val', [1]), ('test', [0])):
+            image = f'temporal_resolution_{split}'
+            assert image in tags['images']
+            for step in steps:
+                assert (folder / f'vis_image/{image}_{step}.png').is_file()
+            for name in ('temporal_resolution', 'gflops_per_clip'):
+                data = events.Histograms(f'{split}/{name}_histogram')
+                assert [event.step for event in data] == steps
+        # Of 24, 12 and 12 videos; training has seen two batches of eight.
+        for split, count in (('train', 16), ('val', 12), ('test', 12)):
+            (data,) = events.Histograms(
+                f'{split}/temporal_resolution_histogram'
+            )
+            assert data.histogram_value.num == count
+        assert {
+            'train/temporal_resolution_p95',
+            'train/gflops_per_clip_p5',
+            'cost/temporal_resolution_p50',
+            'cost/gflops_per_video_p95',
+            'test/gflops_per_video_p5',
+        } <= set(tags['scalars'])
 
     def test_logs_nothing_without_sampling(self, build_runner):
         runner = build_runner(hooks=['TemporalResolutionHook'])

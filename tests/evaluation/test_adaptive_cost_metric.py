@@ -21,21 +21,56 @@ def test_adds_views_and_videos_up():
     metric.process(
         {}, [dict(lengths=[2, 6], num_frames=16, gflops=[1.0, 3.0])]
     )
-    lengths = [2, 4, 8, 8, 2, 6]
-    share = [1 / 4, 1 / 2, 1, 1, 1 / 8, 3 / 8]
-    assert metric.evaluate(size=3) == pytest.approx(
-        {
-            'cost/length_mean': 5,
-            'cost/length_std': np.sqrt(np.mean(np.square(lengths)) - 25),
-            'cost/temporal_resolution': np.mean(share),
-            'cost/temporal_resolution_std': np.std(share),
-            'cost/gflops_per_clip': 2.5,
-            'cost/gflops_per_video': 5,
-            'cost/length_p5': 2,
-            'cost/length_p50': 5,
-            'cost/length_p95': 8,
+    metrics = metric.evaluate(size=3)
+    for name, mean, values in (
+        ('length', 'length_mean', [2, 4, 8, 8, 2, 6]),
+        (
+            'temporal_resolution',
+            'temporal_resolution',
+            [1 / 4, 1 / 2, 1, 1, 1 / 8, 3 / 8],
+        ),
+        ('gflops_per_clip', 'gflops_per_clip', [1, 2, 4, 4, 1, 3]),
+        ('gflops_per_video', 'gflops_per_video', [3, 8, 4]),
+    ):
+        expected = {
+            mean: np.mean(values),
+            f'{name}_std': np.std(values),
+            **{f'{name}_p{p}': np.percentile(values, p) for p in (5, 50, 95)},
         }
+        for key, value in expected.items():
+            assert metrics.pop(f'cost/{key}') == pytest.approx(value)
+    assert not metrics
+
+
+def test_several_layers():
+    metric = AdaptiveCostMetric()
+    layers = ('slow.sgs', 'fast.sgs')
+    metric.process(
+        {},
+        [
+            dict(
+                lengths=[[1, 8], [4, 2]],
+                num_frames=(4, 8),
+                gflops=[1.0, 2.0],
+                sgs_layers=layers,
+            )
+        ],
     )
+    metrics = metric.evaluate(size=1)
+    assert metrics['cost/temporal_resolution'] == 0.625
+    assert metrics['cost/slow.sgs/temporal_resolution'] == 0.625
+    assert metrics['cost/fast.sgs/temporal_resolution_p95'] == (
+        pytest.approx(0.25 + 0.95 * 0.75)
+    )
+    assert not any('length' in name for name in metrics)
+
+
+def test_videos_that_fill_up_the_last_batch_do_not_count():
+    metric = AdaptiveCostMetric()
+    for length in (2, 4, 2):
+        video = dict(lengths=[length], num_frames=4, gflops=[length])
+        metric.process({}, [video])
+    assert metric.evaluate(size=2)['cost/length_mean'] == 3
 
 
 @pytest.mark.parametrize('num_clips', [1, 2])

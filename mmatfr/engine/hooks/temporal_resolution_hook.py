@@ -1,56 +1,119 @@
-"""Temporal resolution in the log and in the data samples."""
+"""Temporal resolution in the log, the visualizer and the data samples."""
 
-from typing import Dict, Optional, Sequence
+import json
+import os.path as osp
+from collections import deque
+from typing import Deque, Dict, List, Optional, Sequence
 
+import numpy as np
 from mmaction.registry import HOOKS
+from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import nn
+from torch.utils.data import DataLoader
 
 from mmatfr.analysis import ClipRecorder
+from mmatfr.analysis.charts import draw_histograms
+from mmatfr.analysis.figures import to_image
+from mmatfr.analysis.statistics import (
+    rank_classes,
+    resolution,
+    summarize,
+)
 
 __all__ = ['TemporalResolutionHook']
+
+_NAMED_CLASSES = 5  # of each end of the ranking, in the log
 
 
 @HOOKS.register_module()
 class TemporalResolutionHook(Hook):
-    """Follows the temporal resolution of the clips.
+    """Follows the temporal resolution and the cost of the clips.
 
-    In training it logs ``temporal_resolution``, the mean of B'/T. In
-    validation and testing it gives every data sample, before the evaluator
-    sees it, ``lengths`` (B' of each view), ``num_frames`` (T) and ``gflops``
-    (of each view), which :class:`mmatfr.evaluation.AdaptiveCostMetric` adds
-    up. Works without sampling too, where B' is T.
+    In validation and testing it
+
+    - gives every data sample, before the evaluator sees it, ``lengths`` (B'
+      of each view), ``num_frames`` (T), ``gflops`` (of each view) and
+      ``sgs_layers`` (names of the layers that sample), which
+      :class:`mmatfr.evaluation.AdaptiveCostMetric` adds up;
+    - writes ``temporal_resolution_val_<epoch>.json`` or
+      ``temporal_resolution_test.json`` beside the log: the whole data set and
+      every class, from the lowest temporal resolution to the highest, and
+      names the ends of that ranking in the log;
+    - hands the histograms of B'/T and of the GFLOPs of a clip to every back
+      end of the visualizer: a figure, and where the back end can draw
+      histograms of its own (TensorBoard), the values. In testing, where
+      mmengine hands on no metric, also the scalars.
+
+    In training it logs ``temporal_resolution`` and ``gflops_per_clip``, the
+    means of a batch, and every ``interval`` iterations hands percentiles and
+    histograms over the latest ``window`` clips of the process to the
+    visualizer.
+
+    Works without sampling too, where B' is T, and with any number of layers
+    that sample, where B'/T is a clip's mean over the layers.
+
+    Args:
+        interval (int): Number of training iterations between histograms.
+            Defaults to 100.
+        window (int): Number of training clips in them. Defaults to 1000.
+
+    Raises:
+        ValueError: If a number is not positive.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interval: int = 100, window: int = 1000) -> None:
+        for name, value in (('interval', interval), ('window', window)):
+            if value < 1:
+                raise ValueError(f'{name}={value!r} must be positive')
+        self.interval = interval
         self._recorder: Optional[ClipRecorder] = None
         self._handle = None
+        self._videos: List[Dict] = []
+        self._latest: Deque[Dict] = deque(maxlen=window)
 
-    def before_val(self, runner) -> None:
+    # ---- the recognizer is watched throughout a run ----
+
+    def before_run(self, runner) -> None:
         """Starts to watch the recognizer."""
+        self._recorder = ClipRecorder(_unwrap(runner.model)).__enter__()
+
+    def after_run(self, runner) -> None:
+        """Stops."""
+        self._recorder.__exit__()
+
+    # ---- validation and testing ----
+
+    def before_val_epoch(self, runner) -> None:
+        """Begins to give data samples what is known of them."""
         self._start(runner)
 
-    def after_val(self, runner) -> None:
-        """Stops."""
-        self._stop()
-
-    def before_test(self, runner) -> None:
-        """Starts to watch the recognizer."""
+    def before_test_epoch(self, runner) -> None:
+        """Begins to give data samples what is known of them."""
         self._start(runner)
 
-    def after_test(self, runner) -> None:
-        """Stops."""
-        self._stop()
+    def after_val_epoch(
+        self, runner, metrics: Optional[Dict[str, float]] = None
+    ) -> None:
+        """Writes, logs and draws what the validation set cost."""
+        # The runner makes its training loop when asked for it.
+        trains = not isinstance(runner._train_loop, (dict, type(None)))
+        by_epoch = runner.log_processor.by_epoch
+        step = (runner.epoch if by_epoch else runner.iter) if trains else 0
+        self._finish(runner, runner.val_dataloader, 'val', step)
+
+    def after_test_epoch(
+        self, runner, metrics: Optional[Dict[str, float]] = None
+    ) -> None:
+        """Writes, logs and draws what the test set cost."""
+        self._finish(runner, runner.test_dataloader, 'test')
 
     def _start(self, runner) -> None:
+        self._recorder.take()
+        self._videos = []
         recognizer = _unwrap(runner.model)
-        self._recorder = ClipRecorder(recognizer).__enter__()
         self._handle = recognizer.register_forward_hook(self._annotate)
-
-    def _stop(self) -> None:
-        self._handle.remove()
-        self._recorder.__exit__()
 
     def _annotate(
         self, recognizer: nn.Module, args: tuple, data_samples: Sequence
@@ -62,13 +125,44 @@ class TemporalResolutionHook(Hook):
             records.lengths.split(views),
             records.gflops.split(views),
         ):
-            sample.set_metainfo(
-                dict(
-                    lengths=lengths.tolist(),
-                    num_frames=records.num_frames,
-                    gflops=gflops.tolist(),
-                )
+            video = dict(
+                lengths=lengths.tolist(),
+                num_frames=records.num_frames,
+                gflops=gflops.tolist(),
+                sgs_layers=self._recorder.layers,
             )
+            sample.set_metainfo(video)
+            labels = getattr(sample, 'gt_label', None)
+            labels = [] if labels is None else labels.flatten().tolist()
+            self._videos.append(dict(video, labels=labels))
+
+    def _finish(
+        self, runner, dataloader: DataLoader, split: str, step: int = 0
+    ) -> None:
+        self._handle.remove()
+        videos = collect_results(
+            self._videos, len(dataloader.dataset), device='cpu'
+        )
+        if not videos:  # not the main process
+            return
+        metainfo = getattr(dataloader.dataset, 'metainfo', {})
+        summary = summarize(videos)
+        ranked = rank_classes(videos, metainfo.get('classes'))
+        name = f'_{step}' if split == 'val' else ''
+        path = osp.join(
+            runner.log_dir, f'temporal_resolution_{split}{name}.json'
+        )
+        with open(path, 'w') as file:
+            json.dump(dict(all=summary, classes=ranked), file, indent=2)
+        if self._recorder.layers:
+            runner.logger.info(f'{_name_ends(ranked)}; all classes: {path}')
+        if split == 'test':
+            runner.visualizer.add_scalars(
+                {f'test/{key}': value for key, value in summary.items()}
+            )
+        self._draw(runner, videos, split, step)
+
+    # ---- training ----
 
     def after_train_iter(
         self,
@@ -77,15 +171,81 @@ class TemporalResolutionHook(Hook):
         data_batch: Optional[dict] = None,
         outputs: Optional[Dict] = None,
     ) -> None:
-        """Logs the mean B'/T of the batch."""
-        backbone = _unwrap(runner.model).backbone
-        lengths = getattr(backbone, 'lengths', None)
-        if lengths is not None:
-            num_frames = backbone.sgs.groups.index.shape[1]
+        """Logs the batch, and now and then the latest clips."""
+        if not self._recorder.layers:
+            self._recorder.take()
+            return
+        records = self._recorder.take()
+        for name, values in (
+            ('temporal_resolution', records.resolution),
+            ('gflops_per_clip', records.gflops),
+        ):
             runner.message_hub.update_scalar(
-                'train/temporal_resolution',
-                float(lengths.float().mean() / num_frames),
+                f'train/{name}', float(values.mean())
             )
+        self._latest += [
+            dict(
+                lengths=[clip],
+                num_frames=records.num_frames,
+                gflops=[gflops],
+                sgs_layers=self._recorder.layers,
+            )
+            for clip, gflops in zip(
+                records.lengths.tolist(), records.gflops.tolist()
+            )
+        ]
+        if (
+            self.every_n_train_iters(runner, self.interval)
+            and is_main_process()
+        ):
+            self._draw_training(runner)
+
+    def _draw_training(self, runner) -> None:
+        step = runner.iter + 1
+        summary = summarize(self._latest)
+        runner.visualizer.add_scalars(
+            {
+                f'train/{name}': value
+                for name, value in summary.items()
+                if 'gflops_per_video' not in name
+                and name not in ('temporal_resolution', 'gflops_per_clip')
+            },
+            step=step,
+        )
+        self._draw(runner, self._latest, 'train', step)
+
+    def _draw(
+        self, runner, videos: Sequence[Dict], split: str, step: int
+    ) -> None:
+        shares = np.concatenate([resolution(video) for video in videos])
+        gflops = np.concatenate([video['gflops'] for video in videos])
+        values = dict(temporal_resolution=shares, gflops_per_clip=gflops)
+        visualizer = runner.visualizer
+        # A local back end makes files of the names: no slash in them.
+        visualizer.add_image(
+            f'temporal_resolution_{split}',
+            to_image(draw_histograms(shares, gflops)),
+            step=step,
+        )
+        for backend in visualizer._vis_backends.values():
+            add_histogram = getattr(backend.experiment, 'add_histogram', None)
+            if add_histogram is not None:
+                for name, data in values.items():
+                    add_histogram(f'{split}/{name}_histogram', data, step)
+
+
+def _name_ends(ranked: Sequence[Dict]) -> str:
+    ends = (
+        ('lowest', ranked[:_NAMED_CLASSES]),
+        ('highest', ranked[: -_NAMED_CLASSES - 1 : -1]),
+    )
+    return "B'/T by class: " + '; '.join(
+        f'{end} '
+        + ', '.join(
+            f'{row["name"]} {row["temporal_resolution"]:.2f}' for row in rows
+        )
+        for end, rows in ends
+    )
 
 
 def _unwrap(model: nn.Module) -> nn.Module:

@@ -2,9 +2,10 @@
 
 from typing import Dict, List, Sequence
 
-import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
+
+from mmatfr.analysis.statistics import summarize
 
 __all__ = ['AdaptiveCostMetric']
 
@@ -14,14 +15,17 @@ class AdaptiveCostMetric(BaseMetric):
     """Temporal resolution and GFLOPs, to stand beside ``AccMetric``.
 
     Reads what :class:`mmatfr.engine.TemporalResolutionHook` writes into the
-    data samples. Reports, over all clips (views) of the data set:
+    data samples. Reports the mean and, with the endings ``_std``, ``_p5``,
+    ``_p50`` and ``_p95``, standard deviation and percentiles of
 
-    - ``length_mean``, ``length_std``, ``length_p5``, ``length_p50``,
-      ``length_p95``: mean, standard deviation and percentiles of B';
-    - ``temporal_resolution``, ``temporal_resolution_std``: mean and standard
-      deviation of B'/T;
-    - ``gflops_per_clip``, ``gflops_per_video``: mean giga multiply-adds of a
+    - ``temporal_resolution``, B'/T of all clips (views) of the data set, and
+      ``length``, B' (its mean is ``length_mean``); where several layers
+      sample, ``temporal_resolution`` is a clip's mean over the layers, and
+      ``<layer>/temporal_resolution`` takes the place of ``length``;
+    - ``gflops_per_clip`` and ``gflops_per_video``, giga multiply-adds of a
       view, and of all views of a video.
+
+    The same by class is in the file that the hook writes.
 
     Args:
         collect_device (str): Where the results of all ranks are collected.
@@ -50,31 +54,16 @@ class AdaptiveCostMetric(BaseMetric):
             self.results.append(
                 {
                     key: sample[key]
-                    for key in ('lengths', 'num_frames', 'gflops')
+                    for key in (
+                        'lengths',
+                        'num_frames',
+                        'gflops',
+                        'sgs_layers',
+                    )
+                    if key in sample
                 }
             )
 
     def compute_metrics(self, results: List[Dict]) -> Dict[str, float]:
         """Adds the videos up."""
-        lengths = np.concatenate([video['lengths'] for video in results])
-        share = np.concatenate(
-            [
-                np.divide(video['lengths'], video['num_frames'])
-                for video in results
-            ]
-        )
-        per_video = [np.sum(video['gflops']) for video in results]
-        per_clip = np.concatenate([video['gflops'] for video in results])
-        metrics = dict(
-            length_mean=lengths.mean(),
-            length_std=lengths.std(),
-            temporal_resolution=share.mean(),
-            temporal_resolution_std=share.std(),
-            gflops_per_clip=per_clip.mean(),
-            gflops_per_video=np.mean(per_video),
-        )
-        for percentile in (5, 50, 95):
-            metrics[f'length_p{percentile}'] = np.percentile(
-                lengths, percentile
-            )
-        return {name: float(value) for name, value in metrics.items()}
+        return summarize(results)

@@ -1,0 +1,97 @@
+"""The peer of ragged execution: clips padded to the longest of a batch."""
+
+import copy
+from typing import Any, Dict
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from mmatfr.sgs import SGS
+
+from .recognizers import build_recognizer, without_sampling
+
+__all__ = ['PaddedGroups', 'make_padded']
+
+
+class PaddedGroups(nn.Module):
+    """Sampling as in the authors' code: zeros up to the longest clip.
+
+    What follows runs on the zeros too, so that the result of a clip depends
+    on the other clips of its batch. It is here to be compared with; nothing
+    else in the package does it.
+
+    Args:
+        sgs (SGS): The layer that samples.
+
+    Examples:
+        >>> import torch
+        >>> from mmatfr.analysis.padded import PaddedGroups
+        >>> from mmatfr.sgs import SGS
+        >>> padded = PaddedGroups(SGS(in_channels=24))
+        >>> x = padded(torch.rand(2, 24, 16, 7, 7))
+        >>> x.shape[2] == padded.sgs.groups.lengths.max()
+        tensor(True)
+    """
+
+    def __init__(self, sgs: SGS) -> None:
+        super().__init__()
+        self.sgs = sgs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Groups the frames of each clip.
+
+        Args:
+            x (Tensor): Feature maps, (N, C, T, H, W).
+
+        Returns:
+            Tensor: The maps of the groups and zeros, (N, C, max B', H, W).
+        """
+        maps, lengths = self.sgs(x)
+        clips = maps[0].transpose(0, 1).split(lengths.tolist())
+        return pad_sequence(clips, batch_first=True).transpose(1, 2)
+
+
+def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
+    """Makes the padded peer of a recognizer.
+
+    Args:
+        recognizer (nn.Module): A recognizer with one layer that samples, in
+            its backbone.
+        model (dict): The config it was built from.
+
+    Returns:
+        nn.Module: The recognizer without sampling, with the same weights and
+        :class:`PaddedGroups` at the same place; in evaluation mode.
+
+    Raises:
+        ValueError: If the recognizer samples elsewhere.
+    """
+    if not isinstance(getattr(recognizer.backbone, 'sgs', None), SGS):
+        raise ValueError(
+            f'there is no padded peer of {type(recognizer.backbone).__name__}:'
+            ' it needs one layer that samples, in a backbone of one pathway'
+        )
+    padded = build_recognizer(without_sampling(model))
+    backbone = padded.backbone
+    options = model['backbone']['sgs']
+    stage = backbone.atfr_stages()[options.get('stage', 1)]
+    backbone.padded_groups = PaddedGroups(
+        copy.deepcopy(recognizer.backbone.sgs)
+    )
+    if options.get('pre_activation', False):
+        *_, block = backbone.get_submodule(stage).children()
+        block.relu.register_forward_pre_hook(
+            lambda module, args: backbone.padded_groups(*args)
+        )
+    else:
+        backbone.get_submodule(stage).register_forward_hook(
+            lambda module, args, x: backbone.padded_groups(x)
+        )
+    padded.load_state_dict(
+        {
+            name.replace('backbone.sgs.', 'backbone.padded_groups.sgs.'): x
+            for name, x in recognizer.state_dict().items()
+        }
+    )
+    padded.eval()
+    return padded

@@ -1,0 +1,249 @@
+"""Recognizers and clips as a config describes them."""
+
+import copy
+import os.path as osp
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+
+from mmaction.registry import MODELS
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from mmatfr.datasets.video_dataset import reason_of
+
+from .layers import frames_of
+
+__all__ = [
+    'build_recognizer',
+    'clip_shape',
+    'first_view',
+    'load_config',
+    'load_recognizer',
+    'num_views',
+    'read_clips',
+    'without_sampling',
+]
+
+_SIZED = ('CenterCrop', 'RandomCrop', 'ThreeCrop', 'TenCrop')
+
+
+def load_config(config: str) -> Config:
+    """Reads a config.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it has no model.
+    """
+    if not osp.isfile(config):
+        raise FileNotFoundError(f'{config!r} does not exist; name another')
+    cfg = Config.fromfile(config)
+    if 'model' not in cfg:
+        raise ValueError(
+            f'{config!r} describes no model; name the config of a recognizer'
+        )
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    return cfg
+
+
+def build_recognizer(model: Dict[str, Any]) -> nn.Module:
+    """Builds a recognizer, in evaluation mode, on the CPU.
+
+    Args:
+        model (dict): The model of a config.
+
+    Returns:
+        nn.Module: With the weights that its modules were made with: nothing
+        is loaded.
+    """
+    recognizer = MODELS.build(copy.deepcopy(model))
+    recognizer.eval()  # in some backbones of mmaction2 it returns None
+    return recognizer
+
+
+def without_sampling(model: Dict[str, Any]) -> ConfigDict:
+    """Takes the layers that sample out of a model's config.
+
+    Args:
+        model (dict): The model of a config.
+
+    Returns:
+        ConfigDict: The same, its backbone and pathways with ``sgs=None`` and
+        without a neck that samples.
+    """
+    model = ConfigDict(copy.deepcopy(model))
+    backbone = model.backbone
+    for part in (
+        backbone,
+        backbone.get('slow_pathway'),
+        backbone.get('fast_pathway'),
+    ):
+        if part is not None and 'sgs' in part:
+            part.sgs = None
+    if (model.get('neck') or {}).get('type') == 'SGSNeck':
+        del model['neck']
+    return model
+
+
+def load_recognizer(
+    config: Union[str, Config],
+    checkpoint: str,
+    device: str = 'cpu',
+    remedy: str = 'name another',
+) -> nn.Module:
+    """Builds a recognizer and loads weights that fit it exactly.
+
+    Args:
+        config (str | Config): The config, or its path.
+        checkpoint (str): Path of the checkpoint.
+        device (str): Where to. Defaults to 'cpu'.
+        remedy (str): What to do where there is no such checkpoint.
+
+    Returns:
+        nn.Module: In evaluation mode, with ``cfg`` and ``classes``.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If the weights are not those of the model.
+    """
+    cfg = load_config(config) if isinstance(config, str) else config
+    if not osp.isfile(checkpoint):
+        raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
+    recognizer = build_recognizer(cfg.model)
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    weights = loaded.get('state_dict', loaded)
+    own = recognizer.state_dict()
+    wrong = [
+        f'{name} is {tuple(weights[name].shape)} there and '
+        f'{tuple(own[name].shape)} here'
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    wrong += [
+        f'{name} is missing there' for name in own.keys() - weights.keys()
+    ]
+    wrong += [
+        f'{name} is unknown here' for name in weights.keys() - own.keys()
+    ]
+    if wrong:
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        raise ValueError(
+            f'{checkpoint!r} does not fit {cfg.filename!r}: '
+            f'{wrong[0]}{more}; name the config it was trained '
+            'with, num_classes included'
+        )
+    recognizer.load_state_dict(weights)
+    recognizer.cfg = cfg
+    classes = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
+    recognizer.classes = (
+        classes if isinstance(classes, (list, tuple)) else None
+    )
+    return recognizer.to(device).eval()
+
+
+def read_clips(cfg: Config, video: str) -> dict:
+    """Runs the test pipeline of a config on a video.
+
+    Args:
+        cfg (Config): With ``test_dataloader``.
+        video (str): Path of the video.
+
+    Returns:
+        dict: ``inputs``, all views, and ``data_samples``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
+    if not osp.isfile(video):
+        raise FileNotFoundError(f'the video {video!r} does not exist')
+    pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
+    try:
+        return pipeline(
+            dict(filename=video, label=-1, start_index=0, modality='RGB')
+        )
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(
+            f'cannot read the video {video!r}: {reason_of(error)}; '
+            're-encode it or choose another'
+        ) from error
+
+
+def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
+    """Picks a view of a video.
+
+    Args:
+        recognizer (nn.Module): The recognizer that the views are for.
+        inputs (Tensor): What the data loader gives of a video: (V, 3, T, H,
+            W), or (V T, 3, H, W) for a 2D recognizer.
+        view (int): Which one. Defaults to 0.
+
+    Returns:
+        Tensor: The clip, (3, T, H, W), RGB.
+    """
+    frames = frames_of(recognizer)
+    if frames is None:
+        clip = inputs[view]
+    else:
+        clip = inputs[view * frames : (view + 1) * frames].transpose(0, 1)
+    return clip.flip(0) if recognizer.data_preprocessor.to_rgb else clip
+
+
+def _transforms(cfg: Config) -> Iterator[dict]:
+    for split in ('test', 'val', 'train'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader is not None:
+            return iter(loader.dataset.get('pipeline', []))
+    return iter([])
+
+
+def clip_shape(
+    cfg: Config, shape: Optional[List[int]] = None
+) -> Tuple[int, ...]:
+    """Finds the shape of the clips that a config tests on.
+
+    Args:
+        cfg (Config): The config.
+        shape (list[int], optional): (T, H, W), where it is to be another.
+
+    Returns:
+        tuple[int]: (C, T, H, W).
+
+    Raises:
+        ValueError: If the test pipeline does not tell.
+    """
+    channels = cfg.model.backbone.get('in_channels', 3)
+    if shape is not None:
+        return (channels, *shape)
+    num_frames, size = None, None
+    for transform in _transforms(cfg):
+        if 'clip_len' in transform:
+            num_frames = transform['clip_len']
+            if num_frames == 1:  # frames of a 2D recognizer
+                num_frames = cfg.model.backbone.get(
+                    'num_segments', transform.get('num_clips', 1)
+                )
+        if transform['type'] in _SIZED:
+            size = transform.get('crop_size', transform.get('size'))
+        elif transform['type'] == 'Resize' and not transform.get(
+            'keep_ratio', True
+        ):
+            size = transform['scale'][::-1]
+    if num_frames is None or size is None:
+        raise ValueError(
+            f'the test pipeline of {cfg.filename!r} does not tell the size of '
+            'a clip; give it with --shape T H W'
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    return channels, num_frames, height, width
+
+
+def num_views(cfg: Config) -> int:
+    """Counts the views of a video in the test pipeline of a config."""
+    views = 1
+    for transform in _transforms(cfg):
+        if transform.get('clip_len', 1) > 1:
+            views *= transform.get('num_clips', 1)
+        views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(transform['type'], 1)
+    return views

@@ -1,0 +1,166 @@
+"""Temporal resolution and cost of many videos, in numbers.
+
+A *video* is a dict of what :class:`mmatfr.engine.TemporalResolutionHook`
+knows of it: ``lengths``, B' of each of its V views, (V,), or (V, L) where
+L > 1 layers sample; ``num_frames``, T, or one for each layer; ``gflops`` of
+each view, (V,); ``sgs_layers``, the names of the layers; ``labels``, its
+classes; and ``correct``, whether it was recognized, where that is known.
+"""
+
+from typing import Dict, List, Optional, Sequence
+
+import numpy as np
+
+__all__ = [
+    'PERCENTILES',
+    'accuracy_by_resolution',
+    'describe',
+    'rank_classes',
+    'resolution',
+    'summarize',
+]
+
+PERCENTILES = (5, 50, 95)
+
+
+def describe(values: Sequence[float], mean: str, stem: str) -> Dict:
+    """Mean, standard deviation and percentiles of values.
+
+    Args:
+        values (Sequence[float]): The values.
+        mean (str): Name of the mean.
+        stem (str): Beginning of the other names.
+
+    Returns:
+        dict[str, float]: ``mean``, ``<stem>_std``, ``<stem>_p5``,
+        ``<stem>_p50`` and ``<stem>_p95``.
+    """
+    values = np.asarray(values, dtype=float)
+    described = {mean: values.mean(), f'{stem}_std': values.std()}
+    for percentile in PERCENTILES:
+        described[f'{stem}_p{percentile}'] = np.percentile(values, percentile)
+    return {name: float(value) for name, value in described.items()}
+
+
+def _shares(video: Dict) -> np.ndarray:
+    """B'/T of each view and layer, (V, L)."""
+    lengths = np.asarray(video['lengths'], dtype=float)
+    return lengths.reshape(len(lengths), -1) / np.ravel(video['num_frames'])
+
+
+def resolution(video: Dict) -> np.ndarray:
+    """B'/T of each view of a video, the mean over the layers, (V,)."""
+    return _shares(video).mean(axis=1)
+
+
+def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
+    """Summarizes what videos cost.
+
+    Args:
+        videos (Sequence[dict]): The videos.
+
+    Returns:
+        dict[str, float]: For all clips (views) the mean and, with the endings
+        ``_std``, ``_p5``, ``_p50`` and ``_p95``, standard deviation and
+        percentiles of ``temporal_resolution``, B'/T, and of
+        ``gflops_per_clip``; for all videos those of ``gflops_per_video``,
+        their views added up. Where one layer samples also those of
+        ``length``, B', its mean called ``length_mean``; where several do,
+        ``<layer>/temporal_resolution`` of each.
+    """
+    shares = np.concatenate([_shares(video) for video in videos])
+    summary = {}
+    if shares.shape[1] == 1:
+        lengths = np.concatenate([np.ravel(v['lengths']) for v in videos])
+        summary.update(describe(lengths, 'length_mean', 'length'))
+    else:
+        for layer, column in zip(videos[0]['sgs_layers'], shares.T):
+            name = f'{layer}/temporal_resolution'
+            summary.update(describe(column, name, name))
+    per_clip = np.concatenate([video['gflops'] for video in videos])
+    per_video = [np.sum(video['gflops']) for video in videos]
+    for name, values in (
+        ('temporal_resolution', shares.mean(axis=1)),
+        ('gflops_per_clip', per_clip),
+        ('gflops_per_video', per_video),
+    ):
+        summary.update(describe(values, name, name))
+    return summary
+
+
+def rank_classes(
+    videos: Sequence[Dict], classes: Optional[Sequence[str]] = None
+) -> List[Dict]:
+    """Ranks classes by the temporal resolution that their videos need.
+
+    Args:
+        videos (Sequence[dict]): The videos; one of several classes counts
+            for each.
+        classes (Sequence[str], optional): Names of the classes. Defaults to
+            None, which numbers them.
+
+    Returns:
+        list[dict]: Classes from the lowest mean B'/T to the highest: ``name``,
+        ``label``, number of ``videos``, the entries of :func:`summarize`, and
+        ``accuracy`` where it is known.
+    """
+    by_label: Dict[int, List[Dict]] = {}
+    for video in videos:
+        for label in video['labels']:
+            by_label.setdefault(label, []).append(video)
+    ranked = []
+    for label, members in by_label.items():
+        named = classes is not None and 0 <= label < len(classes)
+        row = dict(
+            name=str(classes[label]) if named else f'class {label}',
+            label=label,
+            videos=len(members),
+            **summarize(members),
+        )
+        if all('correct' in video for video in members):
+            row['accuracy'] = float(np.mean([v['correct'] for v in members]))
+        ranked.append(row)
+    return sorted(
+        ranked, key=lambda row: (row['temporal_resolution'], row['label'])
+    )
+
+
+def accuracy_by_resolution(
+    videos: Sequence[Dict], num_bins: int = 8
+) -> List[Dict]:
+    """Accuracy of the videos of like temporal resolution.
+
+    Args:
+        videos (Sequence[dict]): The videos, with ``correct``.
+        num_bins (int): Number of bins that tile (0, 1]. Defaults to 8.
+
+    Returns:
+        list[dict]: For each bin that holds a video: its edges ``low`` and
+        ``high``, the number of ``videos``, their ``accuracy``, and the ends
+        ``lower`` and ``upper`` of its 95 % interval (Wilson's).
+    """
+    means = np.array([resolution(video).mean() for video in videos])
+    correct = np.array([video['correct'] for video in videos], dtype=float)
+    # Rounding must not carry a mean over the edge that it lies on.
+    place = np.ceil(np.round(means * num_bins, 9)).astype(int) - 1
+    rows = []
+    for index in np.unique(place.clip(0, num_bins - 1)):
+        hits = correct[place.clip(0, num_bins - 1) == index]
+        count, mean, z = len(hits), hits.mean(), 1.96
+        centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
+        half = (
+            z
+            * np.sqrt(mean * (1 - mean) / count + z**2 / (4 * count**2))
+            / (1 + z**2 / count)
+        )
+        rows.append(
+            dict(
+                low=index / num_bins,
+                high=(index + 1) / num_bins,
+                videos=count,
+                accuracy=float(mean),
+                lower=float(centre - half),
+                upper=float(centre + half),
+            )
+        )
+    return rows

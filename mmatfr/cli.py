@@ -1,0 +1,164 @@
+"""What the scripts have in common: errors, progress, reports."""
+
+import json
+import multiprocessing
+import os
+import pickle
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Sequence
+
+import torch
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from .datasets import UnreadableVideoError
+
+__all__ = [
+    'describe_error',
+    'describe_run',
+    'make_progress',
+    'make_table',
+    'run_script',
+    'write_report',
+]
+
+
+def run_script(run: Callable[[], Any]) -> None:
+    """Runs a script and says in one line what is wrong with its input.
+
+    The exit code is 1 then; set MMATFR_TRACEBACK=1 to see where it was
+    noticed.
+
+    Args:
+        run (Callable): The script.
+    """
+    try:
+        run()
+    except Exception as error:
+        message = describe_error(error)
+        if message is None or os.environ.get('MMATFR_TRACEBACK', '0') != '0':
+            raise
+        _stop_workers()
+        sys.exit(f'error: {message}')
+
+
+def describe_error(error: Exception) -> Optional[str]:
+    """Says in one line what is wrong with the input.
+
+    Args:
+        error (Exception): What was raised.
+
+    Returns:
+        str: The line. None if the input is not to blame.
+    """
+    message = str(error).strip() or type(error).__name__
+    if isinstance(error, KeyError) and 'registry' in message:
+        return message.strip('\'"')  # a type that is not registered
+    if isinstance(error, (pickle.UnpicklingError, EOFError)) or (
+        'PytorchStreamReader' in message
+    ):
+        return (
+            f'the checkpoint cannot be read ({message.splitlines()[0]}); it '
+            'is damaged or no checkpoint, copy it again or name another'
+        )
+    if isinstance(
+        error, (ValueError, FileNotFoundError, UnreadableVideoError)
+    ):
+        # A worker of the data loader puts its own traceback first.
+        return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
+    return None
+
+
+def _stop_workers() -> None:
+    """Ends the data loader's workers, so that none writes amid the error."""
+    workers = multiprocessing.active_children()
+    for worker in workers:
+        worker.terminate()
+        worker.join()
+    if workers:
+        print(file=sys.stderr)  # one may have left a line unfinished
+
+
+def make_progress() -> Progress:
+    """Makes a progress bar, on stderr, that goes when it is done."""
+    return Progress(
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def make_table(title: str, columns: Sequence[str]) -> Table:
+    """Makes a table, numbers to the right of a first column of names."""
+    table = Table(title=title, title_justify='left')
+    for place, column in enumerate(columns):
+        table.add_column(column, justify='right' if place else 'left')
+    return table
+
+
+def describe_run() -> Dict[str, Any]:
+    """Names the command and the machine that figures come from."""
+    script, *args = sys.argv
+    return dict(
+        command=shlex.join(['python', os.path.relpath(script), *args]),
+        processor=_processor(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        gpu=(
+            torch.cuda.get_device_name() if torch.cuda.is_available() else None
+        ),
+        python=platform.python_version(),
+        torch=torch.__version__,
+    )
+
+
+def _processor() -> str:
+    try:
+        with open('/proc/cpuinfo') as file:
+            for line in file:
+                if line.startswith('model name'):
+                    return line.split(':', 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def write_report(
+    out: Path, name: str, report: Dict[str, Any], **figures: Figure
+) -> None:
+    """Writes what a script found and names the files.
+
+    Args:
+        out (Path): Folder, made if need be.
+        name (str): Name of the files, without their ending.
+        report (dict): Written as JSON, with the command and the machine.
+        **figures (Figure): Written as ``<name>_<key>.png`` and ``.pdf``; the
+            key ``figure`` as ``<name>.png`` and ``.pdf``.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f'{name}.json']
+    paths[0].write_text(
+        json.dumps(dict(run=describe_run(), **report), indent=2) + '\n'
+    )
+    for key, figure in figures.items():
+        stem = name if key == 'figure' else f'{name}_{key}'
+        for ending in ('png', 'pdf'):
+            paths.append(out / f'{stem}.{ending}')
+            figure.savefig(paths[-1])
+    print(f'written: {", ".join(map(str, paths))}')
