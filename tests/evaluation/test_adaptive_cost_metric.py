@@ -27,6 +27,8 @@ def test_adds_views_and_videos_up():
         {
             'cost/length_mean': 5,
             'cost/length_std': np.sqrt(np.mean(np.square(lengths)) - 25),
+            'cost/length_min': 2,
+            'cost/length_max': 8,
             'cost/temporal_resolution': np.mean(share),
             'cost/temporal_resolution_std': np.std(share),
             'cost/gflops_per_clip': 2.5,

@@ -37,6 +37,13 @@ SGS_CHOICES = dict(
     pre_activation=dict(stage=1, pre_activation=True),
     authors=dict(pre_activation=True, similarity='l2', kernel='linear'),
     time=dict(order='time', num_bins=6),
+    path=dict(
+        stage=0,
+        similarity='path_squared',
+        embedding='identity',
+        grid=4,
+        magnitude_grad=False,
+    ),
 )
 
 

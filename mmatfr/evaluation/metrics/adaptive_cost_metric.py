@@ -16,8 +16,9 @@ class AdaptiveCostMetric(BaseMetric):
     Reads what :class:`mmatfr.engine.TemporalResolutionHook` writes into the
     data samples. Reports, over all clips (views) of the data set:
 
-    - ``length_mean``, ``length_std``, ``length_p5``, ``length_p50``,
-      ``length_p95``: mean, standard deviation and percentiles of B';
+    - ``length_mean``, ``length_std``, ``length_min``, ``length_max``,
+      ``length_p5``, ``length_p50``, ``length_p95``: mean, standard deviation,
+      bounds and percentiles of B';
     - ``temporal_resolution``, ``temporal_resolution_std``: mean and standard
       deviation of B'/T;
     - ``gflops_per_clip``, ``gflops_per_video``: mean giga multiply-adds of a
@@ -68,6 +69,8 @@ class AdaptiveCostMetric(BaseMetric):
         metrics = dict(
             length_mean=lengths.mean(),
             length_std=lengths.std(),
+            length_min=lengths.min(),
+            length_max=lengths.max(),
             temporal_resolution=share.mean(),
             temporal_resolution_std=share.std(),
             gflops_per_clip=per_clip.mean(),
