@@ -60,6 +60,11 @@ class SGS(nn.Module):
         grid (int): Features are pooled over the cells of a grid x grid
             division of the map. 1 is the global average (paper), which hides
             where something is, and so its motion. Defaults to 1.
+        border (int): Number of frames at each end of a clip that are judged
+            as the next one further in is. The zero padding of the temporal
+            convolutions before the layer sets the first and the last frame
+            apart from the others, as if much had happened there; 1 is enough
+            against most of it. Defaults to 0.
         magnitude_grad (bool): Whether a gradient flows back through the
             magnitudes. Defaults to True.
 
@@ -94,6 +99,7 @@ class SGS(nn.Module):
         contiguous: bool = False,
         embedding: str = 'mlp_bn',
         grid: int = 1,
+        border: int = 0,
         magnitude_grad: bool = True,
     ) -> None:
         super().__init__()
@@ -119,6 +125,10 @@ class SGS(nn.Module):
                     f'{name}={value!r} is unknown; choose one of '
                     f'{list(choices)}'
                 )
+        if not isinstance(border, int) or border < 0:
+            raise ValueError(
+                f'border={border!r} must be a non-negative integer'
+            )
         if embedding == 'identity':
             if similarity_channels is not None:
                 raise ValueError(
@@ -144,6 +154,7 @@ class SGS(nn.Module):
         )
         self.embedding = embedding
         self.grid = grid
+        self.border = border
         self.magnitude_grad = magnitude_grad
         if embedding != 'identity':
             hidden_channels = max(1, in_channels // 2)
@@ -184,7 +195,8 @@ class SGS(nn.Module):
             else nullcontext()
         ):
             with nullcontext() if self.magnitude_grad else torch.no_grad():
-                magnitude = self.similarity(self.embed(x))
+                z = self._replicate_inner(self.embed(x))
+                magnitude = self.similarity(z)
             groups = self.binning(magnitude)
         self.magnitude = magnitude.detach()
         self.groups = groups.detach()
@@ -216,6 +228,14 @@ class SGS(nn.Module):
             z = self._normalize(z.flatten(0, 1)).view_as(z)
         return z.to(dtype)
 
+    def _replicate_inner(self, z: Tensor) -> Tensor:
+        last = z.shape[1] - 1
+        border = min(self.border, last // 2)
+        if border == 0:
+            return z
+        frames = torch.arange(last + 1, device=z.device)
+        return z[:, frames.clamp(border, last - border)]
+
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:
             # One vector has no statistics.
@@ -238,6 +258,7 @@ class SGS(nn.Module):
                 ),
                 embedding=self.embedding,
                 grid=self.grid,
+                border=self.border,
                 magnitude_grad=self.magnitude_grad,
                 **self.binning.keywords,
             )

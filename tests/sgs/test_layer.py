@@ -21,6 +21,7 @@ CHOICES = [
         similarity='path_squared',
         grid=2,
         embedding='identity',
+        border=1,
         magnitude_grad=False,
         num_bins=6,
     ),
@@ -164,6 +165,46 @@ def test_a_grid_sees_motion_that_the_global_average_hides():
     assert seen == {1: 1, 4: 4}
 
 
+@pytest.mark.parametrize(
+    'border,num_frames,same',
+    [
+        (1, 6, [[0, 1], [4, 5]]),
+        (2, 6, [[0, 1, 2], [3, 4, 5]]),
+        (9, 5, [[0, 1, 2, 3, 4]]),
+        (1, 3, [[0, 1, 2]]),
+        (1, 2, []),
+    ],
+)
+@pytest.mark.parametrize('similarity', ['norm', 'path'])
+def test_frames_of_the_border_are_judged_as_their_neighbour(
+    similarity, border, num_frames, same
+):
+    x = torch.rand(2, 6, num_frames, 2, 2)
+    options = dict(similarity=similarity, embedding='identity')
+    sgs = SGS(6, border=border, **options)
+    sgs(x)
+    for frames in same:
+        assert (sgs.magnitude[:, frames].diff(dim=1) == 0).all()
+        assert (sgs.groups.index[:, frames].diff(dim=1) == 0).all()
+    moved = sum(len(frames) - 1 for frames in same)
+    assert len(sgs.magnitude[0].unique()) == num_frames - moved
+
+
+def test_zero_padding_does_not_pass_for_motion():
+    x = torch.ones(1, 3, 12, 8, 8)
+    x[:, :, 5:7, :4] = 2.0
+    conv = torch.nn.Conv3d(3, 3, (3, 1, 1), padding=(1, 0, 0))
+    with torch.no_grad():
+        x = conv(x)
+    groups = {}
+    for border in (0, 1):
+        sgs = SGS(3, similarity='path', embedding='identity', border=border)
+        sgs(x)
+        groups[border] = sgs.groups.index[0].tolist()
+    assert groups[0][0] != groups[0][1] and groups[0][-1] != groups[0][-2]
+    assert groups[1][0] == groups[1][3] and groups[1][-1] == groups[1][-4]
+
+
 def test_without_gradient_to_the_magnitudes_x_gets_that_of_the_means():
     options = dict(similarity='path', embedding='identity', num_bins=3)
     grads = {}
@@ -210,6 +251,7 @@ def test_similarity_and_binning_can_be_any_function():
         ),
         (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'mlp'"),
         (dict(grid=0), 'grid=0 must be a positive integer'),
+        (dict(border=-1), 'border=-1 must be a non-negative integer'),
         (dict(grid=None), 'grid=None must be a positive integer'),
         (
             dict(magnitude_grad=False),
