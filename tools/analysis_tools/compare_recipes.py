@@ -28,9 +28,9 @@ from mmatfr.datasets.tempo import get_size, write_tempo
 from mmatfr.sgs import equal_groups
 
 _CONFIGS = Path(__file__).parents[2] / 'configs/recognition/resnet3d'
-_FULL = 'resnet3d-mini_1xb12-16x2x1-12e_tempo-small-rgb.py'
-_PAPER = 'resnet3d-mini-atfr_1xb12-16x2x1-12e_tempo-small-rgb.py'
-_PATH = 'resnet3d-mini-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb.py'
+_FULL = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py'
+_PAPER = 'resnet3d-mini-dense-atfr_1xb12-16x2x1-12e_tempo-small-rgb.py'
+_PATH = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb.py'
 
 
 @dataclass(frozen=True)
