@@ -1,4 +1,4 @@
-"""Compares ways to spend fewer frames on tempo small: makes one table.
+"""Compares ways to spend fewer frames on tempo: makes one table.
 
 Every row is trained from scratch with the same schedule on the same videos,
 once for each seed, and tested on the test split; rows that only change how a
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmatfr  # noqa: F401
-from mmatfr.datasets.tempo import get_size, write_tempo
+from mmatfr.datasets.tempo import SIZES, get_size, write_tempo
 from mmatfr.sgs import equal_groups
 
 _CONFIGS = Path(__file__).parents[2] / 'configs/recognition/resnet3d'
@@ -111,8 +111,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--data',
         default='data/tempo/small',
-        help='folder of the data set, size small; generated if missing '
+        help='folder of the data set; generated if missing '
         '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--size',
+        choices=list(SIZES),
+        default='small',
+        help='of the data set (default: %(default)s)',
     )
     parser.add_argument(
         '--work-dir',
@@ -235,7 +241,7 @@ def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
 
 def main() -> None:
     args = parse_args()
-    for _ in write_tempo(args.data, get_size('small')) or ():
+    for _ in write_tempo(args.data, get_size(args.size)) or ():
         pass
     results = {name: [] for name in args.rows}
     for seed in args.seeds:
