@@ -35,9 +35,9 @@ from mmatfr.analysis.timing import time_in_turns
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CONFIGS = 'configs/recognition/resnet3d'
-_BASE = 'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb'
-_ATFR = 'resnet3d-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb'
-_ROWS = {'ResNet3d': (_BASE, 8), 'ResNet3d + ATFR': (_ATFR, 4)}
+_BASE = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb'
+_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb'
+_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 12)}
 _DATA = 'data/tempo/small'
 _STEP = re.compile(
     r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
@@ -241,7 +241,14 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
 def show(rows: List[dict], console: Optional[Console] = None) -> None:
     """Prints the table."""
     table = Table(title='tempo small, test split')
-    for column in ('model', 'top-1 %', "B'/T", 'GFLOPs/clip', 'ms/clip'):
+    for column in (
+        'model',
+        'top-1 %',
+        "B'/T",
+        'Spearman',
+        'GFLOPs/clip',
+        'ms/clip',
+    ):
         table.add_column(
             column, justify='left' if column == 'model' else 'right'
         )
@@ -250,6 +257,7 @@ def show(rows: List[dict], console: Optional[Console] = None) -> None:
             row['model'],
             f'{100 * row["top1"]:.1f}',
             f'{row["resolution"]:.2f} ± {row["resolution_std"]:.2f}',
+            '' if row['spearman'] is None else f'{row["spearman"]:.2f}',
             f'{row["gflops"]:.4f}',
             f'{1e3 * row["seconds"]:.2f} [{1e3 * row["seconds_min"]:.2f}, '
             f'{1e3 * row["seconds_max"]:.2f}]',
@@ -276,6 +284,7 @@ def main() -> None:
                 top1=metrics['acc/top1'],
                 resolution=metrics['cost/temporal_resolution'],
                 resolution_std=metrics['cost/temporal_resolution_std'],
+                spearman=metrics.get('tempo/spearman'),
                 gflops=metrics['cost/gflops_per_clip'],
             )
         )
@@ -303,7 +312,8 @@ def main() -> None:
     )
     show(rows)
     print(
-        '± is the standard deviation over the clips; of the time, on the '
+        "± is the standard deviation over the clips; Spearman correlates B' "
+        'with the length of the action; of the time, on the '
         f'CPU without decoding, the median of {args.rounds} rounds and '
         f'[least, most].\nwritten: {out / "table.json"}, '
         f'{out / "groups.png"}'

@@ -65,14 +65,19 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
         percentiles of ``temporal_resolution``, B'/T, and of
         ``gflops_per_clip``; for all videos those of ``gflops_per_video``,
         their views added up. Where one layer samples also those of
-        ``length``, B', its mean called ``length_mean``; where several do,
+        ``length``, B', its mean called ``length_mean``, and ``length_min``
+        and ``length_max``; where several do,
         ``<layer>/temporal_resolution`` of each.
     """
     shares = np.concatenate([_shares(video) for video in videos])
     summary = {}
     if shares.shape[1] == 1:
         lengths = np.concatenate([np.ravel(v['lengths']) for v in videos])
-        summary.update(describe(lengths, 'length_mean', 'length'))
+        summary.update(
+            **describe(lengths, 'length_mean', 'length'),
+            length_min=float(lengths.min()),
+            length_max=float(lengths.max()),
+        )
     else:
         for layer, column in zip(videos[0]['sgs_layers'], shares.T):
             name = f'{layer}/temporal_resolution'

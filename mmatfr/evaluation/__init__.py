@@ -1,5 +1,5 @@
 """Metrics for mmengine's evaluator."""
 
-from .metrics import AdaptiveCostMetric
+from .metrics import AdaptiveCostMetric, TempoMetric
 
-__all__ = ['AdaptiveCostMetric']
+__all__ = ['AdaptiveCostMetric', 'TempoMetric']

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
 from .similarity import Similarity, get_similarity
 
-__all__ = ['SGS']
+__all__ = ['EMBEDDINGS', 'SGS']
+
+EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 
 
 class SGS(nn.Module):
@@ -26,15 +28,21 @@ class SGS(nn.Module):
     group, and the weighted sum of each group's maps goes on. How many groups
     a clip has depends on the clip alone. The defaults are the paper's.
 
+    Of the options that the paper does not have, ``embedding='identity'``,
+    ``grid``, a path as similarity and ``magnitude_grad=False`` together make
+    a layer without parameters that follows motion, see `docs/training.md`.
+
     Args:
         in_channels (int): Number of channels C of the feature maps.
-        similarity_channels (int): Dimension D of the similarity vectors.
-            Defaults to 8.
+        similarity_channels (int, optional): Dimension D of the similarity
+            vectors that the MLP gives. Defaults to None, which stands for 8.
         num_bins (int, optional): Number of bins B. Defaults to None, which
             stands for the number of frames T of the clips.
         similarity (str | Callable): Magnitude of a frame: 'norm' (paper), the
             distance to the clip's mean vector 'l2', 'l1' or 'cosine'
-            (authors' code), or a function from (N, T, D) to (N, T). Defaults
+            (authors' code), the length of the path of Z up to the frame,
+            'path' or 'path_squared', which makes groups of neighbours in the
+            order of time, or a function from (N, T, D) to (N, T). Defaults
             to 'norm'.
         kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
             'linear' falls from 1 at the centre of the bin to 0 at its edges.
@@ -46,6 +54,19 @@ class SGS(nn.Module):
             'time', by the mean frame index. Defaults to 'magnitude'.
         contiguous (bool): Whether a group holds neighbouring frames only.
             Defaults to False.
+        embedding (str): Similarity vectors from pooled features: 'mlp_bn'
+            (paper), 'mlp' without the BatchNorm, or 'identity', the pooled
+            features as they are, without a parameter. Defaults to 'mlp_bn'.
+        grid (int): Features are pooled over the cells of a grid x grid
+            division of the map. 1 is the global average (paper), which hides
+            where something is, and so its motion. Defaults to 1.
+        border (int): Number of frames at each end of a clip that are judged
+            as the next one further in is. The zero padding of the temporal
+            convolutions before the layer sets the first and the last frame
+            apart from the others, as if much had happened there; 1 is enough
+            against most of it. Defaults to 0.
+        magnitude_grad (bool): Whether a gradient flows back through the
+            magnitudes. Defaults to True.
 
     Attributes:
         binning (Callable): From magnitudes (N, T) to :class:`Groups`.
@@ -60,25 +81,36 @@ class SGS(nn.Module):
         >>> maps, lengths = sgs(torch.rand(2, 24, 16, 7, 7))
         >>> maps.shape[2] == lengths.sum()
         tensor(True)
+
+    Raises:
+        ValueError: If an option has an unknown value, or two exclude each
+            other.
     """
 
     def __init__(
         self,
         in_channels: int,
-        similarity_channels: int = 8,
+        similarity_channels: Optional[int] = None,
         num_bins: Optional[int] = None,
         similarity: Union[str, Similarity] = 'norm',
         kernel: str = 'delta',
         normalize: Optional[bool] = None,
         order: str = 'magnitude',
         contiguous: bool = False,
+        embedding: str = 'mlp_bn',
+        grid: int = 1,
+        border: int = 0,
+        magnitude_grad: bool = True,
     ) -> None:
         super().__init__()
-        for name, value in (
-            ('in_channels', in_channels),
-            ('similarity_channels', similarity_channels),
-            ('num_bins', 1 if num_bins is None else num_bins),
+        for name, value, optional in (
+            ('in_channels', in_channels, False),
+            ('similarity_channels', similarity_channels, True),
+            ('num_bins', num_bins, True),
+            ('grid', grid, False),
         ):
+            if optional and value is None:
+                continue
             if not isinstance(value, int) or value < 1:
                 raise ValueError(
                     f'{name}={value!r} must be a positive integer'
@@ -86,14 +118,31 @@ class SGS(nn.Module):
         for name, value, choices in (
             ('kernel', kernel, KERNELS),
             ('order', order, ORDERS),
+            ('embedding', embedding, EMBEDDINGS),
         ):
             if value not in choices:
                 raise ValueError(
                     f'{name}={value!r} is unknown; choose one of '
                     f'{list(choices)}'
                 )
+        if not isinstance(border, int) or border < 0:
+            raise ValueError(
+                f'border={border!r} must be a non-negative integer'
+            )
+        if embedding == 'identity':
+            if similarity_channels is not None:
+                raise ValueError(
+                    f'similarity_channels={similarity_channels!r} has no '
+                    "meaning with embedding='identity', which takes the "
+                    'pooled features as they are; leave one of them out'
+                )
+        elif not magnitude_grad:
+            raise ValueError(
+                'magnitude_grad=False would leave the weights of '
+                f'embedding={embedding!r} without a gradient for ever; set '
+                "embedding='identity'"
+            )
         self.in_channels = in_channels
-        self.similarity_channels = similarity_channels
         self.similarity = get_similarity(similarity)
         self.binning: Callable[[Tensor], Groups] = partial(
             group_frames,
@@ -103,11 +152,18 @@ class SGS(nn.Module):
             order=order,
             contiguous=contiguous,
         )
-        hidden_channels = max(1, in_channels // 2)
-        self.fc1 = nn.Linear(in_channels, hidden_channels)
-        self.relu = nn.ReLU()
-        self.fc2 = nn.Linear(hidden_channels, similarity_channels)
-        self.bn = nn.BatchNorm1d(similarity_channels)
+        self.embedding = embedding
+        self.grid = grid
+        self.border = border
+        self.magnitude_grad = magnitude_grad
+        if embedding != 'identity':
+            hidden_channels = max(1, in_channels // 2)
+            channels = similarity_channels or 8
+            self.fc1 = nn.Linear(in_channels * grid**2, hidden_channels)
+            self.relu = nn.ReLU()
+            self.fc2 = nn.Linear(hidden_channels, channels)
+        if embedding == 'mlp_bn':
+            self.bn = nn.BatchNorm1d(channels)
         self.groups: Optional[Groups] = None
         self.magnitude: Optional[Tensor] = None
 
@@ -138,7 +194,9 @@ class SGS(nn.Module):
             if torch.amp.is_autocast_available(device)
             else nullcontext()
         ):
-            magnitude = self.similarity(self.embed(x))
+            with nullcontext() if self.magnitude_grad else torch.no_grad():
+                z = self._replicate_inner(self.embed(x))
+                magnitude = self.similarity(z)
             groups = self.binning(magnitude)
         self.magnitude = magnitude.detach()
         self.groups = groups.detach()
@@ -151,13 +209,32 @@ class SGS(nn.Module):
             x (Tensor): Feature maps, (N, C, T, H, W).
 
         Returns:
-            Tensor: Z, (N, T, D), in single precision or better.
+            Tensor: Z, (N, T, D), in single precision or better. D is C G^2
+            for the features of a grid of G x G cells as they are.
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
-        pooled = x.mean(dim=(3, 4), dtype=dtype).transpose(1, 2)
-        pooled = pooled.to(self.fc1.weight.dtype)
-        z = self.fc2(self.relu(self.fc1(pooled)))
-        return self._normalize(z.flatten(0, 1)).view_as(z).to(dtype)
+        if self.grid == 1:
+            cells = x.mean(dim=(3, 4), dtype=dtype)[..., None]
+        else:
+            cells = F.adaptive_avg_pool3d(
+                x.to(dtype), (None, self.grid, self.grid)
+            ).flatten(start_dim=3)
+        z = cells.transpose(1, 2).flatten(2)
+        if self.embedding == 'identity':
+            return z
+        z = z.to(self.fc1.weight.dtype)
+        z = self.fc2(self.relu(self.fc1(z)))
+        if self.embedding == 'mlp_bn':
+            z = self._normalize(z.flatten(0, 1)).view_as(z)
+        return z.to(dtype)
+
+    def _replicate_inner(self, z: Tensor) -> Tensor:
+        last = z.shape[1] - 1
+        border = min(self.border, last // 2)
+        if border == 0:
+            return z
+        frames = torch.arange(last + 1, device=z.device)
+        return z[:, frames.clamp(border, last - border)]
 
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:
@@ -179,6 +256,10 @@ class SGS(nn.Module):
                 similarity=getattr(
                     self.similarity, '__name__', self.similarity
                 ),
+                embedding=self.embedding,
+                grid=self.grid,
+                border=self.border,
+                magnitude_grad=self.magnitude_grad,
                 **self.binning.keywords,
             )
             if isinstance(self.binning, partial)

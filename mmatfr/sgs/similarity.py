@@ -19,6 +19,8 @@ __all__ = [
     'l1',
     'l2',
     'norm',
+    'path',
+    'path_squared',
 ]
 
 Similarity = Callable[[Tensor], Tensor]
@@ -26,6 +28,9 @@ Similarity = Callable[[Tensor], Tensor]
 # What the authors' code adds to every signed component of the difference from
 # the mean (it is the default of ``torch.nn.functional.pairwise_distance``).
 _PAIRWISE_EPS = 1e-6
+# A step from frame to frame is none when it is less than rounding, relative to
+# the largest vector of the clip.
+_STEP_RTOL = 1e-6
 
 
 def norm(z: Tensor) -> Tensor:
@@ -76,12 +81,58 @@ def cosine(z: Tensor) -> Tensor:
     return 1 - F.cosine_similarity(z, z.mean(dim=1, keepdim=True), dim=-1)
 
 
+def path(z: Tensor) -> Tensor:
+    """Length of the path so far, ``Delta_t = sum_s<=t ||Z_s - Z_(s-1)||``.
+
+    It never decreases, so that the frames of a bin are neighbours and the
+    groups come in the order of time. A stretch without change costs one bin.
+
+    Args:
+        z (Tensor): Similarity vectors, (N, T, D).
+
+    Returns:
+        Tensor: Magnitudes, (N, T), of which the first is 0.
+    """
+    return _accumulate(torch.linalg.vector_norm(_steps(z), dim=-1))
+
+
+def path_squared(z: Tensor) -> Tensor:
+    """As :func:`path`, of squared steps ``||Z_s - Z_(s-1)||^2``.
+
+    Noise adds to every step; the square weighs it down against motion.
+
+    Args:
+        z (Tensor): Similarity vectors, (N, T, D).
+
+    Returns:
+        Tensor: Magnitudes, (N, T), of which the first is 0.
+    """
+    return _accumulate(_steps(z).square().sum(dim=-1))
+
+
+def _steps(z: Tensor) -> Tensor:
+    """From each frame to the next, (N, T - 1, D); 0 if less than rounding."""
+    steps = z.diff(dim=1)
+    scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
+    moved = steps.detach().abs().amax(dim=-1, keepdim=True)
+    return steps.masked_fill(moved <= _STEP_RTOL * scale, 0.0)
+
+
+def _accumulate(steps: Tensor) -> Tensor:
+    return F.pad(steps.cumsum(dim=1), (1, 0))
+
+
 def _from_mean(z: Tensor) -> Tensor:
     return z.mean(dim=1, keepdim=True) - z + _PAIRWISE_EPS
 
 
 SIMILARITIES: Dict[str, Similarity] = dict(
-    norm=norm, l2=l2, l1=l1, cosine=cosine
+    norm=norm,
+    l2=l2,
+    l1=l1,
+    cosine=cosine,
+    path=path,
+    path_squared=path_squared,
 )
 
 

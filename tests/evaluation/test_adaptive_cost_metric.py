@@ -39,7 +39,7 @@ def test_adds_views_and_videos_up():
         }
         for key, value in expected.items():
             assert metrics.pop(f'cost/{key}') == pytest.approx(value)
-    assert not metrics
+    assert metrics == {'cost/length_min': 2, 'cost/length_max': 8}
 
 
 def test_several_layers():

@@ -152,6 +152,13 @@ SGS_CHOICES = dict(
     pre_activation=dict(stage=1, pre_activation=True),
     authors=dict(pre_activation=True, similarity='l2', kernel='linear'),
     time=dict(order='time', num_bins=6),
+    path=dict(
+        stage=0,
+        similarity='path_squared',
+        embedding='identity',
+        grid=4,
+        magnitude_grad=False,
+    ),
 )
 
 
@@ -213,8 +220,9 @@ def sgs_of(backbone):
 def normalise_similarity(backbone, x):
     """Sets the statistics of the layer's BN, that magnitudes may differ."""
     for layer in sgs_of(backbone):
-        layer.bn.train()
-        layer.bn.momentum = 1.0
+        if layer.embedding == 'mlp_bn':
+            layer.bn.train()
+            layer.bn.momentum = 1.0
     with torch.no_grad():
         run(backbone, x)
     backbone.eval()

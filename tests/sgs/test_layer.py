@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from mmatfr.sgs import SGS
+from mmatfr.sgs import SGS, merge_frames
 
 CHOICES = [
     dict(),
@@ -14,6 +14,17 @@ CHOICES = [
     dict(similarity='l1', order='time'),
     dict(similarity='cosine', contiguous=True),
     dict(num_bins=4, contiguous=True, order='time'),
+    dict(similarity='path', embedding='mlp'),
+    dict(similarity='path_squared', grid=2),
+    dict(similarity='path_squared', grid=3, embedding='identity'),
+    dict(
+        similarity='path_squared',
+        grid=2,
+        embedding='identity',
+        border=1,
+        magnitude_grad=False,
+        num_bins=6,
+    ),
 ]
 
 
@@ -117,6 +128,101 @@ def test_every_parameter_gets_a_gradient():
         assert parameter.grad.abs().sum() > 0, name
 
 
+def test_parameters_that_an_embedding_has():
+    names = {
+        embedding: {
+            name.split('.')[0]
+            for name in SGS(6, embedding=embedding, grid=2).state_dict()
+        }
+        for embedding in ('mlp_bn', 'mlp', 'identity')
+    }
+    assert names == dict(
+        mlp_bn={'fc1', 'fc2', 'bn'}, mlp={'fc1', 'fc2'}, identity=set()
+    )
+    assert SGS(6, grid=2).fc1.in_features == 24
+
+
+def test_identity_gives_the_cells_of_the_grid():
+    x = torch.rand(2, 3, 5, 4, 6)
+    z = SGS(3, embedding='identity', grid=2).embed(x)
+    assert z.shape == (2, 5, 12)
+    cells = x.unflatten(4, (2, 3)).unflatten(3, (2, 2)).mean(dim=(4, 6))
+    torch.testing.assert_close(z, cells.transpose(1, 2).flatten(2))
+    z = SGS(3, embedding='identity').embed(x)
+    torch.testing.assert_close(z, x.mean(dim=(3, 4)).transpose(1, 2))
+
+
+def test_a_grid_sees_motion_that_the_global_average_hides():
+    x = torch.zeros(1, 3, 4, 8, 8)
+    for t in range(4):
+        x[0, :, t, :, 2 * t : 2 * t + 2] = 1.0
+    seen = {
+        grid: int(
+            SGS(3, similarity='path', embedding='identity', grid=grid)(x)[1]
+        )
+        for grid in (1, 4)
+    }
+    assert seen == {1: 1, 4: 4}
+
+
+@pytest.mark.parametrize(
+    'border,num_frames,same',
+    [
+        (1, 6, [[0, 1], [4, 5]]),
+        (2, 6, [[0, 1, 2], [3, 4, 5]]),
+        (9, 5, [[0, 1, 2, 3, 4]]),
+        (1, 3, [[0, 1, 2]]),
+        (1, 2, []),
+    ],
+)
+@pytest.mark.parametrize('similarity', ['norm', 'path'])
+def test_frames_of_the_border_are_judged_as_their_neighbour(
+    similarity, border, num_frames, same
+):
+    x = torch.rand(2, 6, num_frames, 2, 2)
+    options = dict(similarity=similarity, embedding='identity')
+    sgs = SGS(6, border=border, **options)
+    sgs(x)
+    for frames in same:
+        assert (sgs.magnitude[:, frames].diff(dim=1) == 0).all()
+        assert (sgs.groups.index[:, frames].diff(dim=1) == 0).all()
+    moved = sum(len(frames) - 1 for frames in same)
+    assert len(sgs.magnitude[0].unique()) == num_frames - moved
+
+
+def test_zero_padding_does_not_pass_for_motion():
+    x = torch.ones(1, 3, 12, 8, 8)
+    x[:, :, 5:7, :4] = 2.0
+    conv = torch.nn.Conv3d(3, 3, (3, 1, 1), padding=(1, 0, 0))
+    with torch.no_grad():
+        x = conv(x)
+    groups = {}
+    for border in (0, 1):
+        sgs = SGS(3, similarity='path', embedding='identity', border=border)
+        sgs(x)
+        groups[border] = sgs.groups.index[0].tolist()
+    assert groups[0][0] != groups[0][1] and groups[0][-1] != groups[0][-2]
+    assert groups[1][0] == groups[1][3] and groups[1][-1] == groups[1][-4]
+
+
+def test_without_gradient_to_the_magnitudes_x_gets_that_of_the_means():
+    options = dict(similarity='path', embedding='identity', num_bins=3)
+    grads = {}
+    for magnitude_grad in (True, False):
+        x = torch.rand(
+            2, 3, 6, 4, 4, generator=torch.manual_seed(0)
+        ).requires_grad_()
+        sgs = SGS(3, magnitude_grad=magnitude_grad, **options)
+        maps, _ = sgs(x)
+        maps.square().sum().backward()
+        grads[magnitude_grad] = x.grad
+    mean = merge_frames(x.detach(), sgs.groups)[0].transpose(0, 1)
+    weight = sgs.groups.weight[:, None, :, None, None]
+    expected = 2 * weight * mean[sgs.groups.index].transpose(1, 2)
+    torch.testing.assert_close(grads[False], expected)
+    assert not grads[True].allclose(grads[False])
+
+
 def test_no_gradient_flows_back_from_what_is_kept_for_inspection():
     sgs = SGS(6)
     sgs(torch.rand(2, 6, 8, 3, 3))
@@ -141,7 +247,19 @@ def test_similarity_and_binning_can_be_any_function():
         (dict(order='foo'), r"order='foo'.*'magnitude', 'time'"),
         (
             dict(similarity='foo'),
-            r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm'",
+            r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm', 'path'",
+        ),
+        (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'mlp'"),
+        (dict(grid=0), 'grid=0 must be a positive integer'),
+        (dict(border=-1), 'border=-1 must be a non-negative integer'),
+        (dict(grid=None), 'grid=None must be a positive integer'),
+        (
+            dict(magnitude_grad=False),
+            "embedding='mlp_bn' without a gradient.*embedding='identity'",
+        ),
+        (
+            dict(embedding='identity', similarity_channels=8),
+            "similarity_channels=8 has no meaning with embedding='identity'",
         ),
         (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
         (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),

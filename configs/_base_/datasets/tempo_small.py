@@ -30,7 +30,8 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs'),
+    # The metric of tempo looks the action up by the name of the video.
+    dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 
 train_dataloader = dict(
@@ -79,7 +80,11 @@ test_dataloader = dict(
     ),
 )
 
-val_evaluator = [dict(type='AccMetric'), dict(type='AdaptiveCostMetric')]
+val_evaluator = [
+    dict(type='AccMetric'),
+    dict(type='AdaptiveCostMetric'),
+    dict(type='TempoMetric'),
+]
 test_evaluator = val_evaluator
 
 custom_hooks = [

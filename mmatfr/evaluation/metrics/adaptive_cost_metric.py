@@ -19,8 +19,9 @@ class AdaptiveCostMetric(BaseMetric):
     ``_p50`` and ``_p95``, standard deviation and percentiles of
 
     - ``temporal_resolution``, B'/T of all clips (views) of the data set, and
-      ``length``, B' (its mean is ``length_mean``); where several layers
-      sample, ``temporal_resolution`` is a clip's mean over the layers, and
+      ``length``, B' (its mean is ``length_mean``, its bounds ``length_min``
+      and ``length_max``); where several layers sample,
+      ``temporal_resolution`` is a clip's mean over the layers, and
       ``<layer>/temporal_resolution`` takes the place of ``length``;
     - ``gflops_per_clip`` and ``gflops_per_video``, giga multiply-adds of a
       view, and of all views of a video.

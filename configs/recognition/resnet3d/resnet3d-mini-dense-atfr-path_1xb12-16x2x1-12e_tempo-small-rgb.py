@@ -1,0 +1,17 @@
+_base_ = ['./resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py']
+
+# A group is a stretch of the path that the features of a 7x7 grid take: frames
+# without motion share one, see docs/training.md.
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3d',
+        sgs=dict(
+            stage=0,
+            similarity='path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            magnitude_grad=False,
+        ),
+    )
+)

@@ -1,0 +1,71 @@
+"""The metric, on its own and inside mmengine's runner."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from mmatfr.evaluation import TempoMetric
+
+
+@pytest.fixture
+def videos(tempo):
+    """Name and action length of each test video."""
+    with open(tempo / 'test.csv', newline='') as file:
+        return [
+            (str(tempo / 'videos' / row['filename']), int(row['length']))
+            for row in csv.DictReader(file)
+        ]
+
+
+def samples(videos, hit, **lengths):
+    return [
+        dict(
+            filename=name,
+            pred_score=torch.tensor([0.2, 0.8]),
+            gt_label=torch.tensor([1 if hit(length) else 0]),
+            **{key: [value(length)] for key, value in lengths.items()},
+        )
+        for name, length in videos
+    ]
+
+
+def evaluate(data_samples):
+    metric = TempoMetric()
+    metric.process({}, data_samples)
+    return metric.evaluate(size=len(data_samples))
+
+
+def test_tells_short_from_long_actions(videos):
+    median = np.median([length for _, length in videos])
+    metrics = evaluate(
+        samples(
+            videos,
+            hit=lambda length: length > median,
+            lengths=lambda length: length // 2,
+        )
+    )
+    assert metrics['tempo/top1_short'] == 0
+    assert metrics['tempo/top1_long'] == 1
+    assert metrics['tempo/spearman'] > 0.95
+    inverse = samples(
+        videos, hit=lambda length: True, lengths=lambda length: 40 - length
+    )
+    assert evaluate(inverse)['tempo/spearman'] == pytest.approx(-1)
+
+
+def test_a_constant_resolution_has_no_correlation(videos):
+    for lengths in (dict(), dict(lengths=lambda length: 8)):
+        metrics = evaluate(samples(videos, lambda length: True, **lengths))
+        assert metrics == {'tempo/top1_short': 1, 'tempo/top1_long': 1}
+
+
+def test_what_is_missing_is_named(videos, tmp_path):
+    (sample, *_) = samples(videos, lambda length: True)
+    other = dict(sample, filename=str(tmp_path / 'videos' / 'a' / 'b.mp4'))
+    with pytest.raises(KeyError, match=r'b.mp4.*none.*a.csv'):
+        evaluate([other])
+    del sample['filename']
+    with pytest.raises(KeyError, match='meta_keys'):
+        evaluate([sample])

@@ -1,0 +1,78 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmatfr.sgs import SIMILARITIES, group_frames
+
+PATHS = ('path', 'path_squared')
+
+
+def vectors(*points):
+    return torch.tensor([points], dtype=torch.float64)
+
+
+def test_path_is_the_sum_of_the_steps():
+    # Steps of length 5, 0, 1, 2.
+    z = vectors([0, 0], [3, 4], [3, 4], [3, 5], [3, 3])
+    assert SIMILARITIES['path'](z).tolist() == [[0, 5, 5, 6, 8]]
+    assert SIMILARITIES['path_squared'](z).tolist() == [[0, 25, 25, 26, 30]]
+
+
+@pytest.mark.parametrize('name', PATHS)
+def test_steps_less_than_rounding_are_none(name):
+    z = 1e3 + torch.rand(2, 6, 4)
+    z[0] = z[0, :1]
+    z[0] *= 1 + 1e-7 * torch.tensor([[0], [1], [0], [-1], [1], [0]])
+    magnitude = SIMILARITIES[name](z)
+    assert magnitude[0].tolist() == [0] * 6
+    assert group_frames(magnitude).lengths[0] == 1
+    assert magnitude[1, -1] > 0
+
+
+@pytest.mark.parametrize('name', PATHS)
+def test_groups_follow_the_motion_and_not_the_place(name):
+    z = torch.zeros(2, 16, 1)
+    z[0, 6:9, 0] = torch.tensor([1.0, 2.0, 3.0])  # three steps
+    z[0, 9:] = 3.0
+    z[1, :, 0] = torch.arange(16.0)  # moves throughout
+    groups = group_frames(SIMILARITIES[name](z))
+    assert groups.lengths.tolist() == [4, 16]
+    assert groups.index[0].tolist() == [0] * 6 + [1, 2] + [3] * 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    name=st.sampled_from(PATHS),
+    num_frames=st.integers(1, 12),
+    num_bins=st.integers(1, 12),
+)
+def test_groups_of_a_path_are_neighbours_in_order(
+    data, name, num_frames, num_bins
+):
+    row = st.lists(
+        st.floats(-100, 100), min_size=num_frames, max_size=num_frames
+    )
+    z = torch.tensor(data.draw(st.lists(row, min_size=1, max_size=4)))
+    magnitude = SIMILARITIES[name](z[..., None])
+    assert (magnitude[:, 0] == 0).all()
+    assert (magnitude.diff(dim=1) >= 0).all()
+    by_magnitude = group_frames(magnitude, num_bins)
+    assert (by_magnitude.index.diff(dim=1) >= 0).all()
+    assert (by_magnitude.lengths <= min(num_frames, num_bins)).all()
+    by_time = group_frames(magnitude, num_bins, order='time', contiguous=True)
+    assert by_magnitude.index.equal(by_time.index)
+
+
+@pytest.mark.parametrize('name', PATHS)
+def test_gradients_agree_with_finite_differences(name):
+    z = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(SIMILARITIES[name], z)
+
+
+@pytest.mark.parametrize('name', SIMILARITIES)
+def test_gradient_of_a_still_clip_is_finite(name):
+    z = torch.ones(1, 5, 3, requires_grad=True)
+    SIMILARITIES[name](z).sum().backward()
+    assert z.grad.isfinite().all()
