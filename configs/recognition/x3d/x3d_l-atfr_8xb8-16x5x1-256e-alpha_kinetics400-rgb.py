@@ -1,0 +1,3 @@
+_base_ = ['./x3d_l-atfr_8xb8-16x5x1-256e_kinetics400-rgb.py']
+
+test_dataloader = dict(dataset=dict(pipeline=_base_.alpha_test_pipeline))
