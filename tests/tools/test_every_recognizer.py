@@ -9,7 +9,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = sorted(ROOT.glob('configs/recognition/*/*-atfr_*_tempo-small-*.py'))
+CONFIGS = sorted(ROOT.glob('configs/recognition/*/*-atfr*_tempo-small-*.py'))
 
 
 def run(script, *args):
