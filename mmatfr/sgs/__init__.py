@@ -1,12 +1,12 @@
 """Similarity Guided Sampling: the method, on plain torch."""
 
-from .grouping import (
-    Groups,
+from .controls import (
     equal_groups,
-    group_frames,
-    merge_frames,
-    pack_labels,
+    pool_frames,
+    random_groups,
+    stride_frames,
 )
+from .grouping import Groups, group_frames, merge_frames, pack_labels
 from .layer import SGS
 from .similarity import SIMILARITIES
 
@@ -18,4 +18,7 @@ __all__ = [
     'group_frames',
     'merge_frames',
     'pack_labels',
+    'pool_frames',
+    'random_groups',
+    'stride_frames',
 ]

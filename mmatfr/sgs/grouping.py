@@ -5,7 +5,7 @@ turns feature maps and groups into the packed maps of all groups. The two meet
 in ``Groups`` alone, so another binning needs nothing else than to return one.
 """
 
-from typing import NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ __all__ = [
     'Groups',
     'KERNELS',
     'ORDERS',
-    'equal_groups',
     'group_frames',
     'merge_frames',
     'pack_labels',
@@ -127,41 +126,6 @@ def group_frames(
         weight = weight / count
     weight = torch.where(still, 1 / count, weight)
     return Groups(index, weight, lengths)
-
-
-def equal_groups(
-    magnitude: Tensor, length: Union[int, Sequence[int]]
-) -> Groups:
-    """Groups of equal size, whatever the magnitudes: a given resolution.
-
-    Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
-        length (int | Sequence[int]): Number of groups of every clip, or of
-            each of the N clips; from 1 to T.
-
-    Returns:
-        Groups: The means of ``length`` stretches of neighbouring frames.
-
-    Raises:
-        ValueError: If a clip cannot have so many groups.
-    """
-    num_clips, num_frames = magnitude.shape
-    lengths = torch.as_tensor(length).expand(num_clips).clone()
-    if not 1 <= int(lengths.min()) <= int(lengths.max()) <= num_frames:
-        raise ValueError(
-            f'length={length!r} must be from 1 to {num_frames}, the number '
-            'of frames of a clip'
-        )
-    starts = lengths.cumsum(0) - lengths
-    per_clip, starts = (
-        x.to(magnitude.device)[:, None] for x in (lengths, starts)
-    )
-    frames = torch.arange(num_frames, device=magnitude.device)
-    labels = frames * per_clip // num_frames
-    # The first frame t of group g is the smallest with t L // T = g.
-    sizes = labels * num_frames // -per_clip
-    sizes = sizes - (labels + 1) * num_frames // -per_clip
-    return Groups(labels + starts, 1 / sizes.to(magnitude.dtype), lengths)
 
 
 def pack_labels(

@@ -1,19 +1,24 @@
-_base_ = ['./x3d_xxs_1xb12-16x2x1-8e_tempo-small-rgb.py']
+_base_ = [
+    '../../_base_/models/ircsn_mini.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
 # without motion share one, see docs/training.md. The stem's convolution over
-# five frames has seen the zero padding on two frames of each end.
+# three frames has seen the zero padding on one frame of each end.
 model = dict(
     backbone=dict(
-        type='ATFRX3D',
+        type='ATFRResNet3dCSN',
         sgs=dict(
             stage=0,
             similarity='path',
             num_bins=12,
             embedding='identity',
             grid=7,
-            border=2,
+            border=1,
             magnitude_grad=False,
         ),
     )
 )
+load_from = 'work_dirs/ircsn-mini_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'

@@ -4,10 +4,19 @@ _base_ = [
     '../../_base_/schedules/tempo_4e.py',
 ]
 
+# A group is a stretch of the path that the features of a 7x7 grid take: frames
+# without motion share one, see docs/training.md.
 model = dict(
     backbone=dict(
         type='ATFRMobileNetV2TSM',
-        sgs=dict(stage=1, similarity='l2', order='time', contiguous=True),
+        sgs=dict(
+            stage=0,
+            similarity='path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            magnitude_grad=False,
+        ),
     )
 )
 load_from = (
