@@ -21,9 +21,9 @@ from mmatfr.analysis.recognizers import (
 from mmatfr.cli import run_script
 
 _ROOT = Path(__file__).resolve().parents[1]
-_NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb'
+_NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
 _CONFIG = _ROOT / f'configs/recognition/resnet3d/{_NAME}.py'
-_CHECKPOINT = _ROOT / f'work_dirs/{_NAME}/epoch_12.pth'
+_CHECKPOINT = _ROOT / f'work_dirs/{_NAME}/epoch_4.pth'
 
 
 def parse_args() -> argparse.Namespace:
