@@ -29,6 +29,9 @@ _STILL_ATOL = 1e-12
 # Weight under the linear kernel of a frame that lies on the edge of its bin.
 # The authors' code adds it to every weight, so that the bin counts as active.
 _EDGE_WEIGHT = 1e-7
+# Bins of a given width have no last one; numbers to here are exact in single
+# precision.
+_MOST_BINS = 2**20
 
 
 class Groups(NamedTuple):
@@ -67,6 +70,7 @@ def group_frames(
     normalize: Optional[bool] = None,
     order: str = 'magnitude',
     contiguous: bool = False,
+    peak: Optional[float] = None,
 ) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
@@ -93,22 +97,32 @@ def group_frames(
             'time', by the mean frame index. Defaults to 'magnitude'.
         contiguous (bool): Whether a group holds neighbouring frames only.
             Defaults to False.
+        peak (float, optional): What takes the place of Delta_max, the same
+            for all clips. Magnitudes beyond it go on into further bins of
+            the same width. Defaults to None, each clip's own.
 
     Returns:
         Groups: The groups of the batch.
     """
-    num_bins = magnitude.shape[1] if num_bins is None else num_bins
+    num_frames = magnitude.shape[1]
+    num_bins = num_frames if num_bins is None else num_bins
     normalize = kernel == 'delta' if normalize is None else normalize
-    peak = magnitude.max(dim=1, keepdim=True).values
-    spread = (peak - magnitude.min(dim=1, keepdim=True).values).detach()
-    still = spread <= _STILL_RTOL * peak.detach().clamp_min(_STILL_ATOL)
+    own_peak = magnitude.max(dim=1, keepdim=True).values
+    spread = (own_peak - magnitude.min(dim=1, keepdim=True).values).detach()
+    still = spread <= _STILL_RTOL * own_peak.detach().clamp_min(_STILL_ATOL)
     # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
-    position = magnitude * (2 * num_bins / peak.masked_fill(still, 1.0))
-    position = position.masked_fill(still, 0.0)
-    bins = (position.detach() / 2).floor().long().clamp_(0, num_bins - 1)
-    labels, num_labels = bins, num_bins
+    if peak is None:
+        scale = own_peak.masked_fill(still, 1.0)
+        num_labels = num_bins
+    else:
+        scale, num_labels = peak, _MOST_BINS
+    position = (magnitude * (2 * num_bins / scale)).masked_fill(still, 0.0)
+    bins = (position.detach() / 2).floor().long().clamp_(0, num_labels - 1)
+    labels = bins
     if contiguous:
-        labels, num_labels = _runs(bins), bins.shape[1]
+        labels, num_labels = _runs(bins), num_frames
+    elif peak is not None:
+        labels, num_labels = _dense_ranks(bins), num_frames
     index, lengths, count = pack_labels(
         labels, num_labels, rank=bins if order == 'magnitude' else None
     )
@@ -176,6 +190,12 @@ def _runs(bins: Tensor) -> Tensor:
     steps = torch.zeros_like(bins)
     steps[:, 1:] = bins[:, 1:] != bins[:, :-1]
     return steps.cumsum(dim=1)
+
+
+def _dense_ranks(bins: Tensor) -> Tensor:
+    """Numbers the bins of each clip that are active, (N, T)."""
+    in_order, frames = bins.sort(dim=1)
+    return torch.empty_like(bins).scatter_(1, frames, _runs(in_order))
 
 
 def merge_frames(x: Tensor, groups: Groups) -> Tensor:

@@ -155,6 +155,9 @@ ROWS = {
             _delete_=True, similarity='l2', order='time', contiguous=True
         ),
     ),
+    'relative': Row(
+        "path, bins of the clip's own range", sgs=dict(bin_range='clip')
+    ),
     'learned': Row(
         'path of the learned 8 dimensions, grid 1',
         sgs=dict(_LEARNED, grid=1),

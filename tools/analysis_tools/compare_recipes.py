@@ -10,6 +10,7 @@ not done again, so that an interrupted run goes on with the same command.
 import argparse
 import json
 import statistics
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -22,12 +23,14 @@ from rich.table import Table
 
 import mmatfr  # noqa: F401
 from mmatfr.analysis.charts import draw_tradeoff
+from mmatfr.analysis.insertion import see_clips
 from mmatfr.analysis.recognizers import load_recognizer, read_batch
 from mmatfr.analysis.timing import time_per_clip
 from mmatfr.cli import describe_run, run_script, write_report
 from mmatfr.datasets.tempo import SIZES, get_size, write_tempo
 
 _NUM_TIMED = 48  # clips
+_NUM_SEEN = 20  # batches, by a layer that is not trained
 _ROUNDS = 5
 # Rows that are drawn as a line, with what it is called.
 _CURVES = {
@@ -141,7 +144,10 @@ class Comparison:
         """
         is_base = name == 'base'
         if not is_base and ROWS[name].weights_of:
-            return self.weights(ROWS[name].weights_of, seed)
+            weights = self.weights(ROWS[name].weights_of, seed)
+            if ROWS[name].weights_of != 'base' or ROWS[name].sgs is None:
+                return weights
+            return self.insert(name, seed, weights)
         cfg = self.config(name, seed, is_base)
         folder = self.folder(name, seed)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
@@ -155,6 +161,34 @@ class Comparison:
         if not is_base:
             ROWS[name].prepare(runner.model)
         runner.train()
+        return str(checkpoint)
+
+    def insert(self, name: str, seed: int, weights: str) -> str:
+        """Puts the layer of a row into the trained network, untrained.
+
+        Args:
+            name (str): Key of ``ROWS``.
+            seed (int): Seed of the training.
+            weights (str): The checkpoint of the network.
+
+        Returns:
+            str: The checkpoint with the layer.
+        """
+        checkpoint = self.folder(name, seed) / 'inserted.pth'
+        if not checkpoint.is_file():
+            cfg = self.config(name, seed)
+            cfg.load_from = weights
+            cfg.experiment_name += '_insert'
+            runner = Runner.from_cfg(cfg)
+            runner.load_or_resume()
+            loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
+            see_clips(runner.model, islice(loader, _NUM_SEEN))
+            runner.save_checkpoint(
+                cfg.work_dir,
+                checkpoint.name,
+                save_optimizer=False,
+                save_param_scheduler=False,
+            )
         return str(checkpoint)
 
     def metrics(self, name: str, seed: int) -> Dict[str, float]:

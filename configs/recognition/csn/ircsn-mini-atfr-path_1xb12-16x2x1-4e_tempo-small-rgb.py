@@ -18,6 +18,7 @@ model = dict(
             grid=7,
             border=1,
             magnitude_grad=False,
+            bin_range='data',
         ),
     )
 )

@@ -13,6 +13,7 @@ path = dict(
     embedding='identity',
     grid=7,
     magnitude_grad=False,
+    bin_range='data',
 )
 model = dict(
     backbone=dict(

@@ -16,6 +16,7 @@ model = dict(
             embedding='identity',
             grid=7,
             magnitude_grad=False,
+            bin_range='data',
         ),
     )
 )
