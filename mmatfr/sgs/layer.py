@@ -269,8 +269,9 @@ class SGS(nn.Module):
             share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
             mean = peak.mean().to(self.running_peak.dtype)
             self.running_peak += share * (mean - self.running_peak)
-        # A clip of which nothing is known but itself; a still one has 0.
-        own = peak.masked_fill(peak == 0, 1.0)
+        # A clip of which nothing is known but itself: a little more than its
+        # peak, which so falls into the last bin, and not 0 if it is still.
+        own = (peak * (1 + 1e-6)).masked_fill(peak == 0, 1.0)
         return torch.where(
             self.running_peak > 0, self.running_peak.to(peak.dtype), own
         )
