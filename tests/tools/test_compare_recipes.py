@@ -42,7 +42,14 @@ def trainings(log):
 def test_makes_a_table_and_goes_on_where_it_was(compare, tmp_path):
     # The network that all start from, and the row.
     assert trainings(compare('--seeds', '0', '--rows', 'path')) == 2
-    rows = ('path', 'full', 'pool2', 'path_bins6', 'base', 'inserted_bins8')
+    rows = (
+        'path',
+        'full',
+        'pool2',
+        'path_bins6',
+        'base',
+        'inserted_path_bins8',
+    )
     log = compare('--seeds', '0', '--rows', *rows)
     assert trainings(log) == 2
     report = json.loads((tmp_path / 'out/resnet3d_rows.json').read_text())

@@ -1,6 +1,6 @@
 """The rows of the tables of ``compare_recipes.py``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from mmatfr.analysis import sgs_layers
-from mmatfr.sgs import pool_frames, random_groups, stride_frames
+from mmatfr.sgs import equal_groups, pool_frames, random_groups, stride_frames
 
 __all__ = ['MODELS', 'ROWS', 'TABLES', 'Row']
 
@@ -147,6 +147,7 @@ ROWS = {
         sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
     ),
     'path': Row('ATFR, path sampling (ours)'),
+    'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
     # From the paper's setting to the recipe, and away from it.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
     'neighbours': Row(
@@ -188,32 +189,59 @@ ROWS = {
         )
         for bins in _BINS
     },
-    'base': Row('the network all start from', sgs=None, weights_of='base'),
-    **{
-        f'inserted_bins{bins}': Row(
-            f'path, {bins} bins, put into it untrained',
-            sgs=dict(num_bins=bins),
-            weights_of='base',
+}
+_TRAINED = [name for name, row in ROWS.items() if row.weights_of is None]
+# Without training: in the network that all start from.
+ROWS['base'] = Row('without sampling', sgs=None, weights_of='base')
+ROWS.update(
+    {
+        f'inserted_{name}': replace(ROWS[name], weights_of='base')
+        for name in (
+            'path',
+            'relative',
+            'squared',
+            'grid1',
+            'grid4',
+            'linear',
+            'stage1',
+            'stage2',
+            'path32',
+            'full32',
+            'pool2',
+            'pool4',
+            'equal6',
+            'stride2',
+            'random',
+        )
+    }
+)
+ROWS.update(
+    {
+        f'inserted_path_bins{bins}': replace(
+            ROWS[f'path_bins{bins}'], weights_of='inserted_path'
         )
         for bins in _BINS
-    },
-}
+    }
+)
 
 TABLES = {
-    'evidence': list(ROWS)[: list(ROWS).index('path') + 1],
+    'evidence': _TRAINED[: _TRAINED.index('path') + 1],
     'short': ['full', 'pool2', 'path'],
     'ablation': [
         'full',
         'pool2',
         'path',
-        *list(ROWS)[list(ROWS).index('time') : list(ROWS).index('path_bins4')],
+        *_TRAINED[_TRAINED.index('path') + 1 :],
     ],
     'budget': [
         'full',
         'pool2',
         'pool4',
         *(f'path_bins{bins}' for bins in _BINS),
+        *(f'inserted_path_bins{bins}' for bins in _BINS),
+    ],
+    'insertion': [
         'base',
-        *(f'inserted_bins{bins}' for bins in _BINS),
+        *(name for name in ROWS if name.startswith('inserted_')),
     ],
 }

@@ -35,7 +35,7 @@ _ROUNDS = 5
 # Rows that are drawn as a line, with what it is called.
 _CURVES = {
     'path_bins': 'path sampling, one checkpoint, 4 to 48 bins when tested',
-    'inserted_bins': 'put into the trained network without training',
+    'inserted_path_bins': 'put into the trained network without training',
 }
 
 
@@ -145,9 +145,9 @@ class Comparison:
         is_base = name == 'base'
         if not is_base and ROWS[name].weights_of:
             weights = self.weights(ROWS[name].weights_of, seed)
-            if ROWS[name].weights_of != 'base' or ROWS[name].sgs is None:
-                return weights
-            return self.insert(name, seed, weights)
+            if ROWS[name].weights_of == 'base' and ROWS[name].sgs is not None:
+                return self.insert(name, seed, weights)
+            return weights
         cfg = self.config(name, seed, is_base)
         folder = self.folder(name, seed)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
