@@ -10,6 +10,7 @@ not done again, so that an interrupted run goes on with the same command.
 import argparse
 import json
 import statistics
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
@@ -74,6 +75,12 @@ def parse_args() -> argparse.Namespace:
         help='of the data set (default: %(default)s)',
     )
     parser.add_argument(
+        '--test-videos',
+        type=int,
+        help='test on so many videos, generated in a folder beside the data '
+        'set (default: those of its test split)',
+    )
+    parser.add_argument(
         '--work-dir',
         default='work_dirs/recipes',
         help='folder of the trainings (default: %(default)s)',
@@ -99,6 +106,21 @@ class Comparison:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.model = MODELS[args.model]
+        self.test_data, self.result = args.data, 'metrics.json'
+        if args.test_videos is not None:
+            self.test_data = f'{args.data}-test{args.test_videos}'
+            self.result = f'metrics-test{args.test_videos}.json'
+
+    def generate(self) -> None:
+        """Generates the data, if need be."""
+        size = get_size(self.args.size)
+        for _ in write_tempo(self.args.data, size) or ():
+            pass
+        if self.test_data != self.args.data:
+            # The videos of a split do not depend on their number.
+            size = replace(size, train=1, val=1, test=self.args.test_videos)
+            for _ in write_tempo(self.test_data, size) or ():
+                pass
 
     def folder(self, name: str, seed: int) -> Path:
         """Where a row keeps its weights and metrics."""
@@ -125,8 +147,9 @@ class Comparison:
         cfg.load_from = None
         for split in ('train', 'val', 'test'):
             dataset = cfg[f'{split}_dataloader'].dataset
-            dataset.data_root = self.args.data
-            dataset.metainfo.classes = f'{self.args.data}/classes.txt'
+            root = self.test_data if split == 'test' else self.args.data
+            dataset.data_root = root
+            dataset.metainfo.classes = f'{root}/classes.txt'
         if self.args.epochs is not None:
             cfg.train_cfg.max_epochs = self.args.epochs
             cfg.param_scheduler[0].total_steps = self.args.epochs
@@ -201,7 +224,7 @@ class Comparison:
         Returns:
             dict[str, float]: The metrics on the test split.
         """
-        result = self.folder(name, seed) / 'metrics.json'
+        result = self.folder(name, seed) / self.result
         if not result.is_file():
             cfg = self.config(name, seed)
             cfg.load_from = self.weights(name, seed)
@@ -226,9 +249,9 @@ class Comparison:
             batches.
         """
         recognizers, clips = {}, {}
-        lines = Path(self.args.data, 'test.txt').read_text().splitlines()
+        lines = Path(self.test_data, 'test.txt').read_text().splitlines()
         videos = [
-            str(Path(self.args.data, 'videos', line.split()[0]))
+            str(Path(self.test_data, 'videos', line.split()[0]))
             for line in lines[:_NUM_TIMED]
         ]
         for name in names:
@@ -340,10 +363,9 @@ def make_series(
 
 def run() -> None:
     args = parse_args()
-    for _ in write_tempo(args.data, get_size(args.size)) or ():
-        pass
     names = args.rows or TABLES[args.table]
     comparison = Comparison(args)
+    comparison.generate()
     results: Dict[str, List[Dict[str, Any]]] = {name: [] for name in names}
     for seed in args.seeds:
         for name in names:
