@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from _recipes import MODELS, ROWS, TABLES
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.box import MARKDOWN
 from rich.console import Console
@@ -141,6 +142,7 @@ class Comparison:
             cfg = self.model.full_config()
         else:
             cfg = ROWS[name].config(self.model)
+        init_default_scope(cfg.default_scope)
         cfg.work_dir = str(self.folder(name, seed))
         cfg.experiment_name = f'{self.args.model}_{name}_s{seed}'
         cfg.randomness = dict(seed=seed)
