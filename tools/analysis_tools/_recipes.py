@@ -128,7 +128,7 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
 
 
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
-_BINS = (4, 6, 8, 10, 12, 16, 24, 32, 48)
+_BINS = (4, 6, 8, 10, 12, 13, 16, 24, 32, 48)
 
 ROWS = {
     # The evidence.
