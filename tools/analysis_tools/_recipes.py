@@ -189,6 +189,9 @@ ROWS = {
         )
         for bins in _BINS
     },
+    'path_frames32': Row(
+        'path, 32 frames when tested', num_frames=32, weights_of='path'
+    ),
 }
 _TRAINED = [name for name, row in ROWS.items() if row.weights_of is None]
 # Without training: in the network that all start from.
@@ -238,6 +241,7 @@ TABLES = {
         'pool2',
         'pool4',
         *(f'path_bins{bins}' for bins in _BINS),
+        'path_frames32',
         *(f'inserted_path_bins{bins}' for bins in _BINS),
     ],
     'insertion': [
