@@ -120,7 +120,9 @@ def check_weights(
         for name in own
         if name in weights and weights[name].shape != own[name].shape
     ]
-    wrong += [f'{name} is missing there' for name in own if name not in weights]
+    wrong += [
+        f'{name} is missing there' for name in own if name not in weights
+    ]
     wrong += [f'{name} is unknown here' for name in weights if name not in own]
     if wrong:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''

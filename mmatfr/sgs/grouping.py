@@ -249,9 +249,10 @@ class _MergeFrames(torch.autograd.Function):
             device=x.device,
         )
         torch.mul(x.transpose(0, 1), weight[..., None, None], out=frames)
-        merged = frames.new_zeros(num_channels, num_groups, height, width)
-        merged.index_add_(1, index.flatten(), frames.flatten(1, 2))
-        return merged.to(x.dtype)[None]
+        # Not a view of anything: an activation in place may follow.
+        merged = frames.new_zeros(1, num_channels, num_groups, height, width)
+        merged[0].index_add_(1, index.flatten(), frames.flatten(1, 2))
+        return merged.to(x.dtype)
 
     @staticmethod
     @once_differentiable
