@@ -20,6 +20,7 @@ __all__ = [
     'fetch',
     'hash_in_name',
     'open_checkpoint',
+    'read_checkpoint',
     'sha256_of',
 ]
 
@@ -116,8 +117,35 @@ def check_hash(path: str, expected: Optional[str] = None) -> None:
         )
 
 
+def read_checkpoint(path: str) -> Dict[str, Any]:
+    """Reads a ``.pth`` and nothing that could run code.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        dict: What training or publishing wrote: ``state_dict``, ``meta`` and
+        maybe more.
+
+    Raises:
+        ValueError: If it is damaged, or holds more than weights and plain
+            values.
+    """
+    try:
+        loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(
+            f'the checkpoint cannot be read: {path!r} is damaged or no '
+            'checkpoint, or holds more than weights and plain values; get it '
+            'again or name another'
+        ) from error
+    if not isinstance(loaded, dict):
+        raise ValueError(f'{path!r} holds no weights; name another')
+    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
 def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
-    """Reads the weights of a checkpoint, and nothing that could run code.
+    """Reads the weights of a checkpoint, whose hash is checked.
 
     Args:
         path (str): Path or URL of a ``.pth``, as training or publishing
@@ -136,17 +164,10 @@ def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     if path.endswith('.safetensors'):
         weights, meta = _read_safetensors(path)
     else:
-        try:
-            loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise ValueError(
-                f'the checkpoint cannot be read: {path!r} is damaged or no '
-                'checkpoint, or holds more than weights and plain values; '
-                'get it again or name another'
-            ) from error
-        weights = loaded.get('state_dict', loaded)
+        loaded = read_checkpoint(path)
+        weights = loaded['state_dict']
         meta = loaded.get('meta', {}).get('dataset_meta') or {}
-    if not weights or not all(isinstance(w, Tensor) for w in weights.values()):
+    if not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f'{path!r} holds no weights; name another')
     classes = meta.get('classes')
     if not isinstance(classes, (list, tuple)):
@@ -165,4 +186,4 @@ def _read_safetensors(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
     with open(path, 'rb') as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), 'little')))
     meta = header.get('__metadata__', {})
-    return weights, {k: json.loads(v) for k, v in meta.items()}
+    return weights, json.loads(meta.get('mmatfr', '{}'))

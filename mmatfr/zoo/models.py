@@ -108,7 +108,10 @@ def list_models(pattern: str = '*', released: bool = False) -> List[str]:
         ['x3d_s-atfr_8xb16-13x6x1-300e_kinetics600-rgb']
     """
     names = fnmatch.filter(find_configs(), pattern)
-    return [name for name in names if not released or released_weights(name)]
+    if released:
+        entries = read_entries(zoo_root())
+        names = [n for n in names if 'Weights' in entries.get(n, {})]
+    return names
 
 
 def released_weights(name: str) -> Optional[str]:

@@ -1,5 +1,6 @@
 """Published rows beside what is counted from their configs."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
@@ -99,17 +100,20 @@ def resolution_at(
     Raises:
         ValueError: If no resolution costs so much.
     """
-    points = [
-        (share, cost.gflops(clip_shape, lengths))
-        for share, lengths in lengths_at(cost.num_frames(clip_shape))
-    ]
-    for (share, low), (next_share, high) in zip(points, points[1:]):
-        if low <= gflops <= high:
-            return share + (next_share - share) * (gflops - low) / (high - low)
-    raise ValueError(
-        f'{gflops} GFLOPs are not among the {points[0][1]:.4g} to '
-        f'{points[-1][1]:.4g} that a clip of {clip_shape} can cost'
-    )
+    points = lengths_at(cost.num_frames(clip_shape))
+
+    def spent(place: int) -> float:
+        return cost.gflops(clip_shape, points[place][1])
+
+    if not spent(0) <= gflops <= spent(-1):
+        raise ValueError(
+            f'{gflops} GFLOPs are not among the {spent(0):.4g} to '
+            f'{spent(-1):.4g} that a clip of {clip_shape} can cost'
+        )
+    above = bisect_left(range(len(points)), gflops, lo=1, key=spent)
+    (share, _), (next_share, _) = points[above - 1 : above + 1]
+    low, high = spent(above - 1), spent(above)
+    return share + (next_share - share) * (gflops - low) / (high - low)
 
 
 def compare_published(entry: Dict[str, Any], root: Path) -> PublishedRow:

@@ -1,13 +1,17 @@
 """The tables of the README, made from the metafiles."""
 
 import re
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
+
+from .metafile import read_entries, read_metafile
 
 __all__ = [
     'family_table',
     'published_table',
     'released_table',
     'replace_between',
+    'update_pages',
 ]
 
 Entry = Dict[str, Any]
@@ -214,3 +218,24 @@ def replace_between(text: str, name: str, content: str) -> str:
     if not mark.search(text):
         raise ValueError(f'the page has no part <!-- {name} -->')
     return mark.sub(lambda m: f'{m[1]}\n\n{content}\n\n{m[2]}', text)
+
+
+def update_pages(root: Path) -> None:
+    """Writes the tables of the README and of the page of each metafile.
+
+    Args:
+        root (Path): The folder that ``configs`` is in.
+    """
+    entries = list(read_entries(root).values())
+    for path in sorted(root.glob('configs/recognition/*/README.md')):
+        own = read_metafile(path.parent / 'metafile.yml')['Models']
+        page = replace_between(path.read_text(), 'models', family_table(own))
+        path.write_text(page)
+    path = root / 'README.md'
+    page = path.read_text()
+    for name, table in (
+        ('released', released_table(entries)),
+        ('published', published_table(entries)),
+    ):
+        page = replace_between(page, name, table)
+    path.write_text(page)

@@ -39,12 +39,12 @@ def by_name(paths):
     return pytest.mark.parametrize('path', paths, ids=lambda p: p.stem)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def load(path):
     return load_config(str(path))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def distinct_models():
     """The first of the configs with the same network and optimizer."""
     found = {}

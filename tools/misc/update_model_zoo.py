@@ -16,12 +16,7 @@ from mmatfr.zoo.metafile import (
     write_metafile,
 )
 from mmatfr.zoo.published import compare_published
-from mmatfr.zoo.tables import (
-    family_table,
-    published_table,
-    released_table,
-    replace_between,
-)
+from mmatfr.zoo.tables import update_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,27 +73,6 @@ def update_metafiles(root: Path) -> None:
         f'configs/recognition/{folder.name}/metafile.yml' for folder in folders
     ]
     (root / 'model-index.yml').write_text(dump_yaml(dict(Import=imports)))
-
-
-def update_pages(root: Path) -> None:
-    """Writes the tables of the README and of the page of each metafile.
-
-    Args:
-        root (Path): The folder that ``configs`` is in.
-    """
-    entries = list(read_entries(root).values())
-    for path in sorted(root.glob('configs/recognition/*/README.md')):
-        own = read_metafile(path.parent / 'metafile.yml')['Models']
-        page = replace_between(path.read_text(), 'models', family_table(own))
-        path.write_text(page)
-    path = root / 'README.md'
-    page = path.read_text()
-    for name, table in (
-        ('released', released_table(entries)),
-        ('published', published_table(entries)),
-    ):
-        page = replace_between(page, name, table)
-    path.write_text(page)
 
 
 def run(args: argparse.Namespace) -> None:
