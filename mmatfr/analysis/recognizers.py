@@ -142,7 +142,7 @@ def load_recognizer(
 
     Args:
         config (str | Config): The config, or its path.
-        checkpoint (str): Path of the checkpoint.
+        checkpoint (str): Path or URL of the checkpoint.
         device (str): Where to. Defaults to 'cpu'.
         remedy (str): What to do where there is no such checkpoint.
 
@@ -154,7 +154,7 @@ def load_recognizer(
         ValueError: If the weights are not those of the model.
     """
     cfg = load_config(config) if isinstance(config, str) else config
-    if not osp.isfile(checkpoint):
+    if '://' not in checkpoint and not osp.isfile(checkpoint):
         raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
     recognizer = build_recognizer(cfg.model)
     weights, meta = open_checkpoint(checkpoint)

@@ -56,7 +56,9 @@ def read_annotations(path: Path) -> List[Tuple[str, str]]:
             try:
                 begin, end = int(row['time_start']), int(row['time_end'])
                 name = f'{row["youtube_id"]}_{begin:06d}_{end:06d}'
-                videos.append((row['label'].strip(), name))
+                # As mmaction2 spells it, whose labels these are, too.
+                label = row['label'].strip().strip('"').replace(' ', '_')
+                videos.append((label, name))
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f'{str(path)!r} has a row without label, youtube_id, '
