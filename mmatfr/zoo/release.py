@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from mmatfr.analysis.recognizers import (
@@ -164,12 +164,9 @@ def publish(
     stem = f'{path.stem}_{date:%Y%m%d}-{digest[:8]}'
     pth, tensors = (out / f'{stem}{end}' for end in ('.pth', '.safetensors'))
     draft.rename(pth)
-    save_file(
-        weights,
-        tensors,
-        # One key: the order of several would differ from run to run.
-        metadata=dict(mmatfr=json.dumps(dict(config=path.stem, **known))),
-    )
+    # One key: the order of several would differ from run to run.
+    said = dict(mmatfr=json.dumps(dict(config=path.stem, **known)))
+    tensors.write_bytes(save(weights, metadata=said))
     root = _root_of(path)
     metafile = read_metafile(path.parent / 'metafile.yml')
     collection = (metafile['Collections'] or [dict(Name='ATFR')])[0]['Name']
@@ -283,7 +280,10 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     """
     pth, tensors = release.files
     entry = release.entry
+    files = {key: entry.pop(key) for key in ('Weights', 'SHA256')}
     entry['Results'] = _as_results(entry['Name'], metrics)
+    entry.update(files)  # in the order of mmaction2
+    weights = 'released' if '/' in entry['Weights'] else entry['Weights']
     meta = entry['Metadata']
     (result,) = entry['Results']
     figures = '\n'.join(
@@ -303,7 +303,7 @@ Accuracy in %; temporal resolution is B'/T, mean and percentiles over the clips;
 ```python
 import mmatfr
 
-model = mmatfr.create_model('{entry['Name']}', checkpoint='{entry['Weights']}')
+model = mmatfr.create_model('{entry['Name']}', checkpoint='{weights}')
 ```
 
 `.pth` holds the weights and the names of the classes for mmaction2, `.safetensors` the same. SHA-256:
@@ -318,11 +318,12 @@ Trained on the named data alone: on other videos its classes mean little. Apache
     return [yml, md]
 
 
-def add_to_zoo(release: Release) -> Path:
+def add_to_zoo(release: Release, root: Path) -> Path:
     """Puts the entry of a release into the metafile beside its config.
 
     Args:
         release (Release): What was published.
+        root (Path): The folder that ``configs`` is in.
 
     Returns:
         Path: The metafile.
@@ -332,7 +333,6 @@ def add_to_zoo(release: Release) -> Path:
             URL.
     """
     entry = release.entry
-    root = zoo_root()
     if (
         '://' not in entry['Weights']
         and not (root / entry['Weights']).exists()

@@ -1,9 +1,10 @@
 """Lists of data sets, and the check of their videos."""
 
 import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,13 +13,24 @@ from mmatfr.datasets.video_dataset import read_list
 TOOLS = Path(__file__).parents[2] / 'tools/data'
 
 
-def run(script, *args, cwd):
-    return subprocess.run(
-        [sys.executable, TOOLS / script, *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-    )
+@pytest.fixture
+def run(capfd, monkeypatch):
+    """Runs a script in this process, as if it had been called itself."""
+
+    def run(script, *args, cwd):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, 'argv', [script, *map(str, args)])
+        code = None
+        try:
+            runpy.run_path(str(TOOLS / script), run_name='__main__')
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capfd.readouterr()
+        if isinstance(code, str):  # what Python itself would print
+            err, code = err + code, 1
+        return SimpleNamespace(returncode=code or 0, stdout=out, stderr=err)
+
+    return run
 
 
 def assert_error(done, *words):
@@ -53,7 +65,7 @@ def videos(tempo, tmp_path):
     return tmp_path
 
 
-def test_tells_good_videos_from_bad(videos):
+def test_tells_good_videos_from_bad(run, videos):
     done = run(
         'check_videos.py', 'test.txt', 'videos', '--workers', 2, cwd=videos
     )
@@ -68,7 +80,7 @@ def test_tells_good_videos_from_bad(videos):
     assert 'gone.mp4: does not exist' in bad[-1]
 
 
-def test_no_good_video(videos):
+def test_no_good_video(run, videos):
     done = run(
         'check_videos.py',
         'test.txt',
@@ -82,7 +94,7 @@ def test_no_good_video(videos):
     assert_error(done, 'gone.txt', 'does not exist')
 
 
-def test_minikinetics(tmp_path):
+def test_minikinetics(run, tmp_path):
     source = tmp_path / 'data/kinetics400'
     source.mkdir(parents=True)
     for split in ('train', 'val'):
@@ -113,7 +125,7 @@ def test_minikinetics(tmp_path):
     assert_error(done, 'no videos of 1 classes', 'juggling')
 
 
-def test_kinetics600(tmp_path):
+def test_kinetics600(run, tmp_path):
     data = tmp_path / 'data/kinetics600'
     (data / 'annotations').mkdir(parents=True)
     for split in ('train', 'val'):

@@ -14,7 +14,9 @@ import mmatfr
 from mmatfr.analysis.recognizers import build_recognizer, load_config
 from mmatfr.checkpoint import open_checkpoint, sha256_of
 from mmatfr.zoo.models import config_path
-from mmatfr.zoo.release import check_release, publish, register
+from mmatfr.zoo.metafile import read_entries
+from mmatfr.zoo.release import add_to_zoo, check_release, publish, register
+from mmatfr.zoo.tables import released_table
 
 ROOT = Path(__file__).parents[2]
 NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
@@ -131,6 +133,25 @@ def test_entry_has_the_fields_of_mmaction2(release):
     card = pth.with_suffix('.md').read_text()
     for word in (NAME, '| Temporal Resolution p95 | 0.812 |', '75.0'):
         assert word in card
+
+
+def test_entry_takes_its_place_in_the_zoo(release, tmp_path):
+    own = ROOT / 'configs/recognition/x3d/metafile.yml'
+    metafile = tmp_path / own.relative_to(ROOT)
+    metafile.parent.mkdir(parents=True)
+    metafile.write_text(own.read_text())
+    before = read_entries(tmp_path)
+    with pytest.raises(ValueError, match='outside of.*--url'):
+        add_to_zoo(release, tmp_path)
+    (tmp_path / release.files[0].name).touch()
+    assert add_to_zoo(release, tmp_path) == metafile
+    after = read_entries(tmp_path)
+    assert list(after) == list(before)
+    assert after[NAME] == release.entry
+    del before[NAME], after[NAME]
+    assert after == before
+    table = released_table([release.entry])
+    assert '| 75.0 / 100.0 | 0.5 [0.25, 0.812] | 0.0167 |' in table
 
 
 def test_accepts_what_was_published(release):

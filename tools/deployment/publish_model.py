@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
             metrics = test_release(cfg, release.files[0], args.cfg_options)
         written = register(release, metrics)
         if args.register:
-            written.append(add_to_zoo(release))
+            written.append(add_to_zoo(release, zoo_root()))
     except BaseException:
         for file in release.files:  # nothing half-done stays
             file.unlink(missing_ok=True)
