@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 import mmatfr
 from mmatfr.analysis.recognizers import build_recognizer, load_config
 from mmatfr.checkpoint import open_checkpoint, sha256_of
-from mmatfr.zoo.models import config_path
 from mmatfr.zoo.metafile import read_entries
+from mmatfr.zoo.models import config_path
 from mmatfr.zoo.release import add_to_zoo, check_release, publish, register
 from mmatfr.zoo.tables import released_table
 
