@@ -49,6 +49,12 @@ _PRETRAINED = dict(
 )
 # The same as yaml.safe_load, ten times as fast where libyaml is there.
 _LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+_HEAD = """\
+# Written by tools/misc/update_model_zoo.py; Metadata is counted from the config.
+# Published: what the source says, not measured here. Results: measured here; a
+# model without them was not trained, its data could not be downloaded or the
+# training has not been run.
+"""
 _GIVEN = ('Results', 'Published', 'Weights', 'SHA256', 'Training Log')
 
 
@@ -209,4 +215,4 @@ def write_metafile(
         }
     ]
     content = dict(Collections=collection, Models=list(entries))
-    path.write_text(dump_yaml(content), encoding='utf-8')
+    path.write_text(_HEAD + dump_yaml(content), encoding='utf-8')
