@@ -50,7 +50,7 @@ _PRETRAINED = dict(
 # The same as yaml.safe_load, ten times as fast where libyaml is there.
 _LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _HEAD = """\
-# Written by tools/misc/update_model_zoo.py; Metadata is counted from the config.
+# By tools/misc/update_model_zoo.py; Metadata is counted from the config.
 # Published: what the source says, not measured here. Results: measured here; a
 # model without them was not trained, its data could not be downloaded or the
 # training has not been run.
