@@ -166,8 +166,8 @@ def create_model(
         >>> model = mmatfr.create_model(
         ...     'x3d_s-atfr_8xb16-13x6x1-300e_kinetics400-rgb',
         ...     num_classes=10, backbone=dict(sgs=dict(order='time')))
-        >>> model.backbone.sgs.order
-        'time'
+        >>> model.cls_head.fc2.out_features
+        10
     """
     path = config_path(name)
     cfg = load_config(path)
