@@ -270,13 +270,20 @@ class _MergeFrames(torch.autograd.Function):
             scale = weight[..., None, None]
         frames = torch.empty(maps.shape, dtype=dtype, device=x.device)
         torch.mul(maps, scale, out=frames)
-        frames = frames.flatten(axis, axis + 1)
-        shape = [*frames.shape]
-        shape[axis] = num_groups
-        merged = frames.new_zeros(shape)
-        merged.index_add_(axis, index.flatten(), frames)
-        merged = merged.to(x.dtype)[None]
-        return merged.permute(0, 4, 1, 2, 3) if whole else merged
+        # Not a view of anything: an activation in place may follow.
+        merged = torch.empty(
+            (1, x.shape[1], num_groups, *x.shape[3:]),
+            dtype=dtype,
+            device=x.device,
+            memory_format=(
+                torch.channels_last_3d if whole else torch.contiguous_format
+            ),
+        ).zero_()
+        groups = merged[0].permute(1, 2, 3, 0) if whole else merged[0]
+        groups.index_add_(
+            axis, index.flatten(), frames.flatten(axis, axis + 1)
+        )
+        return merged.to(x.dtype)
 
     @staticmethod
     @once_differentiable
