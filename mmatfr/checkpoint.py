@@ -132,7 +132,9 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
             values.
     """
     try:
-        loaded = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+        loaded = CheckpointLoader.load_checkpoint(
+            path, map_location='cpu', logger='silent'
+        )
     except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
         raise ValueError(
             f'the checkpoint cannot be read: {path!r} is damaged or no '

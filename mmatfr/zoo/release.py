@@ -102,6 +102,7 @@ def publish(
     out: Path,
     ema: bool = False,
     half: bool = False,
+    safetensors: bool = True,
     date: Optional[datetime.date] = None,
 ) -> Release:
     """Writes the weights of a checkpoint as the zoo has them.
@@ -115,6 +116,8 @@ def publish(
         half (bool): Whether kernels and matrices are stored in half
             precision, at half the size; they are computed with in single
             precision all the same. Defaults to False.
+        safetensors (bool): Whether to write ``.safetensors``, too. Defaults to
+            True.
         date (datetime.date, optional): Of the name. Defaults to today.
 
     Returns:
@@ -166,7 +169,9 @@ def publish(
     draft.rename(pth)
     # One key: the order of several would differ from run to run.
     said = dict(mmatfr=json.dumps(dict(config=path.stem, **known)))
-    tensors.write_bytes(save(weights, metadata=said))
+    if safetensors:
+        tensors.write_bytes(save(weights, metadata=said))
+    files = [pth, tensors] if safetensors else [pth]
     root = _root_of(path)
     metafile = read_metafile(path.parent / 'metafile.yml')
     collection = (metafile['Collections'] or [dict(Name='ATFR')])[0]['Name']
@@ -178,8 +183,8 @@ def publish(
         if pth.resolve().is_relative_to(root)
         else pth.name
     )
-    entry['SHA256'] = {f.name: sha256_of(str(f)) for f in (pth, tensors)}
-    return Release([pth, tensors], entry)
+    entry['SHA256'] = {f.name: sha256_of(str(f)) for f in files}
+    return Release(files, entry)
 
 
 def _root_of(config: Path) -> Path:
@@ -278,7 +283,7 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     Raises:
         ValueError: If a metric is missing.
     """
-    pth, tensors = release.files
+    pth = release.files[0]
     entry = release.entry
     files = {key: entry.pop(key) for key in ('Weights', 'SHA256')}
     entry['Results'] = _as_results(entry['Name'], metrics)
@@ -306,7 +311,7 @@ import mmatfr
 model = mmatfr.create_model('{entry['Name']}', checkpoint='{weights}')
 ```
 
-`.pth` holds the weights and the names of the classes for mmaction2, `.safetensors` the same. SHA-256:
+Weights and names of the classes, SHA-256:
 
 {hashes}
 

@@ -93,8 +93,14 @@ def test_publishing_again_gives_the_same_file(release, trained, tmp_path):
 
 
 def test_averaged_weights(trained, tmp_path):
-    files = publish(NAME, str(trained[0]), tmp_path, ema=True).files
-    weights, _ = open_checkpoint(str(files[0]))
+    averaged = publish(
+        NAME, str(trained[0]), tmp_path, ema=True, safetensors=False
+    )
+    register(averaged, METRICS)
+    (file,) = averaged.files
+    assert not list(tmp_path.glob('*.safetensors'))
+    check_release(str(file))
+    weights, _ = open_checkpoint(str(file))
     assert all(weights[k].equal(v) for k, v in trained[1].items())
     plain = tmp_path / 'plain.pth'
     torch.save(dict(state_dict=trained[1]), plain)

@@ -43,6 +43,11 @@ def parse_args() -> argparse.Namespace:
         'these',
     )
     parser.add_argument(
+        '--no-safetensors',
+        action='store_true',
+        help='write the .pth alone',
+    )
+    parser.add_argument(
         '--test-log',
         help='the .json that tools/test.py wrote for this checkpoint '
         '(default: test now)',
@@ -68,7 +73,12 @@ def parse_args() -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     metrics = read_metrics(args.test_log) if args.test_log else None
     release = publish(
-        args.config, args.checkpoint, Path(args.out), args.ema, args.half
+        args.config,
+        args.checkpoint,
+        Path(args.out),
+        ema=args.ema,
+        half=args.half,
+        safetensors=not args.no_safetensors,
     )
     if args.url:
         address = args.url.rstrip('/')
