@@ -1,12 +1,14 @@
 """Seconds and memory of several functions, taken in one run."""
 
+import os
 import time
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Callable, Dict, Iterable, List, Mapping, Optional
 
 import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['peak_memory', 'time_in_turns']
+__all__ = ['peak_memory', 'time_in_turns', 'time_within']
 
 
 def time_in_turns(
@@ -42,6 +44,42 @@ def time_in_turns(
     return seconds
 
 
+def time_within(
+    modules: Iterable[nn.Module], function: Callable[[], object]
+) -> float:
+    """Times the forwards of modules while a function runs.
+
+    Args:
+        modules (Iterable[nn.Module]): Whose time is taken.
+        function (Callable): What to call, once.
+
+    Returns:
+        float: Seconds, of all of them together.
+    """
+    seconds = 0.0
+
+    def begin(module: nn.Module, args: tuple) -> None:
+        nonlocal seconds
+        _synchronize()
+        seconds -= time.perf_counter()
+
+    def end(module: nn.Module, args: tuple, out) -> None:
+        nonlocal seconds
+        _synchronize()
+        seconds += time.perf_counter()
+
+    handles = []
+    for module in modules:
+        handles.append(module.register_forward_pre_hook(begin))
+        handles.append(module.register_forward_hook(end))
+    try:
+        function()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seconds
+
+
 def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
     """Most bytes that tensors take at once while a function runs.
 
@@ -60,6 +98,8 @@ def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
         function()
         _synchronize()
         return torch.cuda.max_memory_allocated(device) - before
+    # Its library would print when it begins and ends.
+    os.environ.setdefault('KINETO_LOG_LEVEL', '6')
     with profile(
         activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
     ) as profiler:

@@ -4,6 +4,7 @@ from .grouping import (
     Groups,
     equal_groups,
     group_frames,
+    join_groups,
     merge_frames,
     pack_labels,
 )
@@ -16,6 +17,7 @@ __all__ = [
     'Groups',
     'equal_groups',
     'group_frames',
+    'join_groups',
     'merge_frames',
     'pack_labels',
 ]
