@@ -5,6 +5,11 @@ from typing import Optional, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import (
+    conv_flop_count,
+    flop_registry,
+    register_flop_formula,
+)
 
 __all__ = ['FlatConv3d', 'conv3d']
 
@@ -18,12 +23,12 @@ def conv3d(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """``F.conv3d``, faster where it can be on channels-last maps.
+    """``F.conv3d``, faster where it can be.
 
     A kernel of one frame is a 2D convolution of each frame, and one of one
     pixel a 2D convolution over time and place. Held channels last, the maps
-    need not be copied for either. On a CPU, torch has a better kernel for
-    small 2D convolutions than for small 3D ones.
+    need not be copied for either. On a CPU, torch runs a 3D convolution of
+    one small clip without oneDNN; here it runs with it.
 
     Args:
         x (Tensor): (N, C, T, H, W).
@@ -46,6 +51,10 @@ def conv3d(
     if not (flat_time or flat_space) or not x.is_contiguous(
         memory_format=torch.channels_last_3d
     ):
+        if _needs_onednn(x, groups):
+            return torch.mkldnn_convolution(
+                x, weight, bias, padding, stride, dilation, groups
+            )
         return F.conv3d(x, weight, bias, stride, padding, dilation, groups)
     x = x.permute(0, 2, 3, 4, 1)
     if flat_time:
@@ -72,6 +81,29 @@ def conv3d(
         )
         y = y.permute(0, 2, 3, 1).unflatten(2, x.shape[2:4])
     return y.permute(0, 4, 1, 2, 3)
+
+
+def _needs_onednn(x: Tensor, groups: int) -> bool:
+    """Whether torch would do without oneDNN (ConvParams::use_mkldnn)."""
+    return (
+        x.device.type == 'cpu'
+        and x.dtype == torch.float32
+        and len(x) == 1
+        and groups == 1
+        and x.shape[1] * x.shape[2] * x.shape[3] <= 20480
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.enabled
+        and not torch.is_autocast_enabled('cpu')
+    )
+
+
+if torch.ops.aten.mkldnn_convolution not in flop_registry:
+
+    @register_flop_formula(torch.ops.aten.mkldnn_convolution)
+    def _count_flops(
+        x_shape, weight_shape, *args, out_shape=None, **kwargs
+    ) -> int:
+        return conv_flop_count(x_shape, weight_shape, out_shape)
 
 
 class FlatConv3d:

@@ -485,6 +485,35 @@ def test_copy_is_independent():
     assert theirs.layer is clone.sgs is not backbone.sgs
 
 
+def test_auto_runs_clips_alone_in_evaluation_unless_they_are_tiny():
+    backbone = build('x3d', sgs=dict()).eval()
+    batches = []
+    backbone.sgs.register_forward_hook(
+        lambda layer, args, out: batches.append(len(args[0]))
+    )
+    with torch.no_grad():
+        backbone(clips(2))
+        backbone(torch.rand(2, 3, 16, 112, 112))
+        assert batches == [2, 1, 1]
+        # The layer knows the whole batch all the same.
+        assert backbone.sgs.groups.lengths.equal(backbone.lengths)
+        assert backbone.sgs.groups.index.shape == (2, 16)
+        assert backbone.sgs.magnitude.shape == (2, 16)
+    backbone.train()(torch.rand(2, 3, 16, 112, 112))
+    assert batches[3:] == [2]
+
+
+@pytest.mark.parametrize('base', BASES)
+def test_channels_last_changes_rounding_only(base):
+    plain = build(base)
+    plain.eval()
+    fast = build(base, channels_last=True).eval()
+    fast.load_state_dict(plain.state_dict())
+    x = clips(2)
+    with torch.no_grad():
+        assert_all_close(run(fast, x), run(plain, x))
+
+
 def test_stage_called_by_itself_does_not_sample():
     backbone = build('x3d', sgs=dict()).eval()
     x = torch.rand(2, 8, 6, 10, 10)

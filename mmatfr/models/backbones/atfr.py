@@ -21,6 +21,9 @@ EXECUTIONS = ('auto', 'packed', 'sequential')
 # Number of frames, height and width of the clip that the base's shapes are
 # read from.
 _PROBE_SIZE = (64, 64, 64)
+# Number of values of a clip below which the calls that run it alone cost more
+# than the memory that running it alone saves, on a CPU (docs/performance.md).
+_SMALL_CLIP = 2**19
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
@@ -56,8 +59,9 @@ class ATFR:
             returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
             'sequential' one after another; the results are the same. 'auto'
-            is sequential in evaluation on a CPU, where that is the fastest,
-            and packed otherwise. Defaults to 'auto'.
+            is sequential in evaluation on a CPU, where that is the fastest
+            for clips that are not tiny, and packed otherwise. Defaults to
+            'auto'.
         channels_last (bool, optional): Whether the maps are held channels
             last and modules run in forms that are faster then, see
             :mod:`mmatfr.models.fast_forms`; what is computed stays the same
@@ -275,7 +279,12 @@ class ATFR:
 
     def _runs_sequentially(self, x: Tensor) -> bool:
         if self.execution == 'auto':
-            return x.device.type == 'cpu' and not self.training
+            images = 1 if x.dim() == 5 else self.num_segments
+            return (
+                x.device.type == 'cpu'
+                and not self.training
+                and images * x[0].numel() >= _SMALL_CLIP
+            )
         if self.execution == 'packed':
             return False
         # Batch normalisation in training needs the frames of all clips.
