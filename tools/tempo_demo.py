@@ -1,9 +1,9 @@
 """The main job: does sampling save anything on tempo, and what?
 
-Generates tempo small, trains a 3D ResNet and the same with sampling, tests
-both, times both and draws what was grouped. Every step is one of the commands
-that the README names; what is complete already is not done again, and an
-interrupted training goes on where it was.
+Generates tempo small, trains a 3D ResNet, puts sampling into it and trains a
+few epochs on, tests both, times both and draws what was grouped. Every step is
+one of the commands that the README names; what is complete already is not done
+again, and an interrupted training goes on where it was.
 """
 
 import argparse
@@ -30,14 +30,18 @@ from rich.progress import (
 from rich.table import Table
 
 from mmatfr.analysis.figures import draw_groups, groups_of_clip
-from mmatfr.analysis.recognizers import load_recognizer, read_clips
-from mmatfr.analysis.timing import time_in_turns
+from mmatfr.analysis.recognizers import (
+    load_recognizer,
+    read_batch,
+    read_clips,
+)
+from mmatfr.analysis.timing import time_per_clip
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CONFIGS = 'configs/recognition/resnet3d'
 _BASE = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb'
-_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb'
-_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 12)}
+_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
+_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 4)}
 _DATA = 'data/tempo/small'
 _STEP = re.compile(
     r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
@@ -168,9 +172,6 @@ def time_models(
 ) -> Dict[str, List[float]]:
     """Seconds a clip of each model, decoding left out.
 
-    Each is timed clip by clip and in batches of 8; the faster of its two ways
-    counts.
-
     Args:
         models (dict[str, nn.Module]): Recognizers, by name.
         num_clips (int): Number of test clips.
@@ -179,39 +180,12 @@ def time_models(
     Returns:
         dict[str, list[float]]: Seconds a clip in each round.
     """
-    any_model = next(iter(models.values()))
-    clips = torch.stack(
-        [
-            read_clips(any_model.cfg, f'{_DATA}/videos/{row["filename"]}')[
-                'inputs'
-            ]
-            for row in read_test_list()[:num_clips]
-        ]
-    )
-    mean = any_model.data_preprocessor.mean.flatten()[0]
-    std = any_model.data_preprocessor.std.flatten()[0]
-    clips = (clips.float() - mean) / std
-
-    def run(model, batch_size):
-        with torch.no_grad():
-            for batch in clips.split(batch_size):
-                model(batch, mode='tensor', stage='head')
-
-    seconds = time_in_turns(
-        {
-            (name, size): lambda model=model, size=size: run(model, size)
-            for name, model in models.items()
-            for size in (1, 8)
-        },
-        rounds,
-    )
-    fastest = {}
-    for name in models:
-        ways = [
-            [s / len(clips) for s in seconds[name, size]] for size in (1, 8)
-        ]
-        fastest[name] = min(ways, key=statistics.median)
-    return fastest
+    videos = [
+        f'{_DATA}/videos/{row["filename"]}'
+        for row in read_test_list()[:num_clips]
+    ]
+    clips = {name: read_batch(model, videos) for name, model in models.items()}
+    return time_per_clip(models, clips, rounds)
 
 
 def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     'draw_cost_curve',
     'draw_histograms',
     'draw_pareto',
+    'draw_tradeoff',
 ]
 
 _COLUMN = 3.4  # inches, the width of a column of a paper
@@ -325,6 +326,60 @@ def draw_pareto(points: Sequence[Dict], x_label: str, y_label: str) -> Figure:
         loc='lower center',
         bbox_to_anchor=(0.5, 1),
         ncols=2,
+    )
+    return figure
+
+
+def draw_tradeoff(
+    series: Mapping[str, Sequence[Dict]], x_label: str, y_label: str
+) -> Figure:
+    """Draws accuracy against cost, over several trainings.
+
+    Args:
+        series (Mapping[str, Sequence[dict]]): By name, one point or those of
+            a line, each ``cost``, ``accuracy``, its mean, and ``low`` and
+            ``high``, its least and greatest.
+        x_label (str): What the cost is.
+        y_label (str): What the accuracy is.
+
+    Returns:
+        Figure: The points with their spread, those of a line joined.
+    """
+    figure = new_figure(_COLUMN, 3.2)
+    axes = figure.subplots()
+    for place, (name, points) in enumerate(series.items()):
+        points = sorted(points, key=lambda point: point['cost'])
+        cost, accuracy, low, high = (
+            np.array([point[key] for point in points])
+            for key in ('cost', 'accuracy', 'low', 'high')
+        )
+        axes.errorbar(
+            cost,
+            accuracy,
+            (accuracy - low, high - accuracy),
+            fmt=_MARKERS[place % len(_MARKERS)],
+            linestyle='-' if len(points) > 1 else '',
+            color=COLOURS[place % len(COLOURS)],
+            markersize=3.5 if len(points) > 1 else 5.5,
+            markeredgecolor='black',
+            markeredgewidth=0.5,
+            linewidth=1.2,
+            elinewidth=1,
+            capsize=2,
+            label=name,
+        )
+    axes.set_xlim(left=0)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(color='0.92', linewidth=0.6)
+    axes.set_axisbelow(True)
+    _tidy(axes)
+    axes.legend(
+        fontsize=6.5,
+        frameon=False,
+        loc='lower center',
+        bbox_to_anchor=(0.5, 1),
+        ncols=2 if max(map(len, series)) < 30 else 1,
     )
     return figure
 

@@ -2,7 +2,7 @@
 
 import copy
 from functools import partial
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import nn
@@ -60,6 +60,7 @@ class CostModel:
                 module.execution = 'sequential'
         self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
         self._num_frames: Dict[tuple, Tuple[int, ...]] = {}
+        self._warm: Set[Tuple[int, ...]] = set()
 
     def gflops(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
@@ -135,6 +136,12 @@ class CostModel:
         views = torch.empty(1, *clip_shape, device='meta')
         is_2d = frames_of(self._recognizer) is not None
         views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
+        if clip_shape not in self._warm:
+            # A backbone may ask itself for the shapes of its outputs when it
+            # first sees such a clip, which is no cost of the clip.
+            with torch.no_grad():
+                self._recognizer(views, mode='tensor', stage='head')
+            self._warm.add(clip_shape)
         counter = FlopCounterMode(display=False)
         # A layer that samples runs within another module where it does so
         # before the last activation of a stage, or in a neck.

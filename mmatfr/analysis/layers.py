@@ -1,6 +1,7 @@
 """The sampling layers of a recognizer, and clips of given lengths."""
 
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, islice
 from numbers import Integral
 from typing import Callable, Dict, Iterator, Optional, Sequence, Union
@@ -10,7 +11,14 @@ from torch import Tensor, nn
 
 from mmatfr.sgs import SGS, Groups, equal_groups
 
-__all__ = ['Lengths', 'as_lengths', 'force_lengths', 'frames_of', 'sgs_layers']
+__all__ = [
+    'Lengths',
+    'as_lengths',
+    'force_lengths',
+    'frames_of',
+    'set_num_bins',
+    'sgs_layers',
+]
 
 # B' of a clip: one number, or one for each layer.
 Lengths = Union[int, Sequence[int]]
@@ -127,3 +135,30 @@ def force_lengths(
     finally:
         for layer, binning in own.items():
             layer.binning = binning
+
+
+def set_num_bins(recognizer: nn.Module, num_bins: int) -> None:
+    """Changes the number of bins of a trained recognizer.
+
+    No weight depends on it: one checkpoint serves several budgets.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2.
+        num_bins (int): Number of bins B of every layer that samples.
+
+    Raises:
+        ValueError: If nothing samples, or a layer bins in a way of its own.
+    """
+    layers = sgs_layers(recognizer)
+    if not layers:
+        raise ValueError('the recognizer has no layer that samples')
+    for name, layer in layers.items():
+        keywords = getattr(layer.binning, 'keywords', {})
+        if 'num_bins' not in keywords:
+            raise ValueError(
+                f'{name} groups frames by {layer.binning!r}, which has no '
+                'number of bins'
+            )
+        layer.binning = partial(
+            layer.binning.func, **{**keywords, 'num_bins': num_bins}
+        )

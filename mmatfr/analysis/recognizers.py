@@ -9,13 +9,14 @@ from typing import (
     List,
     Mapping,
     Optional,
+    Sequence,
     Tuple,
     Union,
 )
 
 from mmaction.registry import MODELS
 from mmengine.config import Config, ConfigDict
-from mmengine.dataset import Compose
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
@@ -32,6 +33,7 @@ __all__ = [
     'load_config',
     'load_recognizer',
     'num_views',
+    'read_batch',
     'read_clips',
     'without_sampling',
 ]
@@ -191,6 +193,21 @@ def read_clips(cfg: Config, video: str) -> dict:
             f'cannot read the video {video!r}: {reason_of(error)}; '
             're-encode it or choose another'
         ) from error
+
+
+def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:
+    """Reads videos as a recognizer is tested on them.
+
+    Args:
+        recognizer (nn.Module): With the ``cfg`` that
+            :func:`load_recognizer` gives it.
+        videos (Sequence[str]): Paths.
+
+    Returns:
+        Tensor: All views, normalized, (N, V, ...).
+    """
+    data = [read_clips(recognizer.cfg, video) for video in videos]
+    return recognizer.data_preprocessor(pseudo_collate(data))['inputs']
 
 
 def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:

@@ -1,36 +1,47 @@
 """Seconds and memory of several functions, taken in one run."""
 
 import os
+import statistics
 import time
-from typing import Callable, Dict, Iterable, List, Mapping, Optional
+from functools import partial
+from typing import (
+    Callable,
+    Dict,
+    Hashable,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+)
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['peak_memory', 'time_in_turns', 'time_within']
+__all__ = ['peak_memory', 'time_in_turns', 'time_per_clip', 'time_within']
 
 
 def time_in_turns(
-    functions: Mapping[str, Callable[[], object]],
+    functions: Mapping[Hashable, Callable[[], object]],
     rounds: int = 5,
     after_call: Optional[Callable[[], object]] = None,
-) -> Dict[str, List[float]]:
+) -> Dict[Hashable, List[float]]:
     """Times functions one after the other, over and over.
 
     What disturbs the machine disturbs all of them alike. The first call of
     each is not counted.
 
     Args:
-        functions (Mapping[str, Callable]): What to call, by name.
+        functions (Mapping[Hashable, Callable]): What to call, by name.
         rounds (int): How many times. Defaults to 5.
         after_call (Callable, optional): Called after each call, the first
             ones too, and not timed. Defaults to None.
 
     Returns:
-        dict[str, list[float]]: Seconds of each call.
+        dict[Hashable, list[float]]: Seconds of each call.
     """
-    seconds: Dict[str, List[float]] = {name: [] for name in functions}
+    seconds: Dict[Hashable, List[float]] = {name: [] for name in functions}
     for number in range(rounds + 1):
         for name, function in functions.items():
             _synchronize()
@@ -78,6 +89,52 @@ def time_within(
         for handle in handles:
             handle.remove()
     return seconds
+
+
+def time_per_clip(
+    recognizers: Mapping[str, nn.Module],
+    clips: Mapping[str, Tensor],
+    rounds: int = 5,
+    batch_sizes: Sequence[int] = (1, 8),
+) -> Dict[str, List[float]]:
+    """Times recognizers on clips, in turns.
+
+    Args:
+        recognizers (Mapping[str, nn.Module]): What is timed, by name.
+        clips (Mapping[str, Tensor]): What each is run on, normalized, (N, V,
+            ...) of N videos.
+        rounds (int): How many times. Defaults to 5.
+        batch_sizes (Sequence[int]): Numbers of videos at a time. Of each
+            recognizer the one with the least median counts. Defaults to
+            (1, 8).
+
+    Returns:
+        dict[str, list[float]]: Seconds a video in each round.
+    """
+
+    def run(name: str, batch_size: int) -> None:
+        with torch.no_grad():
+            for batch in clips[name].split(batch_size):
+                recognizers[name](batch, mode='tensor', stage='head')
+
+    seconds = time_in_turns(
+        {
+            (name, size): partial(run, name, size)
+            for name in recognizers
+            for size in batch_sizes
+        },
+        rounds,
+    )
+    return {
+        name: min(
+            (
+                [s / len(clips[name]) for s in seconds[name, size]]
+                for size in batch_sizes
+            ),
+            key=statistics.median,
+        )
+        for name in recognizers
+    }
 
 
 def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:

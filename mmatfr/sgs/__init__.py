@@ -1,8 +1,13 @@
 """Similarity Guided Sampling: the method, on plain torch."""
 
+from .controls import (
+    equal_groups,
+    pool_frames,
+    random_groups,
+    stride_frames,
+)
 from .grouping import (
     Groups,
-    equal_groups,
     group_frames,
     join_groups,
     merge_frames,
@@ -20,4 +25,7 @@ __all__ = [
     'join_groups',
     'merge_frames',
     'pack_labels',
+    'pool_frames',
+    'random_groups',
+    'stride_frames',
 ]

@@ -5,7 +5,7 @@ turns feature maps and groups into the packed maps of all groups. The two meet
 in ``Groups`` alone, so another binning needs nothing else than to return one.
 """
 
-from typing import NamedTuple, Optional, Sequence, Tuple, Union
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ __all__ = [
     'Groups',
     'KERNELS',
     'ORDERS',
-    'equal_groups',
     'group_frames',
     'join_groups',
     'merge_frames',
@@ -31,6 +30,9 @@ _STILL_ATOL = 1e-12
 # Weight under the linear kernel of a frame that lies on the edge of its bin.
 # The authors' code adds it to every weight, so that the bin counts as active.
 _EDGE_WEIGHT = 1e-7
+# Bins of a given width have no last one; numbers to here are exact in single
+# precision.
+_MOST_BINS = 2**20
 
 
 class Groups(NamedTuple):
@@ -69,6 +71,7 @@ def group_frames(
     normalize: Optional[bool] = None,
     order: str = 'magnitude',
     contiguous: bool = False,
+    peak: Optional[float] = None,
 ) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
@@ -95,22 +98,32 @@ def group_frames(
             'time', by the mean frame index. Defaults to 'magnitude'.
         contiguous (bool): Whether a group holds neighbouring frames only.
             Defaults to False.
+        peak (float, optional): What takes the place of Delta_max, the same
+            for all clips. Magnitudes beyond it go on into further bins of
+            the same width. Defaults to None, each clip's own.
 
     Returns:
         Groups: The groups of the batch.
     """
-    num_bins = magnitude.shape[1] if num_bins is None else num_bins
+    num_frames = magnitude.shape[1]
+    num_bins = num_frames if num_bins is None else num_bins
     normalize = kernel == 'delta' if normalize is None else normalize
-    peak = magnitude.max(dim=1, keepdim=True).values
-    spread = (peak - magnitude.min(dim=1, keepdim=True).values).detach()
-    still = spread <= _STILL_RTOL * peak.detach().clamp_min(_STILL_ATOL)
+    own_peak = magnitude.max(dim=1, keepdim=True).values
+    spread = (own_peak - magnitude.min(dim=1, keepdim=True).values).detach()
+    still = spread <= _STILL_RTOL * own_peak.detach().clamp_min(_STILL_ATOL)
     # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
-    position = magnitude * (2 * num_bins / peak.masked_fill(still, 1.0))
-    position = position.masked_fill(still, 0.0)
-    bins = (position.detach() / 2).floor().long().clamp_(0, num_bins - 1)
-    labels, num_labels = bins, num_bins
+    if peak is None:
+        scale = own_peak.masked_fill(still, 1.0)
+        num_labels = num_bins
+    else:
+        scale, num_labels = peak, _MOST_BINS
+    position = (magnitude * (2 * num_bins / scale)).masked_fill(still, 0.0)
+    bins = (position.detach() / 2).floor().long().clamp_(0, num_labels - 1)
+    labels = bins
     if contiguous:
-        labels, num_labels = _runs(bins), bins.shape[1]
+        labels, num_labels = _runs(bins), num_frames
+    elif peak is not None:
+        labels, num_labels = _dense_ranks(bins), num_frames
     index, lengths, count = pack_labels(
         labels, num_labels, rank=bins if order == 'magnitude' else None
     )
@@ -128,41 +141,6 @@ def group_frames(
         weight = weight / count
     weight = torch.where(still, 1 / count, weight)
     return Groups(index, weight, lengths)
-
-
-def equal_groups(
-    magnitude: Tensor, length: Union[int, Sequence[int]]
-) -> Groups:
-    """Groups of equal size, whatever the magnitudes: a given resolution.
-
-    Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
-        length (int | Sequence[int]): Number of groups of every clip, or of
-            each of the N clips; from 1 to T.
-
-    Returns:
-        Groups: The means of ``length`` stretches of neighbouring frames.
-
-    Raises:
-        ValueError: If a clip cannot have so many groups.
-    """
-    num_clips, num_frames = magnitude.shape
-    lengths = torch.as_tensor(length).expand(num_clips).clone()
-    if not 1 <= int(lengths.min()) <= int(lengths.max()) <= num_frames:
-        raise ValueError(
-            f'length={length!r} must be from 1 to {num_frames}, the number '
-            'of frames of a clip'
-        )
-    starts = lengths.cumsum(0) - lengths
-    per_clip, starts = (
-        x.to(magnitude.device)[:, None] for x in (lengths, starts)
-    )
-    frames = torch.arange(num_frames, device=magnitude.device)
-    labels = frames * per_clip // num_frames
-    # The first frame t of group g is the smallest with t L // T = g.
-    sizes = labels * num_frames // -per_clip
-    sizes = sizes - (labels + 1) * num_frames // -per_clip
-    return Groups(labels + starts, 1 / sizes.to(magnitude.dtype), lengths)
 
 
 def pack_labels(
@@ -233,6 +211,12 @@ def join_groups(batches: Sequence[Groups]) -> Groups:
         torch.cat([groups.weight for groups in batches]),
         torch.cat([groups.lengths for groups in batches]),
     )
+
+
+def _dense_ranks(bins: Tensor) -> Tensor:
+    """Numbers the bins of each clip that are active, (N, T)."""
+    in_order, frames = bins.sort(dim=1)
+    return torch.empty_like(bins).scatter_(1, frames, _runs(in_order))
 
 
 def merge_frames(x: Tensor, groups: Groups) -> Tensor:

@@ -15,9 +15,12 @@ from torch import Tensor, nn
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
 from .similarity import Similarity, get_similarity
 
-__all__ = ['EMBEDDINGS', 'SGS']
+__all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS']
 
+BIN_RANGES = ('clip', 'data')
 EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
+# Least share of a batch in the running mean of the peaks.
+_MOMENTUM = 0.01
 
 
 class SGS(nn.Module):
@@ -29,8 +32,9 @@ class SGS(nn.Module):
     a clip has depends on the clip alone. The defaults are the paper's.
 
     Of the options that the paper does not have, ``embedding='identity'``,
-    ``grid``, a path as similarity and ``magnitude_grad=False`` together make
-    a layer without parameters that follows motion, see `docs/training.md`.
+    ``grid``, a path as similarity, ``magnitude_grad=False`` and
+    ``bin_range='data'`` together make a layer without weights that follows
+    motion, see `docs/training.md`.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.
@@ -67,12 +71,22 @@ class SGS(nn.Module):
             against most of it. Defaults to 0.
         magnitude_grad (bool): Whether a gradient flows back through the
             magnitudes. Defaults to True.
+        bin_range (str): What the B bins divide: 'clip' (paper), from 0 to the
+            largest magnitude of the clip itself, so that every clip is spread
+            over its bins, however little happens in it; or 'data', from 0 to
+            the running mean of that over the clips seen in training, so that
+            a bin is as wide for one clip as for another, a clip with less
+            takes fewer and one with more goes on into further ones. Until
+            there is a mean it is 'clip'. Defaults to 'clip'.
 
     Attributes:
         binning (Callable): From magnitudes (N, T) to :class:`Groups`.
         groups (Groups): The groups of the last forward, without gradient
             history; None before the first.
         magnitude (Tensor): The magnitudes of the last forward, (N, T).
+        running_peak (Tensor): Mean of the clips' largest magnitudes, a
+            scalar; 0 as long as none was seen. With ``bin_range='data'``
+            alone, as is ``num_batches_tracked``.
 
     Examples:
         >>> import torch
@@ -101,6 +115,7 @@ class SGS(nn.Module):
         grid: int = 1,
         border: int = 0,
         magnitude_grad: bool = True,
+        bin_range: str = 'clip',
     ) -> None:
         super().__init__()
         for name, value, optional in (
@@ -119,6 +134,7 @@ class SGS(nn.Module):
             ('kernel', kernel, KERNELS),
             ('order', order, ORDERS),
             ('embedding', embedding, EMBEDDINGS),
+            ('bin_range', bin_range, BIN_RANGES),
         ):
             if value not in choices:
                 raise ValueError(
@@ -151,11 +167,18 @@ class SGS(nn.Module):
             normalize=normalize,
             order=order,
             contiguous=contiguous,
+            peak=None if bin_range == 'clip' else 1.0,
         )
         self.embedding = embedding
         self.grid = grid
         self.border = border
         self.magnitude_grad = magnitude_grad
+        self.bin_range = bin_range
+        if bin_range == 'data':
+            self.register_buffer('running_peak', torch.zeros(()))
+            self.register_buffer(
+                'num_batches_tracked', torch.zeros((), dtype=torch.long)
+            )
         if embedding != 'identity':
             hidden_channels = max(1, in_channels // 2)
             channels = similarity_channels or 8
@@ -197,6 +220,8 @@ class SGS(nn.Module):
             with nullcontext() if self.magnitude_grad else torch.no_grad():
                 z = self._replicate_inner(self.embed(x))
                 magnitude = self.similarity(z)
+                if self.bin_range == 'data':
+                    magnitude = magnitude / self._peak(magnitude)
             groups = self.binning(magnitude)
         self.magnitude = magnitude.detach()
         self.groups = groups.detach()
@@ -243,6 +268,21 @@ class SGS(nn.Module):
         frames = torch.arange(last + 1, device=z.device)
         return z[:, frames.clamp(border, last - border)]
 
+    def _peak(self, magnitude: Tensor) -> Tensor:
+        """What counts as the largest magnitude, (1,) or (N, 1)."""
+        peak = magnitude.detach().amax(dim=1, keepdim=True)
+        if self.training:
+            self.num_batches_tracked += 1
+            share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
+            mean = peak.mean().to(self.running_peak.dtype)
+            self.running_peak += share * (mean - self.running_peak)
+        # A clip of which nothing is known but itself: a little more than its
+        # peak, which so falls into the last bin, and not 0 if it is still.
+        own = (peak * (1 + 1e-6)).masked_fill(peak == 0, 1.0)
+        return torch.where(
+            self.running_peak > 0, self.running_peak.to(peak.dtype), own
+        )
+
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:
             # One vector has no statistics.
@@ -267,6 +307,7 @@ class SGS(nn.Module):
                 grid=self.grid,
                 border=self.border,
                 magnitude_grad=self.magnitude_grad,
+                bin_range=self.bin_range,
                 **self.binning.keywords,
             )
             if isinstance(self.binning, partial)

@@ -310,3 +310,19 @@ class TestClipRecorder:
         with ClipRecorder(model) as recorder, torch.no_grad():
             model(torch.randn(2, 1, *SHAPE), mode='tensor')
             assert recorder.take().gflops.shape == (2,)
+
+
+def test_what_a_backbone_asks_itself_is_no_cost_of_the_first_clip():
+    """For its readout it runs the base once, to see how many frames leave."""
+    model = build(
+        dict(type='ATFRX3D', **X3D, sgs=dict(stage=1), readout='frames'),
+        'X3DHead',
+        144,
+    )
+    first = CostModel(model).gflops(SHAPE, length=5)
+    mean = build(
+        dict(type='ATFRX3D', **X3D, sgs=dict(stage=1)), 'X3DHead', 144
+    )
+    assert CostModel(mean).gflops(SHAPE, length=5) == pytest.approx(
+        first, rel=1e-3
+    )

@@ -2,8 +2,9 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from mmatfr.sgs import SGS, merge_frames
+from mmatfr.sgs import SGS, group_frames, merge_frames
 
 CHOICES = [
     dict(),
@@ -24,6 +25,14 @@ CHOICES = [
         border=1,
         magnitude_grad=False,
         num_bins=6,
+    ),
+    dict(bin_range='data', num_bins=5),
+    dict(
+        similarity='path',
+        grid=2,
+        embedding='identity',
+        magnitude_grad=False,
+        bin_range='data',
     ),
 ]
 
@@ -73,6 +82,53 @@ def test_edge_cases_are_finite(choice, train, scene):
     assert x.grad.isfinite().all()
     for parameter in sgs.parameters():
         assert parameter.grad.isfinite().all()
+
+
+def test_bins_of_the_data_are_as_wide_for_every_clip():
+    """The path of a clip is cut every so often, however long it is."""
+    steps = torch.ones(3, 11)
+    steps[1, :] *= 0.5
+    steps[2, 3:] = 0
+    x = F.pad(steps.cumsum(dim=1), (1, 0))[:, None, :, None, None]
+    sgs = SGS(
+        1,
+        num_bins=4,
+        similarity='path',
+        embedding='identity',
+        magnitude_grad=False,
+        bin_range='data',
+    )
+    # Nothing has been seen: each clip has the bins of its own range.
+    assert sgs.eval()(x)[1].tolist() == [4, 4, 4]
+    # The mean path is (11 + 5.5 + 3) / 3 = 6.5 long and a bin 1.625 wide: 0
+    # to 11 lie in bins 0 to 6, 0 to 5.5 in 0 to 3, 0 to 3 in 0 and 1.
+    assert sgs.train()(x)[1].tolist() == [7, 4, 2]
+    torch.testing.assert_close(sgs.running_peak, torch.tensor(6.5))
+    assert sgs.eval()(x)[1].tolist() == [7, 4, 2]
+    assert [sgs(clip)[1].item() for clip in x.split(1)] == [7, 4, 2]
+    torch.testing.assert_close(sgs.running_peak, torch.tensor(6.5))
+    # A plain mean at first, and a running one in the long run.
+    sgs.train()(3 * x)
+    torch.testing.assert_close(sgs.running_peak, torch.tensor(13.0))
+    for _ in range(1000):
+        sgs(3 * x)
+    torch.testing.assert_close(
+        sgs.running_peak, torch.tensor(19.5), rtol=1e-3, atol=0
+    )
+    sgs.load_state_dict(SGS(1, **{'bin_range': 'data'}).state_dict(), False)
+    assert sgs.eval()(x)[1].tolist() == [4, 4, 4]
+
+
+def test_bins_of_the_data_that_are_empty_leave_no_group():
+    magnitude = torch.tensor([[0.1, 5.2, 0.2, 9.9, 5.3]])
+    groups = group_frames(magnitude, num_bins=2, peak=2.0)
+    assert groups.index.tolist() == [[0, 1, 0, 2, 1]]
+    groups = group_frames(magnitude, num_bins=2, peak=2.0, order='time')
+    assert groups.index.tolist() == [[0, 1, 0, 2, 1]]
+    groups = group_frames(
+        magnitude, num_bins=2, peak=2.0, order='time', contiguous=True
+    )
+    assert groups.lengths.tolist() == [5]
 
 
 def test_single_vector_in_training():
@@ -261,6 +317,7 @@ def test_similarity_and_binning_can_be_any_function():
             dict(embedding='identity', similarity_channels=8),
             "similarity_channels=8 has no meaning with embedding='identity'",
         ),
+        (dict(bin_range='foo'), r"bin_range='foo'.*'clip', 'data'"),
         (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
         (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),
         (dict(similarity_channels=-1), 'similarity_channels=-1'),

@@ -5,21 +5,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_makes_a_table_and_goes_on_where_it_was(tmp_path):
-    def run(*rows):
+@pytest.fixture
+def compare(tmp_path):
+    """Runs the command; what it trains stays for the next call."""
+
+    def run(*args):
         done = subprocess.run(
             [
                 sys.executable,
                 'tools/analysis_tools/compare_recipes.py',
                 *('--data', str(tmp_path / 'data')),
                 *('--work-dir', str(tmp_path / 'work')),
-                *('--size', 'tiny'),
-                *('--epochs', '1'),
-                *('--seeds', '0', '1'),
-                *('--rows', *rows),
+                *('--out', str(tmp_path / 'out')),
+                *('--size', 'tiny', '--epochs', '1'),
+                *args,
             ],
             capture_output=True,
             text=True,
@@ -28,21 +32,59 @@ def test_makes_a_table_and_goes_on_where_it_was(tmp_path):
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    assert 'Epoch(train)' in run('path')
-    log = run('path', 'equal7', 'bins6')
-    assert log.count('Epoch(train)') == 2
-    metrics = {
-        row: json.loads(
-            (tmp_path / f'work/{row}_seed1/metrics.json').read_text()
-        )
-        for row in ('path', 'equal7', 'bins6')
-    }
-    assert metrics['equal7']['cost/length_mean'] == 7
-    assert metrics['equal7']['cost/length_std'] == 0
-    assert metrics['bins6']['cost/length_max'] <= 6
-    assert metrics['path']['cost/length_max'] > 6
-    table = (tmp_path / 'work/table.md').read_text()
-    assert table in log
-    (line,) = (line for line in table.splitlines() if '7 equal' in line)
+    return run
+
+
+def trainings(log):
+    return log.count('Saving checkpoint at 1 epochs')
+
+
+def test_makes_a_table_and_goes_on_where_it_was(compare, tmp_path):
+    # The network that all start from, and the row.
+    assert trainings(compare('--seeds', '0', '--rows', 'path')) == 2
+    rows = (
+        'path',
+        'full',
+        'pool2',
+        'path_bins6',
+        'base',
+        'inserted_path_bins8',
+    )
+    log = compare('--seeds', '0', '--rows', *rows)
+    assert trainings(log) == 2
+    report = json.loads((tmp_path / 'out/resnet3d_rows.json').read_text())
+    runs = {name: runs[0] for name, runs in report['rows'].items()}
+    assert list(runs) == list(rows)
+    assert runs['pool2']['cost/length_mean'] == 8
+    assert runs['pool2']['cost/length_std'] == 0
+    assert runs['path_bins6']['cost/length_max'] <= 6
+    assert runs['path']['cost/length_max'] > 6
+    assert runs['full']['cost/length_min'] == 16
+    for name, run in runs.items():
+        assert run['seconds'] > 0
+        gflops = run['cost/gflops_per_clip']
+        of = runs['full']['cost/gflops_per_clip']
+        assert gflops == of if name == 'base' else gflops <= of
+    table = (tmp_path / 'out/resnet3d_rows.md').read_text()
+    (line,) = (line for line in table.splitlines() if 'pool 2' in line)
     cells = [cell.strip() for cell in line.strip('|').split('|')]
-    assert cells[4:7] == ['7.0 ± 0.0', '7 to 7', ''] and cells[-1] == '2'
+    assert cells[4:7] == ['8.0 ± 0.0', '8 to 8', '']
+    assert '(54 %)' in cells[7]
+    assert (tmp_path / 'out/resnet3d_rows.png').stat().st_size > 10000
+
+
+def test_several_seeds_and_layers(compare, tmp_path):
+    log = compare(
+        *('--model', 'slowfast', '--seeds', '0', '1'),
+        *('--rows', 'pool2', 'path'),
+    )
+    assert trainings(log) == 2 * 3
+    report = json.loads((tmp_path / 'out/slowfast_rows.json').read_text())
+    for name, (first, second) in report['rows'].items():
+        assert first['seconds'] != second['seconds'], name
+    (pool, _) = report['rows']['pool2']
+    for path in ('slow', 'fast'):
+        key = f'cost/backbone.{path}_path.sgs/temporal_resolution'
+        assert pool[key] == 0.5
+    table = (tmp_path / 'out/slowfast_rows.md').read_text()
+    assert table.count('[') > 4  # least and most of two seeds

@@ -60,7 +60,7 @@ def test_every_config_has_its_entry():
 @pytest.mark.parametrize(
     'name',
     [
-        'ircsn-mini-atfr_1xb12-16x2x1-4e_tempo-small-rgb',
+        'ircsn-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb',
         'resnet3d_r18_8xb24-16x2x1-45e_kinetics400-rgb',
         'tsm_imagenet-pretrained-mobilenetv2-atfr_8xb16-1x1x8-100e_'
         'kinetics400-rgb',

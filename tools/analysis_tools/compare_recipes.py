@@ -1,101 +1,43 @@
 """Compares ways to spend fewer frames on tempo: makes one table.
 
-Every row is trained from scratch with the same schedule on the same videos,
-once for each seed, and tested on the test split; rows that only change how a
-trained network is run take the weights of another row. What is done already
-is not done again, so that an interrupted run goes on with the same command.
+For each seed the network without sampling is trained once. Every row starts
+from its weights, trains with one and the same schedule and is tested on the
+test split; rows that only change how a trained network is run take the weights
+of another. All rows of a seed are then timed in turns. What is done already is
+not done again, so that an interrupted run goes on with the same command.
 """
 
 import argparse
 import json
-import os
-import platform
 import statistics
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-import torch
+from _recipes import MODELS, ROWS, TABLES
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
 import mmatfr  # noqa: F401
+from mmatfr.analysis.charts import draw_tradeoff
+from mmatfr.analysis.insertion import see_clips
+from mmatfr.analysis.recognizers import load_recognizer, read_batch
+from mmatfr.analysis.timing import time_per_clip
+from mmatfr.cli import describe_run, run_script, write_report
 from mmatfr.datasets.tempo import SIZES, get_size, write_tempo
-from mmatfr.sgs import equal_groups
 
-_CONFIGS = Path(__file__).parents[2] / 'configs/recognition/resnet3d'
-_FULL = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py'
-_PAPER = 'resnet3d-mini-dense-atfr_1xb12-16x2x1-12e_tempo-small-rgb.py'
-_PATH = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-12e_tempo-small-rgb.py'
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table.
-
-    Attributes:
-        title (str): What it is called.
-        config (str): Name of its config.
-        options (dict): What it changes in the config.
-        equal_groups (int, optional): Number of equal groups that every clip
-            gets instead of similar ones.
-        weights_of (str, optional): The row whose weights are tested. None if
-            it is trained itself.
-    """
-
-    title: str
-    config: str
-    options: Dict[str, Any] = field(default_factory=dict)
-    equal_groups: Optional[int] = None
-    weights_of: Optional[str] = None
-
-
-def _sgs(**options) -> Dict[str, Any]:
-    return {f'model.backbone.sgs.{key}': v for key, v in options.items()}
-
-
-def _every_other_frame() -> Dict[str, Any]:
-    """Half of the frames, twice as far apart."""
-    return {
-        f'{split}_dataloader.dataset.pipeline.1.{key}': value
-        for split in ('train', 'val', 'test')
-        for key, value in (('clip_len', 8), ('frame_interval', 4))
-    }
-
-
-ROWS = {
-    'full': Row('all 16 frames', _FULL),
-    'pool': Row('average pool 2: 8 equal groups', _PATH, equal_groups=8),
-    'equal7': Row('7 equal groups', _PATH, equal_groups=7),
-    'stride': Row('every other frame', _FULL, _every_other_frame()),
-    'paper': Row("ATFR, the paper's formula", _PAPER),
-    'authors': Row(
-        "ATFR, the authors' code",
-        _PAPER,
-        _sgs(similarity='l2', kernel='linear'),
-    ),
-    'time': Row(
-        'ATFR, l2, neighbours in order of time',
-        _PAPER,
-        _sgs(similarity='l2', order='time', contiguous=True),
-    ),
-    'path': Row('ATFR, path', _PATH),
-    'inserted': Row(
-        'ATFR, path, put into `all 16 frames`', _PATH, weights_of='full'
-    ),
-    **{
-        f'bins{bins}': Row(
-            f'ATFR, path, {bins} bins when tested',
-            _PATH,
-            _sgs(num_bins=bins),
-            weights_of='path',
-        )
-        for bins in (6, 8, 10, 12, 24)
-    },
+_NUM_TIMED = 48  # clips
+_NUM_SEEN = 20  # batches, by a layer that is not trained
+_ROUNDS = 5
+# Rows that are drawn as a line, with what it is called.
+_CURVES = {
+    'path_bins': 'path sampling, one checkpoint, 4 to 48 bins when tested',
+    'inserted_path_bins': 'put into the trained network without training',
 }
 
 
@@ -105,7 +47,20 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        '--rows', nargs='+', choices=list(ROWS), default=list(ROWS)
+        '--model',
+        choices=list(MODELS),
+        default='resnet3d',
+        help='default: %(default)s',
+    )
+    rows = parser.add_mutually_exclusive_group()
+    rows.add_argument(
+        '--table',
+        choices=list(TABLES),
+        default='evidence',
+        help='which rows (default: %(default)s)',
+    )
+    rows.add_argument(
+        '--rows', nargs='+', choices=list(ROWS), help='instead of a table'
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument(
@@ -121,64 +76,196 @@ def parse_args() -> argparse.Namespace:
         help='of the data set (default: %(default)s)',
     )
     parser.add_argument(
-        '--work-dir',
-        default='work_dirs/compare_recipes',
-        help='folder of the trainings and of the table (default: %(default)s)',
+        '--test-videos',
+        type=int,
+        help='test on so many videos, generated in a folder beside the data '
+        'set (default: those of its test split)',
     )
     parser.add_argument(
-        '--epochs', type=int, help='instead of that of the configs'
+        '--work-dir',
+        default='work_dirs/recipes',
+        help='folder of the trainings (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out',
+        default='results/recipes',
+        help='folder of the table and the figure (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--epochs', type=int, help='of every training, instead of the configs'
     )
     return parser.parse_args()
 
 
-def run_row(name: str, seed: int, args: argparse.Namespace) -> Dict[str, Any]:
-    """Trains and tests a row with one seed.
+class Comparison:
+    """Trains and tests rows, each once.
 
     Args:
-        name (str): Key of ``ROWS``.
-        seed (int): Seed of the training.
         args (argparse.Namespace): Arguments of the command.
-
-    Returns:
-        dict: The metrics on the test split.
     """
-    row = ROWS[name]
-    folder = Path(args.work_dir) / f'{name}_seed{seed}'
-    result = folder / 'metrics.json'
-    if result.is_file():
-        return json.loads(result.read_text(encoding='utf-8'))
-    cfg = Config.fromfile(_CONFIGS / row.config)
-    cfg.merge_from_dict(row.options)
-    cfg.work_dir = str(folder)
-    cfg.experiment_name = f'{name}_seed{seed}'
-    cfg.randomness = dict(seed=seed)
-    for split in ('train', 'val', 'test'):
-        dataset = cfg[f'{split}_dataloader'].dataset
-        dataset.data_root = args.data
-        dataset.metainfo.classes = f'{args.data}/classes.txt'
-    if args.epochs is not None:
-        cfg.train_cfg.max_epochs = args.epochs
-        cfg.param_scheduler[0].total_steps = args.epochs
-    trained = folder
-    if row.weights_of:
-        run_row(row.weights_of, seed, args)
-        trained = Path(args.work_dir) / f'{row.weights_of}_seed{seed}'
-        cfg.load_from = (trained / 'last_checkpoint').read_text().strip()
-    else:
-        cfg.resume = (folder / 'last_checkpoint').is_file()
-    runner = Runner.from_cfg(cfg)
-    if row.equal_groups:
-        runner.model.backbone.sgs.binning = partial(
-            equal_groups, length=row.equal_groups
-        )
-    if not row.weights_of:
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.model = MODELS[args.model]
+        self.test_data, self.result = args.data, 'metrics.json'
+        if args.test_videos is not None:
+            self.test_data = f'{args.data}-test{args.test_videos}'
+            self.result = f'metrics-test{args.test_videos}.json'
+
+    def generate(self) -> None:
+        """Generates the data, if need be."""
+        size = get_size(self.args.size)
+        for _ in write_tempo(self.args.data, size) or ():
+            pass
+        if self.test_data != self.args.data:
+            # The videos of a split do not depend on their number.
+            size = replace(size, train=1, val=1, test=self.args.test_videos)
+            for _ in write_tempo(self.test_data, size) or ():
+                pass
+
+    def folder(self, name: str, seed: int) -> Path:
+        """Where a row keeps its weights and metrics."""
+        return Path(self.args.work_dir) / self.args.model / f'{name}_s{seed}'
+
+    def config(self, name: str, seed: int, is_base: bool = False) -> Config:
+        """Makes the config of a row.
+
+        Args:
+            name (str): Key of ``ROWS``.
+            seed (int): Seed of the training.
+            is_base (bool): Whether of the training that all rows start from.
+
+        Returns:
+            Config: Ready for a runner.
+        """
+        if is_base:
+            cfg = self.model.full_config()
+        else:
+            cfg = ROWS[name].config(self.model)
+        init_default_scope(cfg.default_scope)
+        cfg.work_dir = str(self.folder(name, seed))
+        cfg.experiment_name = f'{self.args.model}_{name}_s{seed}'
+        cfg.randomness = dict(seed=seed)
+        cfg.load_from = None
+        for split in ('train', 'val', 'test'):
+            dataset = cfg[f'{split}_dataloader'].dataset
+            root = self.test_data if split == 'test' else self.args.data
+            dataset.data_root = root
+            dataset.metainfo.classes = f'{root}/classes.txt'
+        if self.args.epochs is not None:
+            cfg.train_cfg.max_epochs = self.args.epochs
+            cfg.param_scheduler[0].total_steps = self.args.epochs
+        return cfg
+
+    def weights(self, name: str, seed: int) -> str:
+        """Trains a row, if need be.
+
+        Args:
+            name (str): Key of ``ROWS``; 'base' for what all rows start from.
+            seed (int): Seed of the training.
+
+        Returns:
+            str: Its last checkpoint.
+        """
+        is_base = name == 'base'
+        if not is_base and ROWS[name].weights_of:
+            weights = self.weights(ROWS[name].weights_of, seed)
+            if ROWS[name].weights_of == 'base' and ROWS[name].sgs is not None:
+                return self.insert(name, seed, weights)
+            return weights
+        cfg = self.config(name, seed, is_base)
+        folder = self.folder(name, seed)
+        checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+        if checkpoint.is_file():
+            return str(checkpoint)
+        if (folder / 'last_checkpoint').is_file():
+            cfg.resume = True
+        elif not is_base:
+            cfg.load_from = self.weights('base', seed)
+        runner = Runner.from_cfg(cfg)
+        if not is_base:
+            ROWS[name].prepare(runner.model)
         runner.train()
-    metrics = {key: float(value) for key, value in runner.test().items()}
-    result.write_text(json.dumps(metrics, indent=2) + '\n', encoding='utf-8')
-    return metrics
+        return str(checkpoint)
+
+    def insert(self, name: str, seed: int, weights: str) -> str:
+        """Puts the layer of a row into the trained network, untrained.
+
+        Args:
+            name (str): Key of ``ROWS``.
+            seed (int): Seed of the training.
+            weights (str): The checkpoint of the network.
+
+        Returns:
+            str: The checkpoint with the layer.
+        """
+        checkpoint = self.folder(name, seed) / 'inserted.pth'
+        if not checkpoint.is_file():
+            cfg = self.config(name, seed)
+            cfg.load_from = weights
+            cfg.experiment_name += '_insert'
+            runner = Runner.from_cfg(cfg)
+            runner.load_or_resume()
+            loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
+            see_clips(runner.model, islice(loader, _NUM_SEEN))
+            runner.save_checkpoint(
+                cfg.work_dir,
+                checkpoint.name,
+                save_optimizer=False,
+                save_param_scheduler=False,
+            )
+        return str(checkpoint)
+
+    def metrics(self, name: str, seed: int) -> Dict[str, float]:
+        """Tests a row, if need be.
+
+        Args:
+            name (str): Key of ``ROWS``.
+            seed (int): Seed of the training.
+
+        Returns:
+            dict[str, float]: The metrics on the test split.
+        """
+        result = self.folder(name, seed) / self.result
+        if not result.is_file():
+            cfg = self.config(name, seed)
+            cfg.load_from = self.weights(name, seed)
+            cfg.experiment_name += '_test'
+            runner = Runner.from_cfg(cfg)
+            ROWS[name].prepare(runner.model)
+            metrics = {k: float(v) for k, v in runner.test().items()}
+            result.parent.mkdir(parents=True, exist_ok=True)
+            result.write_text(json.dumps(metrics, indent=2) + '\n')
+        return json.loads(result.read_text())
+
+    def seconds(self, names: Sequence[str], seed: int) -> Dict[str, float]:
+        """Times rows in turns.
+
+        Args:
+            names (Sequence[str]): Keys of ``ROWS``.
+            seed (int): Seed of the training.
+
+        Returns:
+            dict[str, float]: Median over the rounds of the seconds a clip,
+            without decoding, of the faster of two ways, clip by clip and in
+            batches.
+        """
+        recognizers, clips = {}, {}
+        lines = Path(self.test_data, 'test.txt').read_text().splitlines()
+        videos = [
+            str(Path(self.test_data, 'videos', line.split()[0]))
+            for line in lines[:_NUM_TIMED]
+        ]
+        for name in names:
+            cfg = self.config(name, seed)
+            recognizers[name] = load_recognizer(cfg, self.weights(name, seed))
+            ROWS[name].prepare(recognizers[name])
+            clips[name] = read_batch(recognizers[name], videos)
+        taken = time_per_clip(recognizers, clips, _ROUNDS)
+        return {name: statistics.median(taken[name]) for name in names}
 
 
-def _over_seeds(values: Sequence[float], digits: int) -> str:
+def over_seeds(values: Sequence[float], digits: int) -> str:
     """Mean and, of several, the least and the greatest."""
     text = f'{statistics.mean(values):.{digits}f}'
     if len(values) > 1:
@@ -205,59 +292,110 @@ def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
         "B' range",
         'Spearman',
         'GFLOPs',
-        'seeds',
+        'ms/clip',
     ):
         table.add_column(
             column,
             justify='left' if column == 'model' else 'right',
             no_wrap=True,
         )
+    full = results.get('full')
     for name, runs in results.items():
 
-        def over_seeds(key, digits, factor=1.0, runs=runs):
-            return _over_seeds([factor * run[key] for run in runs], digits)
+        def column(
+            key: str, digits: int, factor: float = 1, runs=runs
+        ) -> Optional[str]:
+            if not all(key in run for run in runs):
+                return None
+            return over_seeds([factor * run[key] for run in runs], digits)
 
-        mean, std = (
-            statistics.mean(run[f'cost/length_{what}'] for run in runs)
-            for what in ('mean', 'std')
-        )
-        least = min(run['cost/length_min'] for run in runs)
-        most = max(run['cost/length_max'] for run in runs)
+        lengths = bounds = None
+        if all('cost/length_mean' in run for run in runs):
+            mean, std = (
+                statistics.mean(run[f'cost/length_{what}'] for run in runs)
+                for what in ('mean', 'std')
+            )
+            lengths = f'{mean:.1f} ± {std:.1f}'
+            least = min(run['cost/length_min'] for run in runs)
+            most = max(run['cost/length_max'] for run in runs)
+            bounds = f'{least:.0f} to {most:.0f}'
+        gflops = statistics.mean(run['cost/gflops_per_clip'] for run in runs)
+        share = ''
+        if full and name != 'full':
+            of = statistics.mean(run['cost/gflops_per_clip'] for run in full)
+            share = f' ({100 * gflops / of:.0f} %)'
         table.add_row(
             ROWS[name].title,
-            over_seeds('acc/top1', 1, 100),
-            over_seeds('tempo/top1_short', 1, 100),
-            over_seeds('tempo/top1_long', 1, 100),
-            f'{mean:.1f} ± {std:.1f}',
-            f'{least:.0f} to {most:.0f}',
-            over_seeds('tempo/spearman', 2)
-            if all('tempo/spearman' in run for run in runs)
-            else '',
-            f'{statistics.mean(r["cost/gflops_per_clip"] for r in runs):.4f}',
-            str(len(runs)),
+            column('acc/top1', 1, 100),
+            column('tempo/top1_short', 1, 100),
+            column('tempo/top1_long', 1, 100),
+            lengths,
+            bounds,
+            column('tempo/spearman', 2),
+            f'{gflops:.4f}{share}',
+            column('seconds', 2, 1e3),
         )
     return table
 
 
-def main() -> None:
+def make_series(
+    results: Dict[str, List[Dict[str, float]]],
+) -> Dict[str, List[Dict[str, float]]]:
+    """Makes points and lines of the rows.
+
+    Args:
+        results (dict): For each row the metrics of each seed.
+
+    Returns:
+        dict: What :func:`mmatfr.analysis.charts.draw_tradeoff` draws.
+    """
+    series: Dict[str, List[Dict[str, float]]] = {}
+    for name, runs in results.items():
+        top1 = [100 * run['acc/top1'] for run in runs]
+        point = dict(
+            cost=statistics.mean(run['cost/gflops_per_clip'] for run in runs),
+            accuracy=statistics.mean(top1),
+            low=min(top1),
+            high=max(top1),
+        )
+        curves = [c for key, c in _CURVES.items() if name.startswith(key)]
+        series.setdefault((curves or [ROWS[name].title])[0], []).append(point)
+    return series
+
+
+def run() -> None:
     args = parse_args()
-    for _ in write_tempo(args.data, get_size(args.size)) or ():
-        pass
-    results = {name: [] for name in args.rows}
+    names = args.rows or TABLES[args.table]
+    comparison = Comparison(args)
+    comparison.generate()
+    results: Dict[str, List[Dict[str, Any]]] = {name: [] for name in names}
     for seed in args.seeds:
-        for name in args.rows:
-            results[name].append(run_row(name, seed, args))
-    machine = (
-        f'{os.cpu_count()} CPU cores, {torch.get_num_threads()} threads, '
-        f'Python {platform.python_version()}, torch {torch.__version__}'
-    )
+        for name in names:
+            results[name].append(comparison.metrics(name, seed))
+    for place, seed in enumerate(args.seeds):
+        for name, seconds in comparison.seconds(names, seed).items():
+            results[name][place]['seconds'] = seconds
     table = make_table(results)
-    path = Path(args.work_dir) / 'table.md'
-    with open(path, 'w', encoding='utf-8') as file:
-        Console(file=file, width=250).print(table)
     Console(width=250).print(table)
-    print(f'{machine}\nwritten to {path}')
+    out = Path(args.out)
+    title = f'{args.model}_{"rows" if args.rows else args.table}'
+    figure = draw_tradeoff(
+        make_series(results), 'GFLOPs per clip', 'top-1 accuracy, %'
+    )
+    write_report(
+        out, title, dict(seeds=args.seeds, rows=results), figure=figure
+    )
+    with open(out / f'{title}.md', 'w', encoding='utf-8') as file:
+        machine = describe_run()
+        print(
+            f'`{machine["command"]}`; {machine["cores"]} CPU cores, '
+            f'{machine["threads"]} threads, Python {machine["python"]}, '
+            f'torch {machine["torch"]}; seeds '
+            f'{", ".join(map(str, args.seeds))}: mean [least, most].\n',
+            file=file,
+        )
+        Console(file=file, width=250).print(table)
 
 
 if __name__ == '__main__':
-    main()
+    run_script(run)

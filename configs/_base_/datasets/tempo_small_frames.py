@@ -22,6 +22,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCHW'),
+    # The metric of tempo looks the action up by the name of the video.
     dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,8 @@
-_base_ = ['./x3d_xxs_1xb12-16x2x1-8e_tempo-small-rgb.py']
+_base_ = [
+    '../../_base_/models/x3d_xxs.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
 # without motion share one, see docs/training.md. The stem's convolution over
@@ -14,6 +18,8 @@ model = dict(
             grid=7,
             border=2,
             magnitude_grad=False,
+            bin_range='data',
         ),
     )
 )
+load_from = 'work_dirs/x3d_xxs_1xb12-16x2x1-12e_tempo-small-rgb/epoch_12.pth'

@@ -1,10 +1,14 @@
-_base_ = ['./resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py']
+_base_ = [
+    '../../_base_/models/tsm_r18.py',
+    '../../_base_/datasets/tempo_small_frames.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
 # without motion share one, see docs/training.md.
 model = dict(
     backbone=dict(
-        type='ATFRResNet3d',
+        type='ATFRResNetTSM',
         sgs=dict(
             stage=0,
             similarity='path',
@@ -12,6 +16,8 @@ model = dict(
             embedding='identity',
             grid=7,
             magnitude_grad=False,
+            bin_range='data',
         ),
     )
 )
+load_from = 'work_dirs/tsm-r18_1xb12-1x1x16-8e_tempo-small-rgb/epoch_8.pth'

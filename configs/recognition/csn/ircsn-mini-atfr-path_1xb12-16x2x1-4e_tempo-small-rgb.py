@@ -1,0 +1,25 @@
+_base_ = [
+    '../../_base_/models/ircsn_mini.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
+
+# A group is a stretch of the path that the features of a 7x7 grid take: frames
+# without motion share one, see docs/training.md. The stem's convolution over
+# three frames has seen the zero padding on one frame of each end.
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3dCSN',
+        sgs=dict(
+            stage=0,
+            similarity='path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            border=1,
+            magnitude_grad=False,
+            bin_range='data',
+        ),
+    )
+)
+load_from = 'work_dirs/ircsn-mini_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'

@@ -1,0 +1,26 @@
+_base_ = [
+    '../../_base_/models/resnet3d_mini_dense.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
+
+# A group is a stretch of the path that the features of a 7x7 grid take: frames
+# without motion share one, see docs/training.md.
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3d',
+        sgs=dict(
+            stage=0,
+            similarity='path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            magnitude_grad=False,
+            bin_range='data',
+        ),
+    )
+)
+load_from = (
+    'work_dirs/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb/'
+    'epoch_12.pth'
+)

@@ -1,0 +1,29 @@
+_base_ = [
+    '../../_base_/models/slowfast_mini.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_4e.py',
+]
+
+# A group is a stretch of the path that the features of a 7x7 grid take, see
+# docs/training.md. The fast stem's convolution over five frames has seen the
+# zero padding on two frames of each end.
+path = dict(
+    stage=0,
+    similarity='path',
+    embedding='identity',
+    grid=7,
+    magnitude_grad=False,
+    bin_range='data',
+)
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3dSlowFast',
+        sgs=dict(
+            slow_path=dict(num_bins=4, **path),
+            fast_path=dict(num_bins=12, border=2, **path),
+        ),
+    )
+)
+load_from = (
+    'work_dirs/slowfast-mini_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'
+)

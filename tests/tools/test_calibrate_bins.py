@@ -1,0 +1,81 @@
+"""The choice of a number of bins by its command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmatfr.analysis.recognizers import build_recognizer, load_config
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / 'configs/recognition/resnet3d'
+NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py'
+
+
+@pytest.fixture
+def calibrate(tempo, tmp_path):
+    """Runs the command on an untrained network."""
+    checkpoint = tmp_path / 'untrained.pth'
+    model = load_config(str(FOLDER / NAME)).model
+    torch.save(build_recognizer(model).state_dict(), checkpoint)
+
+    def run(*args, checkpoint=checkpoint, options=()):
+        return subprocess.run(
+            [
+                sys.executable,
+                'tools/analysis_tools/calibrate_bins.py',
+                str(FOLDER / NAME),
+                str(checkpoint),
+                *('--out', str(tmp_path / 'out')),
+                *args,
+                '--cfg-options',
+                f'val_dataloader.dataset.data_root={tempo}',
+                f'val_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
+                *('val_dataloader.num_workers=0',),
+                *('val_dataloader.persistent_workers=False', *options),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+
+    return run
+
+
+def test_picks_what_keeps_to_the_budget(calibrate, tmp_path):
+    done = calibrate('--gflops', '0.1', '--bins', '16', '2', '6')
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((tmp_path / 'out/calibrate_bins.json').read_text())
+    rows = report['rows']
+    assert [row['bins'] for row in rows] == [2, 6, 16]
+    for row, longer in zip(rows, rows[1:]):
+        assert row['length'] < longer['length']
+        assert row['gflops'] < longer['gflops']
+        assert row['length'] <= row['bins']
+    picked = {row['bins']: row for row in rows}[report['picked']]
+    allowed = [row for row in rows if row['gflops'] <= 0.1]
+    assert picked in allowed
+    assert picked['top1'] == max(row['top1'] for row in allowed)
+    assert f'num_bins={report["picked"]}' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ('args', 'kwargs', 'message'),
+    [
+        (['--gflops', '0.001', '--bins', '2'], {}, '0.001'),
+        (['--gflops', '1'], dict(checkpoint='no.pth'), 'no.pth'),
+        (
+            ['--gflops', '1'],
+            dict(options=['val_evaluator.1.type=TempoMetric']),
+            'AdaptiveCostMetric',
+        ),
+    ],
+)
+def test_one_line_says_what_is_wrong(calibrate, args, kwargs, message):
+    done = calibrate(*args, **kwargs)
+    assert done.returncode == 1
+    (line,) = (s for s in done.stderr.splitlines() if s.startswith('error'))
+    assert message in line

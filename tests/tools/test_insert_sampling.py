@@ -1,0 +1,58 @@
+"""Sampling put into a checkpoint by its command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from mmatfr.analysis.recognizers import build_recognizer, load_config
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / 'configs/recognition/resnet3d'
+PLAIN = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py'
+NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py'
+
+
+def insert(config, *args):
+    return subprocess.run(
+        [
+            sys.executable,
+            'tools/analysis_tools/insert_sampling.py',
+            str(FOLDER / config),
+            *map(str, args),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+def test_the_weights_stay_and_the_range_is_found(tempo, tmp_path):
+    plain = build_recognizer(load_config(str(FOLDER / PLAIN)).model)
+    torch.save(plain.state_dict(), tmp_path / 'plain.pth')
+    done = insert(
+        NAME,
+        *(tmp_path / 'plain.pth', tmp_path / 'out' / 'inserted.pth'),
+        *('--batches', '2', '--cfg-options'),
+        f'train_dataloader.dataset.data_root={tempo}',
+        f'train_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    weights = torch.load(tmp_path / 'out' / 'inserted.pth')['state_dict']
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(weights.pop(name), value)
+    assert sorted(weights) == [
+        'backbone.sgs.num_batches_tracked',
+        'backbone.sgs.running_peak',
+    ]
+    assert weights['backbone.sgs.num_batches_tracked'] == 2
+    assert weights['backbone.sgs.running_peak'] > 0
+
+
+def test_one_line_says_what_is_wrong(tmp_path):
+    done = insert(NAME, 'no.pth', tmp_path / 'out.pth')
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: 'no.pth' does not")

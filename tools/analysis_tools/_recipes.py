@@ -1,0 +1,247 @@
+"""The rows of the tables of ``compare_recipes.py``."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional
+
+from mmengine.config import Config, ConfigDict
+from torch import nn
+
+from mmatfr.analysis import sgs_layers
+from mmatfr.sgs import equal_groups, pool_frames, random_groups, stride_frames
+
+__all__ = ['MODELS', 'ROWS', 'TABLES', 'Row']
+
+_CONFIGS = Path(__file__).parents[2] / 'configs/recognition'
+
+
+@dataclass(frozen=True)
+class Model:
+    """A recognizer that is compared.
+
+    Attributes:
+        full (str): Name of its config without sampling.
+        recipe (str): Name of its config with sampling.
+    """
+
+    full: str
+    recipe: str
+
+    def full_config(self) -> Config:
+        """Reads the config without sampling."""
+        return Config.fromfile(_CONFIGS / self.full)
+
+    def recipe_config(self) -> Config:
+        """Reads the config with sampling."""
+        return Config.fromfile(_CONFIGS / self.recipe)
+
+
+MODELS = {
+    'resnet3d': Model(
+        'resnet3d/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py',
+        'resnet3d/'
+        'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+    ),
+    'x3d': Model(
+        'x3d/x3d_xxs_1xb12-16x2x1-12e_tempo-small-rgb.py',
+        'x3d/x3d_xxs-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+    ),
+    'slowfast': Model(
+        'slowfast/slowfast-mini_1xb12-16x2x1-8e_tempo-small-rgb.py',
+        'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+    ),
+    'tsm': Model(
+        'tsm/tsm-mobilenetv2-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
+        'tsm/'
+        'tsm-mobilenetv2-mini-atfr-path_1xb12-1x1x16-4e_tempo-small-rgb.py',
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        title (str): What it is called.
+        sgs (dict, optional): What it changes in the options of the recipe's
+            layer; with the key ``_delete_`` nothing but its place is kept.
+            None stands for the network without sampling.
+        binning (Callable, optional): What takes the place of the layer's
+            binning.
+        num_frames (int, optional): Number of frames of a clip, over the same
+            stretch of the video.
+        weights_of (str, optional): The row whose weights are tested, 'base'
+            for the trained network that all rows start from. None if it is
+            trained itself.
+    """
+
+    title: str
+    sgs: Optional[Dict[str, Any]] = field(default_factory=dict)
+    binning: Optional[Callable] = None
+    num_frames: Optional[int] = None
+    weights_of: Optional[str] = None
+
+    def config(self, model: Model) -> Config:
+        """Makes the config of the row.
+
+        Args:
+            model (Model): The recognizer.
+
+        Returns:
+            Config: Schedule and data are those of the recipe.
+        """
+        cfg = model.recipe_config()
+        if self.sgs is None:
+            cfg.model = model.full_config().model
+        else:
+            sgs = cfg.model.backbone.sgs
+            for name, path in (
+                sgs.items() if 'stage' not in sgs else [(None, sgs)]
+            ):
+                changed = _change(path, self.sgs)
+                if name is None:
+                    cfg.model.backbone.sgs = changed
+                else:
+                    sgs[name] = changed
+        if self.num_frames is not None:
+            for split in ('train', 'val', 'test'):
+                sample = cfg[f'{split}_dataloader'].dataset.pipeline[1]
+                span = sample.clip_len * sample.frame_interval
+                sample.clip_len = self.num_frames
+                sample.frame_interval = span // self.num_frames
+        return cfg
+
+    def prepare(self, recognizer: nn.Module) -> None:
+        """Gives the layers of a recognizer the binning of the row."""
+        if self.binning is not None:
+            for layer in sgs_layers(recognizer).values():
+                layer.binning = self.binning
+
+
+def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
+    if options.get('_delete_'):
+        sgs = {'stage': sgs.stage}
+    options = {k: v for k, v in options.items() if k != '_delete_'}
+    return ConfigDict({**sgs, **options})
+
+
+_LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
+_BINS = (4, 6, 8, 10, 12, 13, 16, 24, 32, 48)
+
+ROWS = {
+    # The evidence.
+    'full': Row('full', sgs=None),
+    'pool2': Row('average pool 2', binning=partial(pool_frames, size=2)),
+    'pool4': Row('average pool 4', binning=partial(pool_frames, size=4)),
+    'stride2': Row('stride 2', binning=partial(stride_frames, step=2)),
+    'stride4': Row('stride 4', binning=partial(stride_frames, step=4)),
+    'random': Row(
+        'random groups, 8 on average',
+        binning=partial(random_groups, resolution=0.5),
+    ),
+    'paper': Row("ATFR, the paper's setting", sgs=dict(_delete_=True)),
+    'authors': Row(
+        "ATFR, the authors' setting",
+        sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
+    ),
+    'path': Row('ATFR, path sampling (ours)'),
+    'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
+    # From the paper's setting to the recipe, and away from it.
+    'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
+    'neighbours': Row(
+        'l2, order of time, neighbours only',
+        sgs=dict(
+            _delete_=True, similarity='l2', order='time', contiguous=True
+        ),
+    ),
+    'relative': Row(
+        "path, bins of the clip's own range", sgs=dict(bin_range='clip')
+    ),
+    'learned': Row(
+        'path of the learned 8 dimensions, grid 1',
+        sgs=dict(_LEARNED, grid=1),
+    ),
+    'learned_grid': Row('path of the learned 8 dimensions', sgs=_LEARNED),
+    'grid1': Row('path, grid 1 (global average)', sgs=dict(grid=1)),
+    'grid4': Row('path, grid 4', sgs=dict(grid=4)),
+    'gradient': Row(
+        'path, with a gradient to the magnitudes',
+        sgs=dict(magnitude_grad=True),
+    ),
+    'squared': Row(
+        'path of squared steps', sgs=dict(similarity='path_squared')
+    ),
+    'linear': Row('path, linear kernel', sgs=dict(kernel='linear')),
+    'stage1': Row('path, after stage 1', sgs=dict(stage=1)),
+    'stage2': Row('path, after stage 2', sgs=dict(stage=2)),
+    'trained_bins8': Row('path, 8 bins', sgs=dict(num_bins=8)),
+    'trained_bins16': Row('path, 16 bins', sgs=dict(num_bins=16)),
+    'full32': Row('full, 32 frames', sgs=None, num_frames=32),
+    'path32': Row('path, 32 frames', num_frames=32),
+    # One checkpoint, several budgets.
+    **{
+        f'path_bins{bins}': Row(
+            f'path, {bins} bins when tested',
+            sgs=dict(num_bins=bins),
+            weights_of='path',
+        )
+        for bins in _BINS
+    },
+}
+_TRAINED = [name for name, row in ROWS.items() if row.weights_of is None]
+# Without training: in the network that all start from.
+ROWS['base'] = Row('without sampling', sgs=None, weights_of='base')
+ROWS.update(
+    {
+        f'inserted_{name}': replace(ROWS[name], weights_of='base')
+        for name in (
+            'path',
+            'relative',
+            'squared',
+            'grid1',
+            'grid4',
+            'linear',
+            'stage1',
+            'stage2',
+            'path32',
+            'full32',
+            'pool2',
+            'pool4',
+            'equal6',
+            'stride2',
+            'random',
+        )
+    }
+)
+ROWS.update(
+    {
+        f'inserted_path_bins{bins}': replace(
+            ROWS[f'path_bins{bins}'], weights_of='inserted_path'
+        )
+        for bins in _BINS
+    }
+)
+
+TABLES = {
+    'evidence': _TRAINED[: _TRAINED.index('path') + 1],
+    'short': ['full', 'pool2', 'path'],
+    'ablation': [
+        'full',
+        'pool2',
+        'path',
+        *_TRAINED[_TRAINED.index('path') + 1 :],
+    ],
+    'budget': [
+        'full',
+        'pool2',
+        'pool4',
+        *(f'path_bins{bins}' for bins in _BINS),
+        *(f'inserted_path_bins{bins}' for bins in _BINS),
+    ],
+    'insertion': [
+        'base',
+        *(name for name in ROWS if name.startswith('inserted_')),
+    ],
+}

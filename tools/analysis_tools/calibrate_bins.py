@@ -1,0 +1,162 @@
+"""Picks the number of bins of a trained recognizer for a budget of GFLOPs.
+
+No weight depends on the number of bins, so that one checkpoint serves several
+budgets. Each number is tried on the validation list; of those that keep to
+the budget the most accurate is picked. The test list is not looked at.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Dict, List
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from rich.console import Console
+
+from mmatfr.analysis.charts import draw_tradeoff
+from mmatfr.analysis.layers import set_num_bins
+from mmatfr.analysis.recognizers import load_config
+from mmatfr.cli import make_progress, make_table, run_script, write_report
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument('checkpoint', help='its checkpoint')
+    parser.add_argument(
+        '--gflops',
+        type=float,
+        required=True,
+        help='the most that a clip may cost on average',
+    )
+    parser.add_argument(
+        '--bins',
+        type=int,
+        nargs='+',
+        default=[4, 6, 8, 10, 12, 14, 16, 20, 24, 32],
+        help='what is tried (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out',
+        default='results/calibrate_bins',
+        help='folder of the JSON file and the figure (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings that go on top of the config, name=value',
+    )
+    args = parser.parse_args()
+    if min(args.bins) < 1:
+        parser.error(f'--bins {args.bins} must be positive')
+    return args
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """Reads the config and checks that it can be calibrated.
+
+    Raises:
+        FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If the config does not validate the cost.
+    """
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(
+            f'{args.checkpoint!r} does not exist; name another'
+        )
+    evaluator = cfg.get('val_evaluator') or ()
+    metrics = evaluator if isinstance(evaluator, list) else [evaluator]
+    found = {metric['type'] for metric in metrics}
+    for metric in ('AccMetric', 'AdaptiveCostMetric'):
+        if metric not in found:
+            raise ValueError(
+                f'{args.config!r} has no {metric} in `val_evaluator`; add '
+                f"dict(type='{metric}')"
+            )
+    cfg.load_from = args.checkpoint
+    cfg.work_dir = str(Path(args.out) / 'log')
+    cfg.log_level = 'WARNING'
+    return cfg
+
+
+def try_bins(runner: Runner, bins: List[int]) -> List[Dict[str, float]]:
+    """Validates with each number of bins.
+
+    Args:
+        runner (Runner): Of a recognizer that samples.
+        bins (list[int]): The numbers.
+
+    Returns:
+        list[dict]: ``bins``, ``length`` (mean B'; None where several layers
+        sample), ``gflops`` and ``top1``.
+    """
+    rows = []
+    with make_progress() as progress:
+        for num_bins in progress.track(bins, description='validate'):
+            set_num_bins(runner.model, num_bins)
+            metrics = runner.val()
+            rows.append(
+                dict(
+                    bins=num_bins,
+                    length=metrics.get('cost/length_mean'),
+                    gflops=metrics['cost/gflops_per_clip'],
+                    top1=metrics['acc/top1'],
+                )
+            )
+    return rows
+
+
+def run() -> None:
+    args = parse_args()
+    runner = Runner.from_cfg(prepare(args))
+    runner.load_or_resume()
+    rows = try_bins(runner, sorted(args.bins))
+    allowed = [row for row in rows if row['gflops'] <= args.gflops]
+    if not allowed:
+        least = min(row['gflops'] for row in rows)
+        raise ValueError(
+            f'--gflops {args.gflops} is less than any of --bins '
+            f'{args.bins} takes; the least is {least:.4g}'
+        )
+    # Of equally accurate ones the cheapest.
+    best = max(allowed, key=lambda row: (row['top1'], -row['gflops']))
+    table = make_table(
+        'validation list', ['bins', "mean B'", 'GFLOPs', 'top-1 %', '']
+    )
+    for row in rows:
+        table.add_row(
+            str(row['bins']),
+            '' if row['length'] is None else f'{row["length"]:.1f}',
+            f'{row["gflops"]:.4f}',
+            f'{100 * row["top1"]:.1f}',
+            'picked' if row is best else '',
+        )
+    Console().print(table)
+    print(f'set num_bins={best["bins"]} in `sgs` of the config')
+    accuracies = [100 * row['top1'] for row in rows]
+    figure = draw_tradeoff(
+        {
+            'validation list': [
+                dict(cost=row['gflops'], accuracy=top1, low=top1, high=top1)
+                for row, top1 in zip(rows, accuracies)
+            ]
+        },
+        'GFLOPs per clip',
+        'top-1 accuracy, %',
+    )
+    write_report(
+        Path(args.out),
+        'calibrate_bins',
+        dict(gflops=args.gflops, picked=best['bins'], rows=rows),
+        figure=figure,
+    )
+
+
+if __name__ == '__main__':
+    run_script(run)

@@ -1,0 +1,89 @@
+"""Puts sampling into a trained recognizer without training it.
+
+The weights of the network without sampling are taken over as they are. With
+`bin_range='data'` the layers then look at clips of the training list, to learn
+how much happens in one; nothing else changes.
+"""
+
+import argparse
+from itertools import islice
+from pathlib import Path
+
+from mmengine.config import DictAction
+from mmengine.runner import Runner
+
+from mmatfr.analysis import sgs_layers
+from mmatfr.analysis.insertion import see_clips
+from mmatfr.analysis.recognizers import load_config
+from mmatfr.cli import make_progress, run_script
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument(
+        'checkpoint', help='of the same recognizer without sampling'
+    )
+    parser.add_argument('out', help='the checkpoint that is written')
+    parser.add_argument(
+        '--batches',
+        type=int,
+        default=20,
+        help='number of batches that are looked at (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings that go on top of the config, name=value',
+    )
+    args = parser.parse_args()
+    if args.batches < 1:
+        parser.error(f'--batches {args.batches} must be positive')
+    return args
+
+
+def run() -> None:
+    args = parse_args()
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(
+            f'{args.checkpoint!r} does not exist; name another'
+        )
+    out = Path(args.out)
+    cfg.load_from = args.checkpoint
+    cfg.work_dir = str(out.parent)
+    runner = Runner.from_cfg(cfg)
+    layers = sgs_layers(runner.model)
+    if not layers:
+        raise ValueError(
+            f'{args.config!r} has no layer that samples; name a config '
+            'with `sgs`'
+        )
+    runner.load_or_resume()
+    loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
+    with make_progress() as progress:
+        see_clips(
+            runner.model,
+            progress.track(
+                islice(loader, args.batches),
+                total=min(args.batches, len(loader)),
+                description='look at clips',
+            ),
+        )
+    runner.save_checkpoint(
+        str(out.parent),
+        out.name,
+        save_optimizer=False,
+        save_param_scheduler=False,
+    )
+    print(f'written: {out}')
+
+
+if __name__ == '__main__':
+    run_script(run)
