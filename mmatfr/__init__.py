@@ -9,12 +9,15 @@ compat.apply()
 
 from . import analysis, datasets, engine, evaluation, models  # noqa: E402
 from .version import __version__  # noqa: E402
+from .zoo import create_model, list_models  # noqa: E402
 
 __all__ = [
     '__version__',
     'analysis',
+    'create_model',
     'datasets',
     'engine',
     'evaluation',
+    'list_models',
     'models',
 ]

@@ -19,11 +19,11 @@ from mmatfr.analysis.recognizers import (
     read_clips,
 )
 from mmatfr.cli import run_script
+from mmatfr.zoo.models import config_path, released_weights
 
-_ROOT = Path(__file__).resolve().parents[1]
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
-_CONFIG = _ROOT / f'configs/recognition/resnet3d/{_NAME}.py'
-_CHECKPOINT = _ROOT / f'work_dirs/{_NAME}/epoch_4.pth'
+# What `make demo` trains, where no weights have been released.
+_TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_4.pth'
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,10 +32,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'config',
         nargs='?',
-        help='config of a recognizer (default: the one that `make demo` '
-        'trains)',
+        help=f'config of a recognizer, by path or by name (default: {_NAME})',
     )
-    parser.add_argument('checkpoint', nargs='?', help='its checkpoint')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='its checkpoint (default: the released weights)',
+    )
     parser.add_argument(
         '--out', help='the figure (default: results/demo/VIDEO.png)'
     )
@@ -47,10 +50,7 @@ def parse_args() -> argparse.Namespace:
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help='default: %(default)s',
     )
-    args = parser.parse_args()
-    if args.config and not args.checkpoint:
-        parser.error('a config needs its checkpoint')
-    return args
+    return parser.parse_args()
 
 
 def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
@@ -60,10 +60,16 @@ def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
 
 
 def run(args: argparse.Namespace) -> None:
-    config = args.config or str(_CONFIG)
+    config = config_path(args.config or _NAME)
+    checkpoint = args.checkpoint or released_weights(Path(config).stem)
+    if checkpoint is None and args.config:
+        raise ValueError(
+            f'no weights have been released for {args.config!r}; name a '
+            'checkpoint'
+        )
     model = load_recognizer(
         config,
-        args.checkpoint or str(_CHECKPOINT),
+        checkpoint or str(_TRAINED),
         args.device,
         remedy='run `make demo` or `tools/train.py`, '
         'or name a config and its checkpoint',

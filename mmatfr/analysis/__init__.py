@@ -1,6 +1,6 @@
 """What recognizers cost, and figures of what they do."""
 
-from .cost import CostModel
+from .cost import CostModel, lengths_at
 from .layers import force_lengths, sgs_layers
 from .recorder import ClipRecorder, ClipRecords
 
@@ -9,5 +9,6 @@ __all__ = [
     'ClipRecords',
     'CostModel',
     'force_lengths',
+    'lengths_at',
     'sgs_layers',
 ]

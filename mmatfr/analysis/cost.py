@@ -2,7 +2,7 @@
 
 import copy
 from functools import partial
-from typing import Dict, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from mmatfr.sgs import equal_groups
 
 from .layers import Lengths, as_lengths, frames_of, sgs_layers
 
-__all__ = ['CostModel']
+__all__ = ['CostModel', 'lengths_at']
 
 
 class CostModel:
@@ -197,3 +197,29 @@ class CostModel:
                 else:
                     names.append(f'{name}.{part}')
         return dict.fromkeys([*names, *self.layers])
+
+
+def lengths_at(
+    num_frames: Sequence[int],
+) -> List[Tuple[float, Tuple[int, ...]]]:
+    """Lists the resolutions that several layers can share.
+
+    Args:
+        num_frames (Sequence[int]): Number of frames that each layer sees.
+
+    Returns:
+        list[tuple]: B'/T and the lengths of the layers, in ascending order.
+
+    Examples:
+        >>> from mmatfr.analysis import lengths_at
+        >>> lengths_at([2, 4])[:2]
+        [(0.25, (1, 1)), (0.5, (1, 2))]
+    """
+    most = max(num_frames)
+    return [
+        (
+            step / most,
+            tuple(max(1, round(n * step / most)) for n in num_frames),
+        )
+        for step in range(1, most + 1)
+    ]

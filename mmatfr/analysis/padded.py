@@ -66,10 +66,13 @@ def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
     Raises:
         ValueError: If the recognizer samples elsewhere.
     """
-    if not isinstance(getattr(recognizer.backbone, 'sgs', None), SGS):
+    backbone = recognizer.backbone
+    if not isinstance(getattr(backbone, 'sgs', None), SGS) or hasattr(
+        backbone, 'num_segments'
+    ):
         raise ValueError(
-            f'there is no padded peer of {type(recognizer.backbone).__name__}:'
-            ' it needs one layer that samples, in a backbone of one pathway'
+            f'there is no padded peer of {type(backbone).__name__}: it needs '
+            'one layer that samples, in a 3D backbone of one pathway'
         )
     padded = build_recognizer(without_sampling(model))
     backbone = padded.backbone

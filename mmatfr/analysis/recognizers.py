@@ -2,21 +2,32 @@
 
 import copy
 import os.path as osp
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from mmaction.registry import MODELS
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from mmatfr.checkpoint import open_checkpoint
 from mmatfr.datasets.video_dataset import reason_of
 
 from .layers import frames_of
 
 __all__ = [
     'build_recognizer',
+    'check_weights',
     'clip_shape',
     'first_view',
     'load_config',
@@ -87,6 +98,42 @@ def without_sampling(model: Dict[str, Any]) -> ConfigDict:
     return model
 
 
+def check_weights(
+    recognizer: nn.Module,
+    weights: Mapping[str, Tensor],
+    checkpoint: str,
+    config: str,
+) -> None:
+    """Makes sure that weights are those of a recognizer.
+
+    Args:
+        recognizer (nn.Module): The recognizer.
+        weights (Mapping[str, Tensor]): What is to be loaded.
+        checkpoint (str): Where the weights are from.
+        config (str): Where the recognizer is from.
+
+    Raises:
+        ValueError: If they do not fit, with the first of the reasons.
+    """
+    own = recognizer.state_dict()
+    wrong = [
+        f'{name} is {tuple(weights[name].shape)} there and '
+        f'{tuple(own[name].shape)} here'
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    wrong += [
+        f'{name} is missing there' for name in own if name not in weights
+    ]
+    wrong += [f'{name} is unknown here' for name in weights if name not in own]
+    if wrong:
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        raise ValueError(
+            f'{checkpoint!r} does not fit {config!r}: {wrong[0]}{more}; name '
+            'the config it was trained with, num_classes included'
+        )
+
+
 def load_recognizer(
     config: Union[str, Config],
     checkpoint: str,
@@ -97,7 +144,7 @@ def load_recognizer(
 
     Args:
         config (str | Config): The config, or its path.
-        checkpoint (str): Path of the checkpoint.
+        checkpoint (str): Path or URL of the checkpoint.
         device (str): Where to. Defaults to 'cpu'.
         remedy (str): What to do where there is no such checkpoint.
 
@@ -109,37 +156,14 @@ def load_recognizer(
         ValueError: If the weights are not those of the model.
     """
     cfg = load_config(config) if isinstance(config, str) else config
-    if not osp.isfile(checkpoint):
+    if '://' not in checkpoint and not osp.isfile(checkpoint):
         raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
     recognizer = build_recognizer(cfg.model)
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    weights = loaded.get('state_dict', loaded)
-    own = recognizer.state_dict()
-    wrong = [
-        f'{name} is {tuple(weights[name].shape)} there and '
-        f'{tuple(own[name].shape)} here'
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    wrong += [
-        f'{name} is missing there' for name in own.keys() - weights.keys()
-    ]
-    wrong += [
-        f'{name} is unknown here' for name in weights.keys() - own.keys()
-    ]
-    if wrong:
-        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise ValueError(
-            f'{checkpoint!r} does not fit {cfg.filename!r}: '
-            f'{wrong[0]}{more}; name the config it was trained '
-            'with, num_classes included'
-        )
+    weights, meta = open_checkpoint(checkpoint)
+    check_weights(recognizer, weights, checkpoint, cfg.filename)
     recognizer.load_state_dict(weights)
     recognizer.cfg = cfg
-    classes = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    recognizer.classes = (
-        classes if isinstance(classes, (list, tuple)) else None
-    )
+    recognizer.classes = meta.get('classes')
     return recognizer.to(device).eval()
 
 

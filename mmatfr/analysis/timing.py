@@ -1,15 +1,25 @@
 """Seconds and memory of several functions, taken in one run."""
 
+import os
 import statistics
 import time
 from functools import partial
-from typing import Callable, Dict, Hashable, List, Mapping, Optional, Sequence
+from typing import (
+    Callable,
+    Dict,
+    Hashable,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+)
 
 import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['peak_memory', 'time_in_turns', 'time_per_clip']
+__all__ = ['peak_memory', 'time_in_turns', 'time_per_clip', 'time_within']
 
 
 def time_in_turns(
@@ -42,6 +52,42 @@ def time_in_turns(
                 seconds[name].append(time.perf_counter() - start)
             if after_call is not None:
                 after_call()
+    return seconds
+
+
+def time_within(
+    modules: Iterable[nn.Module], function: Callable[[], object]
+) -> float:
+    """Times the forwards of modules while a function runs.
+
+    Args:
+        modules (Iterable[nn.Module]): Whose time is taken.
+        function (Callable): What to call, once.
+
+    Returns:
+        float: Seconds, of all of them together.
+    """
+    seconds = 0.0
+
+    def begin(module: nn.Module, args: tuple) -> None:
+        nonlocal seconds
+        _synchronize()
+        seconds -= time.perf_counter()
+
+    def end(module: nn.Module, args: tuple, out) -> None:
+        nonlocal seconds
+        _synchronize()
+        seconds += time.perf_counter()
+
+    handles = []
+    for module in modules:
+        handles.append(module.register_forward_pre_hook(begin))
+        handles.append(module.register_forward_hook(end))
+    try:
+        function()
+    finally:
+        for handle in handles:
+            handle.remove()
     return seconds
 
 
@@ -109,6 +155,8 @@ def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
         function()
         _synchronize()
         return torch.cuda.max_memory_allocated(device) - before
+    # Its library would print when it begins and ends.
+    os.environ.setdefault('KINETO_LOG_LEVEL', '6')
     with profile(
         activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
     ) as profiler:

@@ -3,13 +3,18 @@
 import logging
 import os.path as osp
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
-__all__ = ['CheckedVideoDataset', 'UnreadableVideoError', 'reason_of']
+__all__ = [
+    'CheckedVideoDataset',
+    'UnreadableVideoError',
+    'read_list',
+    'reason_of',
+]
 
 _CHOICES = ('raise', 'skip')
 
@@ -25,6 +30,51 @@ def reason_of(error: Exception) -> str:
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r'\[[\d:]{8}\] \S+?:\d+: ', '', lines[0])
+
+
+def read_list(
+    ann_file: str, delimiter: str = ' ', multi_class: bool = False
+) -> List[Tuple[str, List[int]]]:
+    """Reads an annotation list: videos and their labels.
+
+    Args:
+        ann_file (str): The list, ``video label`` in each line.
+        delimiter (str): Between the two. Defaults to ' '.
+        multi_class (bool): Whether a video may have several labels. Defaults
+            to False.
+
+    Returns:
+        list[tuple]: Each video, as it is named there, and its labels.
+
+    Raises:
+        FileNotFoundError: If the list does not exist.
+        ValueError: If it is empty, or a line is not a video and a label.
+    """
+    if not osp.isfile(ann_file):
+        raise FileNotFoundError(
+            f'the annotation list {ann_file!r} does not exist; '
+            'prepare the data set, or set `ann_file` in the config'
+        )
+    with open(ann_file) as file:
+        lines = file.read().splitlines()
+    if not any(line.strip() for line in lines):
+        raise ValueError(
+            f'the annotation list {ann_file!r} names no '
+            'video; prepare the data set again'
+        )
+    videos = []
+    for number, line in enumerate(lines, start=1):
+        video, *labels = line.strip().split(delimiter)
+        if not (len(labels) == 1 or labels and multi_class) or not all(
+            label.isdecimal() for label in labels
+        ):
+            raise ValueError(
+                f'{ann_file}:{number}: expected a video and its '
+                f'label, separated by {delimiter!r}, but got '
+                f'{line!r}'
+            )
+        videos.append((video, [int(label) for label in labels]))
+    return videos
 
 
 class UnreadableVideoError(RuntimeError):
@@ -60,28 +110,7 @@ class CheckedVideoDataset(VideoDataset):
 
     def load_data_list(self) -> List[dict]:
         """Reads the annotation list."""
-        if not osp.isfile(self.ann_file):
-            raise FileNotFoundError(
-                f'the annotation list {self.ann_file!r} does not exist; '
-                'prepare the data set, or set `ann_file` in the config'
-            )
-        with open(self.ann_file) as file:
-            lines = file.read().splitlines()
-        if not any(line.strip() for line in lines):
-            raise ValueError(
-                f'the annotation list {self.ann_file!r} names no '
-                'video; prepare the data set again'
-            )
-        for number, line in enumerate(lines, start=1):
-            _, *labels = line.strip().split(self.delimiter)
-            if not (
-                len(labels) == 1 or labels and self.multi_class
-            ) or not all(label.isdecimal() for label in labels):
-                raise ValueError(
-                    f'{self.ann_file}:{number}: expected a video and its '
-                    f'label, separated by {self.delimiter!r}, but got '
-                    f'{line!r}'
-                )
+        read_list(self.ann_file, self.delimiter, self.multi_class)
         return super().load_data_list()
 
     def prepare_data(self, idx: int) -> Optional[dict]:

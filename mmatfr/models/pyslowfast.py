@@ -5,11 +5,19 @@ with X3D (arXiv:2004.04730) come in this layout.
 """
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import (
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from torch import Tensor
 
-__all__ = ['convert_pyslowfast', 'enumerate_some']
+__all__ = ['convert_pyslowfast', 'enumerate_some', 'to_pyslowfast']
 
 BLOCK = {
     'branch1': 'downsample.conv',
@@ -237,4 +245,118 @@ def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         weights['cls_head.fc_cls.weight'] = weights[
             'cls_head.fc_cls.weight'
         ].roll(len(state_dict[FAST_WIDTH]), dims=1)
+    return weights
+
+
+def _back(modules: Mapping[str, str]) -> Dict[str, str]:
+    return {ours: theirs for theirs, ours in modules.items()}
+
+
+def get_rules_back(x3d: bool, sgs: str) -> List[Tuple[str, Dict, str]]:
+    """Lists the rules from mmaction2's names to PySlowFast's.
+
+    Args:
+        x3d (bool): Whether it is an X3D or any other.
+        sgs (str): PySlowFast's name of the sampling layer.
+
+    Returns:
+        list[tuple]: Regular expression of a part's name, the modules in it,
+        and the template of PySlowFast's name.
+    """
+    path = r'backbone\.(?:(?P<path>slow|fast)_path\.)?'
+    return [
+        (
+            path,
+            _back(X3D_STEM if x3d else RESNET_STEM),
+            's1.pathway{pathway}_stem.{module}',
+        ),
+        (
+            path + r'(?P<stage>conv1|layer[1-3])_lateral\.',
+            _back(LATERAL),
+            's{stage}_fuse.{module}',
+        ),
+        (
+            path + r'(?P<stage>layer[1-4])\.(?P<block>\d+)\.',
+            _back(BLOCK),
+            's{stage}.pathway{pathway}_res{block}.{module}',
+        ),
+        (path + r'sgs\.', _back(SGS), sgs + '.{module}'),
+        ('', _back(X3D_HEAD if x3d else RESNET_HEAD), 'head.{module}'),
+    ]
+
+
+def to_pyslowfast(
+    state_dict: Mapping[str, Tensor], sgs_stage: int = 1
+) -> Dict[str, Tensor]:
+    """Converts weights to the layout of PySlowFast, the way back.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights of one of the recognizers
+            that :func:`convert_pyslowfast` is for.
+        sgs_stage (int): After which stage a sampling layer is, ``sgs.stage``
+            of the config. Defaults to 1.
+
+    Returns:
+        dict[str, Tensor]: Weights by PySlowFast's names.
+
+    Raises:
+        ValueError: If a name is unknown, or a lateral connection has no BN:
+            that of PySlowFast has one.
+
+    Examples:
+        >>> import torch
+        >>> list(to_pyslowfast({'backbone.sgs.fc1.weight': torch.rand(2, 4)}))
+        ['s2.ts_layer.fc.0.weight']
+    """
+    x3d = 'backbone.conv1_s.conv.weight' in state_dict
+    two_pathways = any('.fast_path.' in key for key in state_dict)
+    laterals = {k for k in state_dict if k.endswith('_lateral.conv.weight')}
+    for key in laterals:
+        if key.replace('conv.weight', 'bn.weight') not in state_dict:
+            raise ValueError(
+                f'{key} has no BN behind it, as PySlowFast does; train with '
+                'slow_pathway=dict(lateral_norm=True)'
+            )
+    layer = f's{sgs_stage + 1}.'
+    if two_pathways or sgs_stage == 0:
+        layer += 'pathway{pathway}_' + ('stem.' if sgs_stage == 0 else '')
+    rules = get_rules_back(x3d, layer + 'ts_layer')
+    weights, unknown = {}, []
+    for key, value in state_dict.items():
+        for place, modules, template in rules:
+            names = '|'.join(map(re.escape, modules))
+            match = re.fullmatch(
+                rf'{place}(?P<module>{names})\.(?P<tensor>{TENSOR})', key
+            )
+            if match:
+                part = match.groupdict()
+                stage = part.get('stage') or 'conv1'
+                name = template.format(
+                    pathway=int(part.get('path') == 'fast'),
+                    # PySlowFast counts the stem as stage 1.
+                    stage=1 if stage == 'conv1' else int(stage[-1]) + 1,
+                    block=part.get('block'),
+                    module=modules[part['module']],
+                )
+                weights[f'{name}.{part["tensor"]}'] = value
+                break
+        else:
+            unknown.append(key)
+    if unknown:
+        raise ValueError(
+            'without a place in PySlowFast: ' + enumerate_some(unknown)
+        )
+    if x3d and 'head.lin_5.weight' in weights:
+        weights['head.lin_5.weight'] = weights['head.lin_5.weight'][
+            ..., None, None, None
+        ]
+    if two_pathways and 'head.projection.weight' in weights:
+        if FAST_WIDTH not in weights:
+            raise ValueError(
+                'cls_head.fc_cls.weight cannot be converted without the fast '
+                'pathway, whose width tells which of its columns are for it'
+            )
+        weights['head.projection.weight'] = weights[
+            'head.projection.weight'
+        ].roll(-len(weights[FAST_WIDTH]), dims=1)
     return weights

@@ -13,6 +13,7 @@ from mmcv.cnn import ConvModule, NonLocal3d, Swish
 from mmcv.cnn.bricks import wrappers
 from mmengine.model import ModuleList, Sequential
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from mmatfr.ragged import (
     Layout,
@@ -87,19 +88,75 @@ class RaggedNonLocal3d(Ragged):
 
 @register_ragged_form(TemporalShift)
 class RaggedTemporalShift(Ragged):
-    """TSM's shift: between neighbouring groups of the same clip."""
+    """TSM's shift: between neighbouring groups of the same clip.
+
+    Where nothing has been sampled, between the frames of a clip. It stands
+    for its convolution towards mmcv, which may hand in weights that normalise.
+    """
 
     converts_children = True
+    layouts = None
 
-    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
-        fold = x.shape[1] // self.shift_div
-        first, last = layout.edges(x.device)
-        from_next = x[:, :fold].roll(-1, dims=0).index_fill(0, last, 0)
-        from_last = x[:, fold : 2 * fold].roll(1, dims=0)
-        from_last = from_last.index_fill(0, first, 0)
-        return self.net(
-            torch.cat([from_next, from_last, x[:, 2 * fold :]], dim=1)
+    @property
+    def weight(self) -> Tensor:
+        """Tensor: That of the convolution."""
+        return self.net.weight
+
+    @property
+    def bias(self) -> Optional[Tensor]:
+        """Tensor: That of the convolution."""
+        return self.net.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(self.shift_clips(x))
+
+    def _conv_forward(
+        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
+    ) -> Tensor:
+        return self.net._conv_forward(self.shift_clips(x), weight, bias)
+
+    def shift_clips(self, x: Tensor) -> Tensor:
+        """Shifts channels within each clip, (F, C, H, W)."""
+        layout = self.layouts.of(x) if self.layouts else None
+        if layout is None:
+            layout = Layout(
+                [self.num_segments] * (len(x) // self.num_segments)
+            )
+        return _Shift.apply(
+            x, *layout.edges(x.device), x.shape[1] // self.shift_div
         )
+
+
+class _Shift(torch.autograd.Function):
+    """One copy, in the memory format of x; the gradient shifts back."""
+
+    @staticmethod
+    def forward(
+        ctx, x: Tensor, first: Tensor, last: Tensor, fold: int
+    ) -> Tensor:
+        ctx.save_for_backward(first, last)
+        ctx.fold = fold
+        return _shift(x, first, last, slice(fold), slice(fold, 2 * fold))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        first, last = ctx.saved_tensors
+        back, ahead = slice(ctx.fold), slice(ctx.fold, 2 * ctx.fold)
+        return _shift(grad, first, last, ahead, back), None, None, None
+
+
+def _shift(
+    x: Tensor, first: Tensor, last: Tensor, from_next: slice, from_last: slice
+) -> Tensor:
+    y = torch.empty_like(x)
+    y[:-1, from_next] = x[1:, from_next]
+    y[:, from_next].index_fill_(0, last, 0)
+    y[1:, from_last] = x[:-1, from_last]
+    y[:, from_last].index_fill_(0, first, 0)
+    rest = slice(max(from_next.stop, from_last.stop), None)
+    y[:, rest] = x[:, rest]
+    return y
 
 
 @register_ragged_form(NL3DWrapper)

@@ -4,16 +4,16 @@ from typing import Dict, Type
 
 from torch import nn
 
+from .checkpoint import RaggedCheckpoint
 from .layout import Layouts
 from .modules import RAGGED_FORMS
-from .stage import RaggedCheckpoint, RaggedStage, describe_refusals
 from .swap import is_swapped, swap_class
 
 __all__ = [
     'convert_ragged',
-    'convert_stage',
-    'register_per_frame',
+    'describe_refusals',
     'find_refusals',
+    'register_per_frame',
 ]
 
 # Modules whose own forward treats every frame alone. Their children are
@@ -95,6 +95,11 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
     return refusals
 
 
+def describe_refusals(refusals: Dict[str, str]) -> str:
+    """Puts the reasons by module name into words."""
+    return '; '.join(f'`{path}` {why}' for path, why in refusals.items())
+
+
 def convert_ragged(
     module: nn.Module, layouts: Layouts, path: str = '', alone: bool = True
 ) -> nn.Module:
@@ -124,37 +129,6 @@ def convert_ragged(
         )
     _convert(module, layouts)
     return module
-
-
-def convert_stage(
-    module: nn.Module,
-    layouts: Layouts,
-    path: str = '',
-    packed: bool = True,
-    alone: bool = True,
-) -> nn.Module:
-    """Converts a stage so that it can run clips packed or one by one.
-
-    Args:
-        module (nn.Module): The stage.
-        layouts (Layouts): Where its modules will find the clips.
-        path (str): Its name in the network, for messages. Defaults to ''.
-        packed (bool): Whether it must be able to run clips packed. Defaults
-            to True.
-        alone (bool): Whether its modules can run a clip alone without a
-            ragged form, as 3D modules can. Defaults to True.
-
-    Returns:
-        nn.Module: The same module.
-
-    Raises:
-        ValueError: If a module needs a ragged form and has none.
-    """
-    refusals = {} if packed or not alone else find_refusals(module, path)
-    if not refusals:
-        convert_ragged(module, layouts, path, alone)
-    module.layouts, module.refusals = layouts, refusals
-    return swap_class(module, RaggedStage)
 
 
 def _convert(module: nn.Module, layouts: Layouts) -> None:

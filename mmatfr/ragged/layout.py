@@ -7,7 +7,7 @@ are. For those that mix frames, :meth:`Layout.slide` lays the clips out on one
 timeline with just enough fill between them that no window reaches two clips.
 
 Networks of 2D modules hold the frames of a batch along the first axis instead,
-(F, C, H, W); :func:`frame_axis` tells the two apart.
+(F, C, H, W).
 """
 
 from contextlib import contextmanager
@@ -26,12 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ['Layout', 'Layouts', 'Window', 'frame_axis', 'pack']
+from .frames import frame_axis, put_frames, take_frames, unpack
 
-
-def frame_axis(x: Tensor) -> int:
-    """Axis of the frames: 2 of (1, C, F, H, W), 0 of (F, C, H, W)."""
-    return 2 if x.dim() == 5 else 0
+__all__ = ['Layout', 'Layouts', 'Window', 'pack']
 
 
 class Window(NamedTuple):
@@ -182,8 +179,7 @@ class Layout:
             x.device,
             lambda: np.concatenate(list(copied()), axis=1),
         )
-        fitted = x.new_zeros(*x.shape[:2], sum(lengths), *x.shape[3:])
-        return fitted.index_copy(2, after, x.index_select(2, before))
+        return put_frames(take_frames(x, before), after, sum(lengths))
 
     def mean(self, x: Tensor) -> Tensor:
         """Averages the frames of each clip.
@@ -196,15 +192,19 @@ class Layout:
         """
         # Half precision is summed in single.
         dtype = torch.promote_types(x.dtype, torch.float32)
-        total = x.new_zeros(
-            (x.shape[1], self.num_clips, *x.shape[3:]), dtype=dtype
-        )
-        total = total.index_add(
-            1, self.clip_of_frame(x.device), x[0].to(dtype)
+        if self.num_clips == 1:
+            return x.mean(dim=2, keepdim=True, dtype=dtype).to(x.dtype)
+        maps, axis = unpack(x)
+        shape = list(maps.shape)
+        shape[axis] = self.num_clips
+        total = maps.new_zeros(shape, dtype=dtype).index_add(
+            axis, self.clip_of_frame(x.device), maps.to(dtype)
         )
         count = self._index('lengths', x.device, lambda: self.lengths)
-        total = total / count[:, None, None]
-        return total.to(x.dtype).transpose(0, 1).unsqueeze(2)
+        mean = total / count.view([-1] + [1] * (3 - axis))
+        # (N, H, W, C) or (C, N, H, W)
+        mean = mean.permute(0, 3, 1, 2) if axis == 0 else mean.transpose(0, 1)
+        return mean.to(x.dtype).unsqueeze(2)
 
     def max(self, x: Tensor) -> Tensor:
         """Takes the maximum over the frames of each clip.
@@ -259,9 +259,7 @@ class Layout:
             the outputs that count among those of the window, (F',), int64.
         """
         frames, outputs, size = self._timeline(window, x.device)
-        shape = (*x.shape[:2], size, *x.shape[3:])
-        timeline = x.new_full(shape, fill).index_copy(2, frames, x)
-        return timeline, outputs
+        return put_frames(x, frames, size, fill), outputs
 
     def steps(self, window: Window, device: torch.device) -> Tensor:
         """Frames that a window of one tap reads, (F',), int64."""
@@ -364,13 +362,12 @@ class Layouts:
     new layouts on the way, and those of usual networks have the same number of
     frames only if they are equal. Where they are not, :meth:`of` refuses.
 
-    Outside of a forward pass, and while clips run alone, there is none, and
-    the modules are what they were before their conversion.
+    Outside of a forward pass there is none, and the modules are what they were
+    before their conversion.
     """
 
     def __init__(self) -> None:
         self._known: Optional[Dict[int, List[Layout]]] = None
-        self.sequential = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -380,16 +377,13 @@ class Layouts:
         finally:
             self._known = None
 
-    def start(self, layout: Layout, sequential: bool = False) -> None:
+    def start(self, layout: Layout) -> None:
         """Begins a ragged part of the network.
 
         Args:
             layout (Layout): The layout of its input.
-            sequential (bool): Whether stages run each clip alone. Defaults to
-                False.
         """
         self._known = {layout.num_frames: [layout]}
-        self.sequential = sequential
 
     def add(self, layout: Layout) -> None:
         """Makes a layout known to the modules that follow."""
@@ -432,15 +426,9 @@ class Layouts:
         return layout
 
     @contextmanager
-    def alone(self, layout: Optional[Layout] = None) -> Iterator[None]:
-        """Lets modules take what they are handed for one whole clip.
-
-        Args:
-            layout (Layout, optional): That of the clip, for modules that do
-                not read its length off the tensor. Defaults to None.
-        """
-        known = self._known
-        self._known = layout and {layout.num_frames: [layout]}
+    def paused(self) -> Iterator[None]:
+        """Lets modules be what they were before their conversion."""
+        known, self._known = self._known, None
         try:
             yield
         finally:

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
 
+from .conv import FlatConv3d, conv3d
+from .frames import take_frames
 from .layout import Layout, Layouts, Window
 
 __all__ = [
@@ -98,24 +100,32 @@ class _Windowed(Ragged):
         """Window: The temporal side of the module."""
         raise NotImplementedError
 
-    def apply_window(self, x: Tensor, stride: int) -> Tensor:
-        """Runs the module without temporal padding, at a temporal stride."""
-        raise NotImplementedError
+    def run_window(
+        self, x: Tensor, layout: Layout, run: Callable[[Tensor, int], Tensor]
+    ) -> Tensor:
+        """Moves the window over the frames of each clip.
 
-    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+            layout (Layout): Where the clips of x lie.
+            run (Callable): Moves it over a timeline, without temporal
+                padding, at a temporal stride.
+
+        Returns:
+            Tensor: Packed, (1, C', F', H', W').
+        """
         window = self.window
-        if window.per_frame:
-            return super(Ragged, self).forward(x)
         self.layouts.add(layout.slid(window))
         if window.kernel == 1 and window.padding == 0:
-            x = x.index_select(2, layout.steps(window, x.device))
-            return self.apply_window(x, stride=1)
+            if window.stride > 1:
+                x = take_frames(x, layout.steps(window, x.device))
+            return run(x, 1)
         x, outputs = layout.slide(x, window, self.fill)
-        return self.apply_window(x, window.stride).index_select(2, outputs)
+        return take_frames(run(x, window.stride), outputs)
 
 
 @register_ragged_form(nn.Conv3d)
-class RaggedConv3d(_Windowed):
+class RaggedConv3d(FlatConv3d, _Windowed):
     """``nn.Conv3d`` with any temporal kernel, stride, dilation and groups."""
 
     @classmethod
@@ -141,15 +151,28 @@ class RaggedConv3d(_Windowed):
             self.dilation[0],
         )
 
-    def apply_window(self, x: Tensor, stride: int) -> Tensor:
-        return F.conv3d(
+    def forward(self, x: Tensor) -> Tensor:
+        return super(Ragged, self).forward(x)
+
+    # Not `forward`, so that mmcv can hand in weights that normalise, too.
+    def _conv_forward(
+        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
+    ) -> Tensor:
+        layout = self.layouts.of(x)
+        if layout is None:
+            return super()._conv_forward(x, weight, bias)
+        return self.run_window(
             x,
-            self.weight,
-            self.bias,
-            (stride, *self.stride[1:]),
-            (0, *self.padding_3d[1:]),
-            self.dilation,
-            self.groups,
+            layout,
+            lambda x, stride: conv3d(
+                x,
+                weight,
+                bias,
+                (stride, *self.stride[1:]),
+                (0, *self.padding_3d[1:]),
+                self.dilation,
+                self.groups,
+            ),
         )
 
 
@@ -175,6 +198,13 @@ class _Pool(_Windowed):
             self.ceil_mode,
             shrink=True,
         )
+
+    def apply_window(self, x: Tensor, stride: int) -> Tensor:
+        """Runs the pool without temporal padding, at a temporal stride."""
+        raise NotImplementedError
+
+    def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
+        return self.run_window(x, layout, self.apply_window)
 
     def forward(self, x: Tensor) -> Tensor:
         window = self.window
@@ -231,7 +261,8 @@ class RaggedAvgPool3d(_Pool):
             (window.kernel, 1, 1),
             (window.stride, 1, 1),
             divisor_override=1,
-        ).index_select(2, outputs)
+        )
+        total = take_frames(total, outputs)
         if self.divisor_override:
             return total / self.divisor_override
         counts = layout.window_counts(window, x.device, self.count_include_pad)

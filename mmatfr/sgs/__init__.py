@@ -6,7 +6,13 @@ from .controls import (
     random_groups,
     stride_frames,
 )
-from .grouping import Groups, group_frames, merge_frames, pack_labels
+from .grouping import (
+    Groups,
+    group_frames,
+    join_groups,
+    merge_frames,
+    pack_labels,
+)
 from .layer import SGS
 from .similarity import SIMILARITIES
 
@@ -16,6 +22,7 @@ __all__ = [
     'Groups',
     'equal_groups',
     'group_frames',
+    'join_groups',
     'merge_frames',
     'pack_labels',
     'pool_frames',

@@ -5,7 +5,7 @@ turns feature maps and groups into the packed maps of all groups. The two meet
 in ``Groups`` alone, so another binning needs nothing else than to return one.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ __all__ = [
     'KERNELS',
     'ORDERS',
     'group_frames',
+    'join_groups',
     'merge_frames',
     'pack_labels',
 ]
@@ -192,6 +193,26 @@ def _runs(bins: Tensor) -> Tensor:
     return steps.cumsum(dim=1)
 
 
+def join_groups(batches: Sequence[Groups]) -> Groups:
+    """Takes the groups of several batches for those of one.
+
+    Args:
+        batches (Sequence[Groups]): Of clips of equally many frames T.
+
+    Returns:
+        Groups: Of all their clips.
+    """
+    index, start = [], 0
+    for groups in batches:
+        index.append(groups.index + start)
+        start += groups.num_groups
+    return Groups(
+        torch.cat(index),
+        torch.cat([groups.weight for groups in batches]),
+        torch.cat([groups.lengths for groups in batches]),
+    )
+
+
 def _dense_ranks(bins: Tensor) -> Tensor:
     """Numbers the bins of each clip that are active, (N, T)."""
     in_order, frames = bins.sort(dim=1)
@@ -221,28 +242,44 @@ class _MergeFrames(torch.autograd.Function):
         ctx, x: Tensor, weight: Tensor, index: Tensor, num_groups: int
     ) -> Tensor:
         ctx.save_for_backward(x, weight, index)
-        num_channels, (height, width) = x.shape[1], x.shape[3:]
         # Half precision is summed in single.
         dtype = torch.promote_types(x.dtype, weight.dtype)
-        frames = torch.empty(
-            num_channels,
-            *index.shape,
-            height,
-            width,
+        # As the frames lie in memory: in one piece each, or by channels.
+        whole = x.is_contiguous(memory_format=torch.channels_last_3d)
+        if whole:
+            axis, maps = 0, x.permute(0, 2, 3, 4, 1)
+            scale = weight[..., None, None, None]
+        else:
+            axis, maps = 1, x.transpose(0, 1)
+            scale = weight[..., None, None]
+        frames = torch.empty(maps.shape, dtype=dtype, device=x.device)
+        torch.mul(maps, scale, out=frames)
+        # Not a view of anything: an activation in place may follow.
+        merged = torch.empty(
+            (1, x.shape[1], num_groups, *x.shape[3:]),
             dtype=dtype,
             device=x.device,
+            memory_format=(
+                torch.channels_last_3d if whole else torch.contiguous_format
+            ),
+        ).zero_()
+        groups = merged[0].permute(1, 2, 3, 0) if whole else merged[0]
+        groups.index_add_(
+            axis, index.flatten(), frames.flatten(axis, axis + 1)
         )
-        torch.mul(x.transpose(0, 1), weight[..., None, None], out=frames)
-        merged = frames.new_zeros(num_channels, num_groups, height, width)
-        merged.index_add_(1, index.flatten(), frames.flatten(1, 2))
-        return merged.to(x.dtype)[None]
+        return merged.to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_merged: Tensor):
         x, weight, index = ctx.saved_tensors
-        grad = grad_merged[0].index_select(1, index.flatten())
-        grad = grad.unflatten(1, index.shape).transpose(0, 1)
+        if x.is_contiguous(memory_format=torch.channels_last_3d):
+            grad = grad_merged[0].permute(1, 2, 3, 0)
+            grad = grad.index_select(0, index.flatten())
+            grad = grad.unflatten(0, index.shape).permute(0, 4, 1, 2, 3)
+        else:
+            grad = grad_merged[0].index_select(1, index.flatten())
+            grad = grad.unflatten(1, index.shape).transpose(0, 1)
         grad_x = grad_weight = None
         if ctx.needs_input_grad[0]:
             grad_x = (grad * weight[:, None, :, None, None]).to(x.dtype)

@@ -238,13 +238,20 @@ class SGS(nn.Module):
             for the features of a grid of G x G cells as they are.
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
+        frames = x.transpose(1, 2)
         if self.grid == 1:
-            cells = x.mean(dim=(3, 4), dtype=dtype)[..., None]
+            # Over one axis: over two, torch is slow on channels-last maps.
+            z = frames.flatten(3).mean(dim=3, dtype=dtype)
+        elif x.is_contiguous(memory_format=torch.channels_last_3d):
+            # So is its 3D pool.
+            z = F.adaptive_avg_pool2d(
+                frames.flatten(0, 1).to(dtype), self.grid
+            ).reshape(*frames.shape[:2], -1)
         else:
-            cells = F.adaptive_avg_pool3d(
+            z = F.adaptive_avg_pool3d(
                 x.to(dtype), (None, self.grid, self.grid)
-            ).flatten(start_dim=3)
-        z = cells.transpose(1, 2).flatten(2)
+            )
+            z = z.transpose(1, 2).flatten(2)
         if self.embedding == 'identity':
             return z
         z = z.to(self.fc1.weight.dtype)

@@ -367,7 +367,7 @@ def test_several_outputs_before_and_after_sampling():
     x = clips(3)
     with torch.no_grad():
         outputs, expected = backbone(x), plain(x)
-    torch.testing.assert_close(outputs[0], expected[0])
+    assert_all_close(outputs[:1], expected[:1])
     assert [out.shape[2] for out in outputs] == [12, 1, 1]
     backbone.readout = 'frames'
     with torch.no_grad():
@@ -380,7 +380,7 @@ def test_several_outputs_before_and_after_sampling():
 @pytest.mark.parametrize('base', ['x3d', 'r18', 'r50_strided'])
 def test_training_normalises_over_real_frames_only(base, execution):
     """Running statistics equal those of the frames without padding."""
-    backbone = build(base, sgs=dict(), execution=execution).train()
+    backbone = build(base, sgs=dict(), execution=execution).train().double()
     # The reference: the same stages on the groups, laid out without ragged
     # execution, each convolution on each clip alone.
     reference = copy.deepcopy(backbone)
@@ -393,7 +393,7 @@ def test_training_normalises_over_real_frames_only(base, execution):
                     name, []
                 ).append(args[0].transpose(0, 1).flatten(1))
             )
-    x = clips(4)
+    x = clips(4).double()
     before = copy.deepcopy(backbone.state_dict())
     backbone(x)
     reference(x)
@@ -480,8 +480,38 @@ def test_copy_is_independent():
         clone(x[:1])
     assert backbone.lengths.shape == (4,)
     (ours,), (theirs,) = backbone.pathways.values(), clone.pathways.values()
-    assert clone.layer2.layouts is theirs.layouts is not ours.layouts
+    assert clone.layer2[0].conv2.conv.layouts is theirs.layouts
+    assert theirs.layouts is not ours.layouts
     assert theirs.layer is clone.sgs is not backbone.sgs
+
+
+def test_auto_runs_clips_alone_in_evaluation_unless_they_are_tiny():
+    backbone = build('x3d', sgs=dict()).eval()
+    batches = []
+    backbone.sgs.register_forward_hook(
+        lambda layer, args, out: batches.append(len(args[0]))
+    )
+    with torch.no_grad():
+        backbone(clips(2))
+        backbone(torch.rand(2, 3, 16, 112, 112))
+        assert batches == [2, 1, 1]
+        # The layer knows the whole batch all the same.
+        assert backbone.sgs.groups.lengths.equal(backbone.lengths)
+        assert backbone.sgs.groups.index.shape == (2, 16)
+        assert backbone.sgs.magnitude.shape == (2, 16)
+    backbone.train()(torch.rand(2, 3, 16, 112, 112))
+    assert batches[3:] == [2]
+
+
+@pytest.mark.parametrize('base', BASES)
+def test_channels_last_changes_rounding_only(base):
+    plain = build(base)
+    plain.eval()
+    fast = build(base, channels_last=True).eval()
+    fast.load_state_dict(plain.state_dict())
+    x = clips(2)
+    with torch.no_grad():
+        assert_all_close(run(fast, x), run(plain, x))
 
 
 def test_stage_called_by_itself_does_not_sample():

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmengine.runner.checkpoint import load_state_dict
 
-from mmatfr.models.pyslowfast import convert_pyslowfast
+from mmatfr.models.pyslowfast import convert_pyslowfast, to_pyslowfast
 
 DATA = Path(__file__).parents[1] / 'data'
 AUTHORS = dict(similarity='l2', kernel='linear')
@@ -316,6 +316,54 @@ def test_x3d_xl_computes_the_same():
         actual = model.cls_head(model.backbone(clip))
     assert expected.std() > 0.1
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+    # The way back, from other weights.
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.mul_(0.9)
+    original.weights = to_pyslowfast(model.state_dict())
+    with torch.no_grad():
+        expected = original(clip)
+        actual = model.cls_head(model.backbone(clip))
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('name', ['resnet3d', 'slowfast'])
+def test_back_to_the_authors_weights(name):
+    """Whose logits the forward direction is compared with, above."""
+    weights = (
+        reference(name)[1] if name == 'resnet3d' else slowfast_weights()[1]
+    )
+    back = to_pyslowfast(convert_pyslowfast(weights))
+    assert set(back) == set(weights)
+    for key, value in weights.items():
+        assert back[key].equal(value), key
+
+
+@pytest.mark.parametrize('stage', [0, 1, 3])
+def test_back_from_any_stage(stage):
+    for theirs in (
+        f's{stage + 1}.'
+        + ('pathway0_stem.' if stage == 0 else '')
+        + 'ts_layer.fc.0.weight',
+        f's{stage + 1}.pathway1_'
+        + ('stem.' if stage == 0 else '')
+        + 'ts_layer.bn.bias',
+    ):
+        value = torch.rand(3)
+        ours = convert_pyslowfast({theirs: value})
+        assert list(to_pyslowfast(ours, sgs_stage=stage)) == [theirs]
+
+
+def test_back_without_a_place():
+    with pytest.raises(ValueError, match='without a place.*backbone.foo'):
+        to_pyslowfast({'backbone.foo.weight': torch.rand(2)})
+    with pytest.raises(ValueError, match='no BN behind it.*lateral_norm'):
+        to_pyslowfast(
+            {
+                'backbone.slow_path.conv1_lateral.conv.weight': torch.rand(2),
+                'backbone.fast_path.conv1.conv.weight': torch.rand(2),
+            }
+        )
 
 
 @pytest.mark.parametrize(

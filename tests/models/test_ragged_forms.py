@@ -12,10 +12,17 @@ from mmaction.models.common import Conv2plus1d
 from mmcv.cnn import NonLocal2d, NonLocal3d
 from torch import nn
 
-from mmatfr.ragged import Layouts, convert_stage, find_refusals, pack
+from mmatfr.ragged import Layouts, convert_ragged, find_refusals, pack
 
 CHANNELS = 8
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=4)
+
+
+def convert(module):
+    layouts = Layouts()
+    module = convert_ragged(module, layouts, 'stage')
+    module.layouts = layouts
+    return module
 
 
 def shift(num_segments):
@@ -42,7 +49,7 @@ def assert_equals_alone(make, lengths, frames_first):
     """
     torch.manual_seed(sum(lengths))
     module = make(1).double().eval()
-    ragged = convert_stage(copy.deepcopy(module), Layouts(), 'stage')
+    ragged = convert(copy.deepcopy(module))
     axis = 0 if frames_first else 2
     alone = [
         torch.randn(1, CHANNELS, n, 5, 4, dtype=torch.float64) for n in lengths
@@ -58,11 +65,15 @@ def assert_equals_alone(make, lengths, frames_first):
                 part.num_segments = length
         expected.append(module(clip))
     x, layout = pack([clip.detach() for clip in alone])
-    for sequential in (False, True):
+    for memory_format in (
+        torch.contiguous_format,
+        torch.channels_last if frames_first else torch.channels_last_3d,
+    ):
         ragged.zero_grad()
-        x = x.detach().requires_grad_()
+        x = x.detach().contiguous(memory_format=memory_format)
+        x.requires_grad_()
         with ragged.layouts.running():
-            ragged.layouts.start(layout, sequential)
+            ragged.layouts.start(layout)
             actual = ragged(x)
         actual = actual.split([out.shape[axis] for out in expected], axis)
         for ours, theirs in zip(actual, expected):
@@ -70,7 +81,7 @@ def assert_equals_alone(make, lengths, frames_first):
         for outputs in (actual, expected):
             torch.manual_seed(0)
             sum(
-                (out * torch.randn_like(out)).sum() for out in outputs
+                (out * torch.randn(out.shape)).sum() for out in outputs
             ).backward(retain_graph=True)
         torch.testing.assert_close(
             x.grad, pack([c.grad for c in alone])[0], rtol=0, atol=1e-9
@@ -131,7 +142,7 @@ def test_factorised_convolution(lengths, stride):
 def test_non_local_training_normalises_over_all_clips():
     torch.manual_seed(0)
     module = NonLocal3d(CHANNELS, norm_cfg=dict(type='BN3d'), zeros_init=False)
-    ragged = convert_stage(module, Layouts(), 'stage').train()
+    ragged = convert(module).train()
     seen = []
     module.conv_out.bn.register_forward_hook(
         lambda module, args, out: seen.append(args[0].shape[2])
@@ -151,10 +162,8 @@ def test_non_local_block_of_another_dimension_is_refused():
 @pytest.mark.parametrize('fold', [1, 2])
 def test_one_frame_has_no_neighbours(fold):
     """A clip of one group is shifted out of its first channels."""
-    module = convert_stage(
-        TemporalShift(nn.Identity(), 4, shift_div=CHANNELS // fold),
-        Layouts(),
-        'stage',
+    module = convert(
+        TemporalShift(nn.Identity(), 4, shift_div=CHANNELS // fold)
     )
     x, layout = pack([torch.rand(n, CHANNELS, 2, 2) + 1 for n in (1, 1, 1)])
     with module.layouts.running():

@@ -16,7 +16,6 @@ from mmatfr.ragged import (
     RaggedSqueezeExcitation,
     Window,
     convert_ragged,
-    convert_stage,
     find_refusals,
     pack,
     register_per_frame,
@@ -55,23 +54,32 @@ def clips_of(lengths, dtype=torch.float64, size=(5, 4)):
     ]
 
 
-def run_packed(module, x, layout, sequential=False):
+def convert(module):
+    layouts = Layouts()
+    module = convert_ragged(module, layouts, 'layer3')
+    module.layouts = layouts
+    return module
+
+
+def run_packed(module, x, layout):
     """Runs a converted module on packed clips."""
     with module.layouts.running():
-        module.layouts.start(layout, sequential)
+        module.layouts.start(layout)
         return module(x)
 
 
-def assert_equals_alone(module, lengths, sequential=False, atol=1e-9):
+def assert_equals_alone(module, lengths, channels_last=False, atol=1e-9):
     """Values, gradients of the input and of every parameter."""
     module = module.double()
-    ragged = convert_stage(copy.deepcopy(module), Layouts(), 'stage')
+    ragged = convert(copy.deepcopy(module))
     alone = [clip.requires_grad_() for clip in clips_of(lengths)]
     expected = [module(clip) for clip in alone]
 
     x, layout = pack([clip.detach() for clip in alone])
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
     x.requires_grad_()
-    actual = run_packed(ragged, x, layout, sequential)
+    actual = run_packed(ragged, x, layout)
     actual = actual.split([out.shape[2] for out in expected], dim=2)
     for ours, theirs in zip(actual, expected):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
@@ -180,12 +188,15 @@ def test_pools(
     assert_equals_alone(pool, lengths)
 
 
-@pytest.mark.parametrize('sequential', [True, False])
+@pytest.mark.parametrize('alone', [True, False])
 @pytest.mark.parametrize('pool', [nn.MaxPool3d, nn.AvgPool3d])
-def test_clip_shorter_than_a_pool_is_one_window(pool, sequential):
+def test_clip_shorter_than_a_pool_is_one_window(pool, alone):
     clips = clips_of([4, 1, 3, 1])
-    ragged = convert_stage(pool((2, 1, 1)), Layouts(), '')
-    actual = run_packed(ragged, *pack(clips), sequential)
+    ragged = convert(pool((2, 1, 1)))
+    if alone:
+        actual = torch.cat([ragged(clip) for clip in clips], dim=2)
+    else:
+        actual = run_packed(ragged, *pack(clips))
     expected = (
         [
             clips[0].unflatten(2, (2, 2)).mean(3),
@@ -247,17 +258,17 @@ def network(with_cp=False):
 
 
 @settings(max_examples=25, deadline=None)
-@given(lengths=LENGTHS, sequential=st.booleans(), with_cp=st.booleans())
-def test_network_packed_and_sequential(lengths, sequential, with_cp):
+@given(lengths=LENGTHS, channels_last=st.booleans(), with_cp=st.booleans())
+def test_network(lengths, channels_last, with_cp):
     torch.manual_seed(0)
-    assert_equals_alone(network(with_cp), lengths, sequential)
+    assert_equals_alone(network(with_cp), lengths, channels_last)
 
 
 def test_checkpointed_block_outlives_a_second_forward():
     torch.manual_seed(0)
     module = network(with_cp=True).double()
-    plain = convert_stage(network(), Layouts(), '').double()
-    ragged = convert_stage(module, Layouts(), '')
+    plain = convert(network()).double()
+    ragged = convert(module)
     plain.load_state_dict(ragged.state_dict())
     (first, layout), (second, other) = (
         pack(clips_of(lengths)) for lengths in ([5, 2, 3], [2, 4, 4])
@@ -285,18 +296,15 @@ def test_batch_normalisation_sees_real_frames_only():
         .train()
     )
     reference = copy.deepcopy(module)
-    ragged = convert_stage(module, Layouts(), '')
+    ragged = convert(module)
     x, layout = pack(clips_of(lengths))
-    for sequential in (False, True):
-        ragged[1].reset_running_stats()
-        reference[1].reset_running_stats()
-        run_packed(ragged, x, layout, sequential)
-        convolved = torch.cat(
-            [reference[0](clip) for clip in layout.split(x)], dim=2
-        )
-        reference[1](convolved)
-        for name, value in reference[1].state_dict().items():
-            torch.testing.assert_close(ragged[1].state_dict()[name], value)
+    run_packed(ragged, x, layout)
+    convolved = torch.cat(
+        [reference[0](clip) for clip in layout.split(x)], dim=2
+    )
+    reference[1](convolved)
+    for name, value in reference[1].state_dict().items():
+        torch.testing.assert_close(ragged[1].state_dict()[name], value)
 
 
 def test_conversion_keeps_keys_and_plain_behaviour():
@@ -304,7 +312,7 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     module = network()
     x = torch.randn(2, CHANNELS, 8, 5, 4)
     keys, expected = list(module.state_dict()), module(x)
-    converted = convert_stage(module, Layouts(), '')
+    converted = convert(module)
     assert converted is module
     assert list(module.state_dict()) == keys
     assert module(x).equal(expected)
@@ -317,12 +325,10 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     ids=['deepcopy', 'pickle'],
 )
 def test_copies_have_layouts_of_their_own(duplicate):
-    module = convert_stage(
+    module = convert(
         nn.Sequential(
             nn.MaxPool3d((3, 1, 1), 1, (1, 0, 0)), nn.Conv3d(CHANNELS, 2, 3)
-        ),
-        Layouts(),
-        '',
+        )
     ).double()
     clone = duplicate(module)
     assert type(clone) is type(module)
@@ -353,33 +359,10 @@ def test_what_has_no_ragged_form_is_refused_by_name(module, why):
     stage = nn.Sequential(nn.ReLU(), nn.Sequential(module))
     before = type(module)
     with pytest.raises(ValueError) as error:
-        convert_stage(stage, Layouts(), 'layer3')
+        convert(stage)
     for words in ('`layer3.1.0`', why, "execution='sequential'"):
         assert words in str(error.value)
     assert type(module) is before
-
-
-def test_refused_module_runs_sequentially():
-    stage = nn.Sequential(
-        nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1), Shuffle()
-    )
-    alone = copy.deepcopy(stage).double()
-    ragged = convert_stage(stage, Layouts(), 'layer3', packed=False).double()
-    clips = clips_of([4, 2, 4])
-    actual = run_packed(ragged, *pack(clips), sequential=True)
-    torch.testing.assert_close(
-        actual, torch.cat([alone(clip) for clip in clips], dim=2)
-    )
-
-
-def test_training_a_stage_that_can_only_run_sequentially():
-    stage = nn.Sequential(nn.BatchNorm3d(CHANNELS), Shuffle())
-    ragged = convert_stage(stage, Layouts(), 'layer3', packed=False).double()
-    x, layout = pack(clips_of([4, 2]))
-    with pytest.raises(RuntimeError, match='`layer3.1`.*norm_eval=True'):
-        run_packed(ragged, x, layout, sequential=True)
-    ragged[0].eval()
-    run_packed(ragged, x, layout, sequential=True)
 
 
 def test_user_module_with_a_form_of_its_own():

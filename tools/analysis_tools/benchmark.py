@@ -22,6 +22,7 @@ import itertools
 import statistics
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -48,7 +49,7 @@ from mmatfr.analysis.recognizers import (
     load_recognizer,
     without_sampling,
 )
-from mmatfr.analysis.timing import peak_memory, time_in_turns
+from mmatfr.analysis.timing import peak_memory, time_in_turns, time_within
 from mmatfr.cli import make_progress, make_table, run_script, write_report
 
 WORKS = ('forward', 'train', 'pipeline')
@@ -60,7 +61,7 @@ def parse_lengths(text: str) -> Tuple[int, ...]:
     return tuple(int(number) for number in text.split(','))
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -78,6 +79,12 @@ def parse_args() -> argparse.Namespace:
         choices=['padded'],
         help="also time the authors' way: zeros up to the longest clip of the "
         'batch',
+    )
+    parser.add_argument(
+        '--fast-base',
+        action='store_true',
+        help='also time the base with what makes the recognizer fast and is '
+        'not sampling: channels_last=True (see docs/performance.md)',
     )
     parser.add_argument(
         '--work',
@@ -167,7 +174,7 @@ def parse_args() -> argparse.Namespace:
         default={},
         help='settings that go on top of both configs, name=value',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     for name in ('clips', 'rounds'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} {getattr(args, name)} must be positive')
@@ -247,6 +254,12 @@ class Benchmark:
             base.load_state_dict(weights, strict=False)
         self.base_cost = CostModel(base)
         sides = [Side('base', base, base_cfg)]
+        if args.fast_base:
+            model = without_sampling(self.cfg.model)
+            model.backbone.channels_last = True
+            fast = build_recognizer(model)
+            fast.load_state_dict(weights, strict=False)
+            sides.append(Side('base, channels last', fast, self.cfg))
         if args.execution is None:
             sides.append(Side('ATFR', self.adaptive, self.cfg))
         for execution in args.execution or ():
@@ -400,7 +413,8 @@ class Benchmark:
             tuple: GFLOPs of each clip, and their lengths.
         """
         if not side.is_padded:
-            cost = self.base_cost if side.name == 'base' else self.cost
+            is_base = side.name.startswith('base')
+            cost = self.base_cost if is_base else self.cost
             with ClipRecorder(side.model, cost) as recorder:
                 self.prepare(work, side, size)()
                 records = recorder.take()
@@ -442,6 +456,8 @@ class Benchmark:
             )
             gflops, lengths = self.measure_cost(work, side, fastest)
             taken = seconds[side.name, fastest]
+            layers = sgs_layers(side.model).values()
+            run = functions[side.name, fastest]
             rows.append(
                 dict(
                     work=work,
@@ -454,10 +470,9 @@ class Benchmark:
                     clips_per_second=len(gflops) / statistics.median(taken),
                     gflops_per_clip=statistics.mean(gflops),
                     lengths=lengths,
-                    memory=peak_memory(
-                        lambda run=functions[side.name, fastest]: run(1),
-                        self.args.device,
-                    ),
+                    sgs_seconds_per_clip=time_within(layers, run)
+                    / len(gflops),
+                    memory=peak_memory(partial(run, 1), self.args.device),
                     seconds={
                         f'{n} at once': seconds[side.name, n] for n in sizes
                     },
@@ -475,6 +490,9 @@ class Benchmark:
                 gflops_ratio=row['gflops_per_clip'] / base['gflops_per_clip'],
             )
             row['time_over_gflops'] = row['time_ratio'] / row['gflops_ratio']
+            row['sgs_over_base'] = (
+                row['sgs_seconds_per_clip'] / base['seconds_per_clip']
+            )
         for row in rows:
             del row['_taken']
         return rows
@@ -515,6 +533,7 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
             'time ratio',
             'GFLOPs ratio',
             'time/GFLOPs',
+            'SGS',
         ),
     )
     for row in rows:
@@ -531,6 +550,7 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
             f'{row["time_ratio"]:.2f}',
             f'{row["gflops_ratio"]:.2f}',
             f'{row["time_over_gflops"]:.2f}',
+            f'{100 * row["sgs_over_base"]:.1f} %',
         )
     console.print(table)
 

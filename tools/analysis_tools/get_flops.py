@@ -7,12 +7,12 @@ sample, all of them keep the same share B'/T of their frames.
 
 import argparse
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict
 
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.analysis import CostModel
+from mmatfr.analysis import CostModel, lengths_at
 from mmatfr.analysis.charts import draw_cost_curve
 from mmatfr.analysis.recognizers import (
     build_recognizer,
@@ -50,20 +50,6 @@ def parse_args() -> argparse.Namespace:
         help='settings that go on top of the config, name=value',
     )
     return parser.parse_args()
-
-
-def lengths_at(
-    num_frames: Tuple[int, ...],
-) -> List[Tuple[float, Tuple[int, ...]]]:
-    """Lists the resolutions of the layers, B'/T and the lengths."""
-    most = max(num_frames)
-    return [
-        (
-            step / most,
-            tuple(max(1, round(n * step / most)) for n in num_frames),
-        )
-        for step in range(1, most + 1)
-    ]
 
 
 def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:

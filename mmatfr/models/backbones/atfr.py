@@ -7,9 +7,11 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmatfr.ragged import frame_axis
+from mmatfr.ragged import describe_refusals, frame_axis
 
+from ..fast_forms import accelerate
 from .pathway import Pathway, Stages
 
 __all__ = ['ATFR', 'atfr']
@@ -19,6 +21,9 @@ EXECUTIONS = ('auto', 'packed', 'sequential')
 # Number of frames, height and width of the clip that the base's shapes are
 # read from.
 _PROBE_SIZE = (64, 64, 64)
+# Number of values of a clip below which the calls that run it alone cost more
+# than the memory that running it alone saves, on a CPU (docs/performance.md).
+_SMALL_CLIP = 2**19
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
@@ -54,8 +59,13 @@ class ATFR:
             returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
             'sequential' one after another; the results are the same. 'auto'
-            is sequential in evaluation on a CPU, where that is the fastest,
-            and packed otherwise. Defaults to 'auto'.
+            is sequential in evaluation on a CPU, where that is the fastest
+            for clips that are not tiny, and packed otherwise. Defaults to
+            'auto'.
+        channels_last (bool, optional): Whether the maps are held channels
+            last and modules run in forms that are faster then, see
+            :mod:`mmatfr.models.fast_forms`; what is computed stays the same
+            up to rounding. Defaults to None: on a CPU, where it samples.
         **kwargs: Keyword arguments of the base class.
 
     Raises:
@@ -69,6 +79,7 @@ class ATFR:
         sgs: Optional[Dict[str, Any]] = None,
         readout: str = 'mean',
         execution: str = 'auto',
+        channels_last: Optional[bool] = None,
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -83,12 +94,15 @@ class ATFR:
                 )
         self.readout = readout
         self.execution = execution
+        self.channels_last = channels_last
         self.pathways: Dict[str, Pathway] = {}  # those that sample
         self._plain = False  # whether the forward of the base is wanted
         self._base_frames: Dict[int, List[int]] = {}
         self._sources: List[Optional[str]] = []  # pathway of each output
         if sgs is not None:
             self._insert_sgs(sgs)
+        if sgs is not None if channels_last is None else channels_last:
+            accelerate(self)
 
     def atfr_stages(self) -> Union[Stages, Mapping[str, Stages]]:
         """Names of the stages after which sampling can take place.
@@ -219,13 +233,28 @@ class ATFR:
             Tensor | tuple[Tensor]: As the base class, with the time axis that
             ``readout`` says.
         """
-        if not self.pathways or self._plain:
+        if self._plain:
+            return super().forward(x)
+        x = self._to_memory_format(x)
+        if not self.pathways:
             return super().forward(x)
         self._check_input(x)
-        sequential = self._runs_sequentially(x)
+        if not self._runs_sequentially(x):
+            return self._run_packed(x)
+        # A clip in 2D modules is as many images as it has frames.
+        clips = x.split(1 if x.dim() == 5 else self.num_segments)
         with ExitStack() as stack:
             for path in self.pathways.values():
-                stack.enter_context(path.running(sequential))
+                stack.enter_context(path.clip_by_clip())
+            outputs = [self._run_packed(clip) for clip in clips]
+        if isinstance(outputs[0], Tensor):
+            return torch.cat(outputs)
+        return type(outputs[0])(map(torch.cat, zip(*outputs)))
+
+    def _run_packed(self, x: Tensor) -> Features:
+        with ExitStack() as stack:
+            for path in self.pathways.values():
+                stack.enter_context(path.running())
             return self._read_out(super().forward(x), x)
 
     def _check_input(self, x: Tensor) -> None:
@@ -236,10 +265,43 @@ class ATFR:
                 f'got {len(x)} frames'
             )
 
+    def _to_memory_format(self, x: Tensor) -> Tensor:
+        wanted = self.channels_last
+        if wanted is None:
+            wanted = bool(self.pathways) and x.device.type == 'cpu'
+        if not wanted:
+            return x
+        return x.contiguous(
+            memory_format=torch.channels_last_3d
+            if x.dim() == 5
+            else torch.channels_last
+        )
+
     def _runs_sequentially(self, x: Tensor) -> bool:
         if self.execution == 'auto':
-            return x.device.type == 'cpu' and not self.training
-        return self.execution == 'sequential'
+            images = 1 if x.dim() == 5 else self.num_segments
+            return (
+                x.device.type == 'cpu'
+                and not self.training
+                and images * x[0].numel() >= _SMALL_CLIP
+            )
+        if self.execution == 'packed':
+            return False
+        # Batch normalisation in training needs the frames of all clips.
+        if not self.training or not any(
+            isinstance(module, _BatchNorm) and module.training
+            for module in self.modules()
+        ):
+            return True
+        for path in self.pathways.values():
+            if path.refusals:
+                raise RuntimeError(
+                    'batch normalisation in training mode needs all clips at '
+                    'once, but these modules can only run clip by clip: '
+                    f'{describe_refusals(path.refusals)}. Freeze the '
+                    'normalisation (norm_eval=True), or remove them'
+                )
+        return False
 
     def _read_out(self, outputs: Features, x: Tensor) -> Features:
         maps = _as_list(outputs)

@@ -1,13 +1,19 @@
 """Sampling in one pathway of a backbone."""
 
 from contextlib import contextmanager
-from typing import Iterator, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
-from mmatfr.ragged import Layout, Layouts, convert_stage
-from mmatfr.sgs import SGS
+from mmatfr.ragged import (
+    Layout,
+    Layouts,
+    convert_ragged,
+    find_refusals,
+    take_frames,
+)
+from mmatfr.sgs import SGS, join_groups
 
 __all__ = ['Pathway', 'Stages']
 
@@ -35,6 +41,8 @@ class Pathway:
             batch, (N,), int64, on the CPU.
         joined_lengths (tuple[int]): The same after a join with another
             pathway.
+        refusals (dict[str, str]): Why modules, by name, cannot run clips
+            packed.
     """
 
     def __init__(self, name: str, stages: Stages) -> None:
@@ -48,9 +56,10 @@ class Pathway:
         self.layouts = Layouts()
         self.lengths: Optional[Tensor] = None
         self.joined_lengths: Tuple[int, ...] = ()
+        self.refusals: Dict[str, str] = {}
         self._num_segments: Optional[int] = None
         self._running = False
-        self._sequential = False
+        self._sampled = False
 
     @property
     def option(self) -> str:
@@ -99,14 +108,17 @@ class Pathway:
             relu.register_forward_pre_hook(self._sample_input)
         else:
             module.register_forward_hook(self._sample_output)
+        # A 3D module reads the length of a clip off its tensor; a 2D module
+        # must be told even where the clip is alone.
+        alone = self._num_segments is None
         for name in (*after, *sum(self.stages[stage + 1 :], ())):
-            convert_stage(
-                backbone.get_submodule(name),
-                self.layouts,
-                path=name,
-                packed=packed,
-                alone=self._num_segments is None,
+            module = backbone.get_submodule(name)
+            refusals = (
+                find_refusals(module, name) if alone and not packed else {}
             )
+            self.refusals.update(refusals)
+            if not refusals:
+                convert_ragged(module, self.layouts, name, alone)
 
     def _last_activation(self, name: str, stage: nn.Module) -> nn.Module:
         block = next(reversed([*stage.children()]), None)
@@ -128,13 +140,9 @@ class Pathway:
         return relu
 
     @contextmanager
-    def running(self, sequential: bool) -> Iterator[None]:
-        """Samples within, and forgets where the clips lie at its end.
-
-        Args:
-            sequential (bool): Whether stages run each clip alone.
-        """
-        self._running, self._sequential = True, sequential
+    def running(self) -> Iterator[None]:
+        """Samples within, and forgets where the clips lie at its end."""
+        self._running, self._sampled = True, False
         try:
             with self.layouts.running():
                 yield
@@ -142,11 +150,29 @@ class Pathway:
             self._running = False
 
     @contextmanager
+    def clip_by_clip(self) -> Iterator[None]:
+        """Takes the clips that run within, one by one, for one batch."""
+        seen = []
+        handle = self.layer.register_forward_hook(
+            lambda layer, args, out: seen.append(
+                (layer.groups, layer.magnitude)
+            )
+        )
+        try:
+            yield
+        finally:
+            handle.remove()
+        groups, magnitudes = zip(*seen)
+        self.layer.groups = join_groups(groups)
+        self.layer.magnitude = torch.cat(magnitudes)
+        self.lengths = self.layer.groups.lengths
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """Does not sample within."""
         running, self._running = self._running, False
         try:
-            with self.layouts.alone():
+            with self.layouts.paused():
                 yield
         finally:
             self._running = running
@@ -169,14 +195,31 @@ class Pathway:
         else:
             x = x.unflatten(0, (-1, self._num_segments)).transpose(1, 2)
             x, self.lengths = self.layer(x)
-            x = x[0].transpose(0, 1).contiguous()
+            x = x[0].transpose(0, 1)
+            if not x.is_contiguous(memory_format=torch.channels_last):
+                x = x.contiguous()
         self.start(Layout(self.lengths.tolist()))
         return x
 
     def start(self, layout: Layout) -> None:
         """Runs what follows on clips of these lengths."""
         self.joined_lengths = layout.lengths
-        self.layouts.start(layout, self._sequential)
+        self._sampled = True
+        if layout.num_clips > 1 or self._num_segments is not None:
+            self.layouts.start(layout)
+
+    def layout_of(self, x: Tensor) -> Optional[Layout]:
+        """Finds where the clips of a tensor lie.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
+
+        Returns:
+            Layout | None: None where nothing has been sampled yet.
+        """
+        if not self._sampled:
+            return None
+        return self.layouts.of(x) or Layout([x.shape[2]])
 
     def mean(self, x: Tensor) -> Tensor:
         """Averages the groups of each clip.
@@ -188,7 +231,7 @@ class Pathway:
             Tensor: (N, C, 1, H, W); of a 2D backbone the same map for each of
             the T frames of a clip, (N * T, C, H, W).
         """
-        layout = self.layouts.of(x)
+        layout = self.layout_of(x)
         if x.dim() == 5:
             return layout.mean(x)
         mean = layout.mean(x.transpose(0, 1)[None]).squeeze(2)
@@ -204,10 +247,10 @@ class Pathway:
         Returns:
             Tensor: (N, C, T', H, W) or (N * T', C, H, W).
         """
-        index = self._group_of_frame(self.layouts.of(x), num_frames)
+        index = self._group_of_frame(self.layout_of(x), num_frames)
         if x.dim() == 4:
             return x.index_select(0, index.flatten())
-        maps = x[0].index_select(1, index.flatten())
+        maps = take_frames(x, index.flatten())[0]
         return maps.unflatten(1, index.shape).transpose(0, 1)
 
     def _group_of_frame(self, layout: Layout, num_frames: int) -> Tensor:

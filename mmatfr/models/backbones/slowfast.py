@@ -110,7 +110,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             tuple[Tensor]: Both, of equal length.
         """
         slow_layout, lateral_layout = (
-            path.layouts.of(x) if path is not None else None
+            path.layout_of(x) if path is not None else None
             for path, x in (
                 (self.pathways.get('slow_path'), slow),
                 (self.pathways.get('fast_path'), lateral),

@@ -1,0 +1,163 @@
+"""X3D weights as pytorchvideo's hub has them, to mmaction2's and back.
+
+The sizes XS to L: 24, 48, 96 and 192 channels. Their first stage has a
+shortcut with a convolution and without BN, mmaction2's has BN there.
+"""
+
+import re
+from typing import Dict, List, Mapping, NamedTuple
+
+import torch
+from torch import Tensor
+
+from .pyslowfast import TENSOR, enumerate_some
+
+__all__ = ['from_pytorchvideo', 'to_pytorchvideo']
+
+_EPS = 1e-5  # of BN, in both
+_BN = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+
+
+class _Part(NamedTuple):
+    """Names of one part of the network, ``{}`` for the numbers in them."""
+
+    theirs: str
+    ours: str
+    modules: Mapping[str, str]
+
+
+_PARTS = (
+    _Part(
+        'blocks.0',
+        'backbone',
+        {
+            # The convolution over space is called conv_t there.
+            'conv.conv_t': 'conv1_s.conv',
+            'conv.conv_xy': 'conv1_t.conv',
+            'norm': 'conv1_t.bn',
+        },
+    ),
+    _Part(
+        'blocks.{}.res_blocks.{}',
+        'backbone.layer{}.{}',
+        {
+            'branch1_conv': 'downsample.conv',
+            'branch1_norm': 'downsample.bn',
+            'branch2.conv_a': 'conv1.conv',
+            'branch2.norm_a': 'conv1.bn',
+            'branch2.conv_b': 'conv2.conv',
+            'branch2.norm_b.0': 'conv2.bn',
+            'branch2.norm_b.1.block.0': 'se_module.fc1',
+            'branch2.norm_b.1.block.2': 'se_module.fc2',
+            'branch2.conv_c': 'conv3.conv',
+            'branch2.norm_c': 'conv3.bn',
+        },
+    ),
+    _Part(
+        'blocks.5',
+        '',
+        {
+            'pool.pre_conv': 'backbone.conv5.conv',
+            'pool.pre_norm': 'backbone.conv5.bn',
+            'pool.post_conv': 'cls_head.fc1',
+            'proj': 'cls_head.fc2',
+        },
+    ),
+)
+
+
+def _rename(keys: List[str], back: bool) -> Dict[str, str]:
+    """Finds the other one's names."""
+    renamed, unknown = {}, []
+    for key in keys:
+        for part in _PARTS:
+            source, target = part.theirs, part.ours
+            modules = dict(part.modules)
+            if back:
+                source, target = target, source
+                modules = {v: k for k, v in modules.items()}
+            place = re.escape(f'{source}.' if source else '')
+            place = place.replace(r'\{\}', r'(\d+)')
+            names = '|'.join(map(re.escape, modules))
+            match = re.fullmatch(rf'{place}({names})\.({TENSOR})', key)
+            if match:
+                *numbers, module, tensor = match.groups()
+                prefix = f'{target.format(*numbers)}.' if target else ''
+                renamed[key] = f'{prefix}{modules[module]}.{tensor}'
+                break
+        else:
+            unknown.append(key)
+    if unknown:
+        raise ValueError(
+            f'unknown in an X3D of {"mmaction2" if back else "pytorchvideo"}: '
+            + enumerate_some(unknown)
+        )
+    return renamed
+
+
+def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """Converts weights of pytorchvideo's X3D.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): ``model_state`` of its checkpoints.
+
+    Returns:
+        dict[str, Tensor]: Weights of a recognizer with ``X3D`` and
+        ``X3DHead``. Where a shortcut has no BN there, it gets one that
+        changes nothing.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    names = _rename(list(state_dict), back=False)
+    weights = {names[key]: value for key, value in state_dict.items()}
+    for key in list(weights):
+        if key.endswith('.downsample.conv.weight'):
+            bn = key.removesuffix('conv.weight') + 'bn'
+            if f'{bn}.weight' not in weights:
+                like = weights[key][:, 0, 0, 0, 0]
+                identity = (
+                    torch.full_like(like, (1 + _EPS) ** 0.5),
+                    torch.zeros_like(like),
+                    torch.zeros_like(like),
+                    torch.ones_like(like),
+                    torch.tensor(0),
+                )
+                weights.update(zip((f'{bn}.{k}' for k in _BN), identity))
+    if 'cls_head.fc1.weight' in weights:  # a 1x1x1 convolution there
+        weights['cls_head.fc1.weight'] = weights[
+            'cls_head.fc1.weight'
+        ].flatten(1)
+    return weights
+
+
+def to_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """Converts weights of mmaction2's X3D, the way back.
+
+    Args:
+        state_dict (Mapping[str, Tensor]): Weights of a recognizer with ``X3D``
+            and ``X3DHead``, without sampling.
+
+    Returns:
+        dict[str, Tensor]: Weights by pytorchvideo's names. The BN of the first
+        stage's shortcut, as it is in evaluation, goes into the convolution
+        before it and into the bias of the BN that it is added to.
+
+    Raises:
+        ValueError: If a name is unknown.
+    """
+    weights = dict(state_dict)
+    bn = 'backbone.layer1.0.downsample.bn'
+    if f'{bn}.weight' in weights:
+        gain, bias, mean, var, _ = (weights.pop(f'{bn}.{k}') for k in _BN)
+        scale = gain / (var + _EPS).sqrt()
+        conv = 'backbone.layer1.0.downsample.conv.weight'
+        weights[conv] = weights[conv] * scale[:, None, None, None, None]
+        sum_bias = 'backbone.layer1.0.conv3.bn.bias'
+        weights[sum_bias] = weights[sum_bias] + bias - mean * scale
+    if 'cls_head.fc1.weight' in weights:
+        weights['cls_head.fc1.weight'] = weights['cls_head.fc1.weight'][
+            ..., None, None, None
+        ]
+    names = _rename(list(weights), back=True)
+    return {names[key]: value for key, value in weights.items()}

@@ -1,0 +1,68 @@
+"""Frames of packed tensors, taken and put without change of memory format."""
+
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+__all__ = ['frame_axis', 'put_frames', 'repack', 'take_frames', 'unpack']
+
+
+def frame_axis(x: Tensor) -> int:
+    """Axis of the frames: 2 of (1, C, F, H, W), 0 of (F, C, H, W)."""
+    return 2 if x.dim() == 5 else 0
+
+
+def unpack(x: Tensor) -> Tuple[Tensor, int]:
+    """Views a packed tensor in the order in which it lies in memory.
+
+    Args:
+        x (Tensor): Packed, (1, C, F, H, W).
+
+    Returns:
+        tuple: (F, H, W, C) of channels-last maps, (C, F, H, W) otherwise; and
+        the axis of the frames.
+    """
+    if x.is_contiguous(memory_format=torch.channels_last_3d):
+        return x[0].permute(1, 2, 3, 0), 0
+    return x[0], 1
+
+
+def repack(maps: Tensor, axis: int) -> Tensor:
+    """Undoes :func:`unpack`."""
+    return (maps.permute(3, 0, 1, 2) if axis == 0 else maps)[None]
+
+
+def take_frames(x: Tensor, index: Tensor) -> Tensor:
+    """Takes frames of a packed tensor.
+
+    Args:
+        x (Tensor): Packed, (1, C, F, H, W).
+        index (Tensor): Their places, (F',), int64.
+
+    Returns:
+        Tensor: (1, C, F', H, W).
+    """
+    maps, axis = unpack(x)
+    return repack(maps.index_select(axis, index), axis)
+
+
+def put_frames(
+    x: Tensor, index: Tensor, num_frames: int, fill: float = 0.0
+) -> Tensor:
+    """Puts the frames of a packed tensor into a longer one.
+
+    Args:
+        x (Tensor): Packed, (1, C, F, H, W).
+        index (Tensor): Their places in the result, (F,), int64.
+        num_frames (int): Number of frames F' of the result.
+        fill (float): Value of its other frames. Defaults to 0.
+
+    Returns:
+        Tensor: (1, C, F', H, W).
+    """
+    maps, axis = unpack(x)
+    shape = list(maps.shape)
+    shape[axis] = num_frames
+    put = maps.new_full(shape, fill).index_copy_(axis, index, maps)
+    return repack(put, axis)

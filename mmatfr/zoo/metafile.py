@@ -1,0 +1,218 @@
+"""Metafiles: what is known of every model, as mim and the README read it.
+
+``metafile.yml`` of a folder of configs has an entry for each of them, with the
+fields of mmaction2's. ``Metadata`` is computed from the config; ``Published``,
+what papers say, ``Results``, what was measured, ``Weights`` and ``SHA256`` of
+a release are given, and stay when the metafile is brought up to date.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import torch
+import yaml
+from mmengine.config import Config
+
+from mmatfr.analysis import CostModel
+from mmatfr.analysis.recognizers import (
+    build_recognizer,
+    clip_shape,
+    load_config,
+)
+
+__all__ = [
+    'count',
+    'dataset_of',
+    'dump_yaml',
+    'make_entry',
+    'read_entries',
+    'read_metafile',
+    'write_metafile',
+]
+
+_SGS_PAPER = dict(
+    URL='https://arxiv.org/abs/2011.08652',
+    Title='3D CNNs with Adaptive Temporal Feature Resolutions',
+)
+_DATASETS = dict(
+    kinetics400='Kinetics-400',
+    kinetics600='Kinetics-600',
+    minikinetics='Mini-Kinetics',
+    sthv2='SthV2',
+    ucf101='UCF101',
+    hmdb51='HMDB51',
+    tempo='tempo',
+)
+_PRETRAINED = dict(
+    imagenet='ImageNet', kinetics400='Kinetics-400', ig65m='IG65M'
+)
+# The same as yaml.safe_load, ten times as fast where libyaml is there.
+_LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+_HEAD = """\
+# By tools/misc/update_model_zoo.py; Metadata is counted from the config.
+# Published: what the source says, not measured here. Results: measured here; a
+# model without them was not trained, its data could not be downloaded or the
+# training has not been run.
+"""
+_GIVEN = ('Results', 'Published', 'Weights', 'SHA256', 'Training Log')
+
+
+def read_metafile(path: Path) -> Dict[str, Any]:
+    """Reads a metafile.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        dict: Its ``Collections`` and its ``Models``, lists; empty where there
+        is no such file.
+    """
+    content = {}
+    if path.is_file():
+        content = yaml.load(path.read_text(encoding='utf-8'), _LOADER) or {}
+    return dict(
+        Collections=content.get('Collections') or [],
+        Models=content.get('Models') or [],
+    )
+
+
+def read_entries(root: Path) -> Dict[str, Dict[str, Any]]:
+    """Reads the entries of all metafiles.
+
+    Args:
+        root (Path): The folder that ``configs`` is in.
+
+    Returns:
+        dict[str, dict]: The entry of each model by its name.
+    """
+    return {
+        entry['Name']: entry
+        for path in sorted(root.glob('configs/recognition/*/metafile.yml'))
+        for entry in read_metafile(path)['Models']
+    }
+
+
+def dump_yaml(content: Any) -> str:
+    """Writes YAML, keys in the order in which they are."""
+    return yaml.safe_dump(
+        content, sort_keys=False, width=1000, allow_unicode=True
+    )
+
+
+def dataset_of(name: str) -> str:
+    """Finds the data set that a model's name ends with.
+
+    Args:
+        name (str): Name of the model.
+
+    Returns:
+        str: The data set as in mmaction2's metafiles, with the split or size.
+
+    Examples:
+        >>> dataset_of('x3d_s_8xb16-13x6x1-300e_kinetics400-rgb')
+        'Kinetics-400'
+        >>> dataset_of('tsm-r18_1xb12-1x1x16-8e_tempo-small-rgb')
+        'tempo small'
+    """
+    data, *more = name.rsplit('_', 1)[-1].removesuffix('-rgb').split('-')
+    return ' '.join([_DATASETS[data], *more])
+
+
+def count(cfg: Config) -> Tuple[CostModel, Tuple[int, ...], int]:
+    """Counts what the recognizer of a config costs.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        tuple: The cost model, the shape of a clip, and the number of
+        parameters.
+    """
+    with torch.device('meta'):  # numbers only, no weights
+        recognizer = build_recognizer(cfg.model)
+    parameters = sum(p.numel() for p in recognizer.parameters())
+    return CostModel(recognizer), clip_shape(cfg), parameters
+
+
+def _architecture(name: str, cfg: Config) -> str:
+    backbone = cfg.model.backbone
+    if 'MobileNetV2' in backbone.type:
+        return 'MobileNetV2'
+    if 'X3D' in backbone.type:
+        size = re.match(r'x3d_(?:.*-pretrained-)?(\w+?)[-_]', name)
+        return f'X3D_{size[1].upper()}'
+    depth = backbone.get('depth')
+    if depth is None:  # two pathways of one depth
+        backbone = backbone.slow_pathway
+        depth = backbone.depth
+    blocks = backbone.get('stage_blocks')
+    if blocks is not None:
+        depth = 2 + sum(blocks) * (3 if depth >= 50 else 2)
+    return f'ResNet{depth}'
+
+
+def _pretrained(name: str) -> str:
+    match = re.search(r'_(\w+?)-pretrained-', name)
+    return _PRETRAINED[match[1]] if match else 'None'
+
+
+def make_entry(
+    path: Path, root: Path, collection: str, old: Dict[str, Any]
+) -> Dict[str, Any]:
+    """Makes the entry of a config.
+
+    Args:
+        path (Path): The config.
+        root (Path): The folder that ``configs`` is in.
+        collection (str): Name of the collection.
+        old (dict): The entry that there is; what is given in it stays.
+
+    Returns:
+        dict: The entry. FLOPs are multiply-adds of a clip of the size in
+        ``Resolution`` whose frames are all kept.
+    """
+    cfg = load_config(str(path))
+    cost, shape, parameters = count(cfg)
+    gpus = re.search(r'_(\d+)xb(\d+)-', path.stem)
+    entry = {
+        'Name': path.stem,
+        'Config': path.relative_to(root).as_posix(),
+        'In Collection': collection,
+        'Metadata': {
+            'Architecture': _architecture(path.stem, cfg),
+            'Batch Size': cfg.train_dataloader.batch_size,
+            'Epochs': cfg.train_cfg.max_epochs,
+            'FLOPs': f'{cost.gflops(shape):.4g}G',
+            'Frames': shape[1],
+            'Parameters': f'{parameters / 1e6:.3f}M',
+            'Pretrained': _pretrained(path.stem),
+            'Resolution': f'{shape[2]}x{shape[3]}',
+            'Training Data': dataset_of(path.stem),
+            'Training Resources': f'{gpus[1]} GPU{"s" * (gpus[1] != "1")}',
+        },
+        'Modality': 'RGB',
+    }
+    entry.update({key: old[key] for key in _GIVEN if key in old})
+    return entry
+
+
+def write_metafile(
+    path: Path, title: str, entries: Sequence[Dict[str, Any]]
+) -> None:
+    """Writes a metafile.
+
+    Args:
+        path (Path): The file.
+        title (str): Name of the collection.
+        entries (Sequence[dict]): Its models.
+    """
+    collection: List[Dict[str, Any]] = [
+        {
+            'Name': title,
+            'README': f'configs/recognition/{path.parent.name}/README.md',
+            'Paper': _SGS_PAPER,
+        }
+    ]
+    content = dict(Collections=collection, Models=list(entries))
+    path.write_text(_HEAD + dump_yaml(content), encoding='utf-8')

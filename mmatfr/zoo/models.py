@@ -1,0 +1,237 @@
+"""Models by name: the configs of the model zoo, and recognizers from them."""
+
+import fnmatch
+import logging
+import os.path as osp
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, List, Mapping, Optional
+
+from mmengine.logging import print_log
+from torch import nn
+
+from mmatfr.analysis.recognizers import (
+    build_recognizer,
+    check_weights,
+    load_config,
+)
+from mmatfr.checkpoint import open_checkpoint
+
+from .metafile import read_entries
+
+__all__ = [
+    'config_path',
+    'create_model',
+    'find_configs',
+    'list_models',
+    'released_weights',
+    'zoo_root',
+]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+RELEASED = 'released'
+# The layer that tells the classes apart, the last one of the head.
+_CLASSIFIER = re.compile(r'cls_head\.(fc_cls|fc2)\.(weight|bias)')
+_SAMPLING = re.compile(r'(.*\.)?sgs\.\w+\.\w+')
+
+
+def zoo_root() -> Path:
+    """Finds the folder of configs, tools and metafiles.
+
+    Returns:
+        Path: ``.mim`` of an installed package, or the root of a clone.
+
+    Raises:
+        FileNotFoundError: If the package has been installed without them.
+    """
+    for root in (_PACKAGE / '.mim', _PACKAGE.parent):
+        if (root / 'model-index.yml').is_file():
+            return root
+    raise FileNotFoundError(
+        f'mmatfr is installed without its configs: neither '
+        f'{_PACKAGE / ".mim"} nor {_PACKAGE.parent} holds model-index.yml; '
+        'install a wheel of it, or its clone with `pip install -e`'
+    )
+
+
+@lru_cache
+def find_configs() -> Mapping[str, Path]:
+    """Finds the configs of the model zoo.
+
+    Returns:
+        Mapping[str, Path]: The path of each by name, in order of the names.
+    """
+    paths = zoo_root().glob('configs/recognition/*/*.py')
+    return {path.stem: path for path in sorted(paths, key=lambda p: p.stem)}
+
+
+def config_path(name: str) -> str:
+    """Finds a config by name, or by path.
+
+    Args:
+        name (str): Name of a model, with or without ``.py``, or the path of a
+            config.
+
+    Returns:
+        str: The path.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+    """
+    if osp.isfile(name):
+        return name
+    stem = Path(name).name.removesuffix('.py')
+    configs = find_configs()
+    if stem not in configs:
+        raise FileNotFoundError(
+            f'{name!r} is neither a config file nor a model of the zoo; '
+            'mmatfr.list_models() has the names'
+        )
+    return str(configs[stem])
+
+
+def list_models(pattern: str = '*', released: bool = False) -> List[str]:
+    """Lists the models of the zoo.
+
+    Args:
+        pattern (str): Wildcards that a name has to match. Defaults to '*'.
+        released (bool): Whether only models with published weights are
+            listed. Defaults to False.
+
+    Returns:
+        list[str]: Their names, which are those of the configs.
+
+    Examples:
+        >>> import mmatfr
+        >>> mmatfr.list_models('x3d_s-atfr*kinetics600*')
+        ['x3d_s-atfr_8xb16-13x6x1-300e_kinetics600-rgb']
+    """
+    names = fnmatch.filter(find_configs(), pattern)
+    if released:
+        entries = read_entries(zoo_root())
+        names = [n for n in names if 'Weights' in entries.get(n, {})]
+    return names
+
+
+def released_weights(name: str) -> Optional[str]:
+    """Finds the published weights of a model.
+
+    Args:
+        name (str): Its name.
+
+    Returns:
+        str: Path or URL. None if there are none.
+    """
+    root = zoo_root()
+    weights = read_entries(root).get(name, {}).get('Weights')
+    if weights is None or '://' in weights:
+        return weights
+    return str(root / weights)
+
+
+def create_model(
+    name: str,
+    num_classes: Optional[int] = None,
+    checkpoint: Optional[str] = None,
+    **overrides: Any,
+) -> nn.Module:
+    """Builds a recognizer of the zoo.
+
+    Args:
+        name (str): One of :func:`list_models`, or the path of a config.
+        num_classes (int, optional): Number of classes. Defaults to None, that
+            of the config.
+        checkpoint (str, optional): 'released' for the weights that the zoo
+            has for this model; or the path or URL of a checkpoint, ``.pth``
+            or ``.safetensors``, also one of mmaction2. Weights of the layers
+            that sample may be missing, as they are in a checkpoint of
+            mmaction2, and those of the last linear layer are left out where
+            they are for another number of classes; all others must fit.
+            Defaults to None, random weights.
+        **overrides: Settings that go on top of ``model`` in the config, as
+            nested dicts: ``backbone=dict(sgs=dict(stage=2))``. None for
+            ``backbone=dict(sgs=None)`` builds the network without sampling.
+
+    Returns:
+        nn.Module: The recognizer in evaluation mode, on the CPU, with its
+        config as ``cfg``.
+
+    Raises:
+        FileNotFoundError: If there is no such model or checkpoint.
+        ValueError: If a setting is unknown, or the weights do not fit.
+
+    Examples:
+        >>> import mmatfr
+        >>> model = mmatfr.create_model(
+        ...     'x3d_s-atfr_8xb16-13x6x1-300e_kinetics400-rgb',
+        ...     num_classes=10, backbone=dict(sgs=dict(order='time')))
+        >>> model.cls_head.fc2.out_features
+        10
+    """
+    path = config_path(name)
+    cfg = load_config(path)
+    if num_classes is not None:
+        if num_classes < 1:
+            raise ValueError(f'num_classes={num_classes} must be at least 1')
+        cfg.model.cls_head.num_classes = num_classes
+    cfg.merge_from_dict({f'model.{key}': v for key, v in overrides.items()})
+    recognizer = build_recognizer(cfg.model)
+    recognizer.cfg = cfg
+    if checkpoint is not None:
+        _load(recognizer, _find_checkpoint(path, checkpoint))
+    return recognizer
+
+
+def _find_checkpoint(config: str, checkpoint: str) -> str:
+    if checkpoint != RELEASED:
+        return checkpoint
+    stem = Path(config).stem
+    weights = released_weights(stem)
+    if weights is None:
+        have = list_models(released=True)
+        raise FileNotFoundError(
+            f'no weights have been released for {stem!r}; '
+            + (
+                f'there are some for {", ".join(have)}'
+                if have
+                else 'name a checkpoint'
+            )
+        )
+    return weights
+
+
+def _load(recognizer: nn.Module, checkpoint: str) -> None:
+    """Loads what fits and says what does not."""
+    loaded, meta = open_checkpoint(checkpoint)
+    own = recognizer.state_dict()
+    left_out = [
+        key
+        for key, value in loaded.items()
+        if _CLASSIFIER.fullmatch(key)
+        and key in own
+        and own[key].shape != value.shape
+        and own[key].shape[1:] == value.shape[1:]
+    ]
+    weights = {k: v for k, v in loaded.items() if k not in left_out}
+    new = [k for k in own if _SAMPLING.fullmatch(k) and k not in weights]
+    allowed = {key: own[key] for key in (*left_out, *new)}
+    check_weights(
+        recognizer,
+        {**weights, **allowed},
+        checkpoint,
+        recognizer.cfg.filename,
+    )
+    recognizer.load_state_dict({**weights, **allowed})
+    for kept, why in (
+        (left_out, 'for another number of classes'),
+        (new, 'not in the checkpoint'),
+    ):
+        if kept:
+            print_log(
+                f'{len(kept)} tensors keep their random values, being {why}: '
+                f'{", ".join(kept[:4])}{", ..." if len(kept) > 4 else ""}',
+                logger='current',
+                level=logging.WARNING,
+            )
+    recognizer.classes = None if left_out else meta.get('classes')

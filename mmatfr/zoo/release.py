@@ -1,0 +1,408 @@
+"""Releases: weights that are published, and what is said of them."""
+
+import datetime
+import io
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from safetensors.torch import save
+from torch import Tensor
+
+from mmatfr.analysis.recognizers import (
+    build_recognizer,
+    check_weights,
+    load_config,
+)
+from mmatfr.checkpoint import (
+    check_hash,
+    fetch,
+    open_checkpoint,
+    read_checkpoint,
+    sha256_of,
+)
+from mmatfr.version import __version__
+
+from .metafile import (
+    dataset_of,
+    dump_yaml,
+    make_entry,
+    read_entries,
+    read_metafile,
+    write_metafile,
+)
+from .models import config_path, zoo_root
+
+__all__ = [
+    'Release',
+    'add_to_zoo',
+    'check_release',
+    'find_entry',
+    'publish',
+    'read_metrics',
+    'register',
+    'test_release',
+]
+
+# From the names of the metrics to those in a metafile, with the factor and
+# the number of decimals.
+_METRICS = {
+    'acc/top1': ('Top 1 Accuracy', 100, 2),
+    'acc/top5': ('Top 5 Accuracy', 100, 2),
+    'cost/temporal_resolution': ('Temporal Resolution', 1, 3),
+    'cost/temporal_resolution_p5': ('Temporal Resolution p5', 1, 3),
+    'cost/temporal_resolution_p95': ('Temporal Resolution p95', 1, 3),
+    'cost/gflops_per_clip': ('GFLOPs per Clip', 1, 4),
+}
+_RELEASE = re.compile(r'(?P<name>.+)_\d{8}-[0-9a-f]{8}')
+
+
+class Release(NamedTuple):
+    """What was published.
+
+    Attributes:
+        files (list[Path]): The ``.pth`` first.
+        entry (dict): Entry of a metafile.
+    """
+
+    files: List[Path]
+    entry: Dict[str, Any]
+
+
+def _choose_weights(
+    checkpoint: str, ema: bool
+) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
+    """Takes the weights of a training, averaged over it or not."""
+    loaded = read_checkpoint(fetch(checkpoint))
+    weights = loaded['state_dict']
+    averaged = loaded.get('ema_state_dict')
+    if ema and averaged is None:
+        raise ValueError(
+            f'{checkpoint!r} holds no averaged weights (ema_state_dict); '
+            'train with EMAHook, or publish without --ema'
+        )
+    if averaged is not None and not ema:
+        # In a checkpoint EMAHook has swapped the two.
+        weights = {
+            key.removeprefix('module.'): value
+            for key, value in averaged.items()
+            if key.startswith('module.')
+        }
+    return weights, loaded.get('meta', {}).get('dataset_meta') or {}
+
+
+def publish(
+    config: str,
+    checkpoint: str,
+    out: Path,
+    ema: bool = False,
+    half: bool = False,
+    safetensors: bool = True,
+    date: Optional[datetime.date] = None,
+) -> Release:
+    """Writes the weights of a checkpoint as the zoo has them.
+
+    Args:
+        config (str): The config, by path or by name.
+        checkpoint (str): What training wrote.
+        out (Path): Folder of the release.
+        ema (bool): Whether to take the weights averaged by ``EMAHook``.
+            Defaults to False.
+        half (bool): Whether kernels and matrices are stored in half
+            precision, at half the size; they are computed with in single
+            precision all the same. Defaults to False.
+        safetensors (bool): Whether to write ``.safetensors``, too. Defaults to
+            True.
+        date (datetime.date, optional): Of the name. Defaults to today.
+
+    Returns:
+        Release: ``<config>_<yyyymmdd>-<first 8 of the SHA-256>.pth``, the same
+        as ``.safetensors``, and the entry, so far without results.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If the weights do not fit the config.
+    """
+    path = Path(config_path(config)).resolve()
+    cfg = load_config(str(path))
+    weights, dataset_meta = _choose_weights(checkpoint, ema)
+    check_weights(build_recognizer(cfg.model), weights, checkpoint, str(path))
+    if half:
+        weights = {
+            key: value.half() if value.dim() > 1 else value
+            for key, value in weights.items()
+        }
+    classes = dataset_meta.get('classes')
+    known = dict(classes=list(classes)) if classes else {}
+    weights = {k: v.detach().contiguous().clone() for k, v in weights.items()}
+    bad = [k for k, v in weights.items() if not torch.isfinite(v).all()]
+    if bad:
+        raise ValueError(
+            f'{checkpoint!r} is not fit to be published: {bad[0]} holds '
+            'numbers that are not finite; take an earlier epoch'
+            + (', or publish without --half' if half else '')
+        )
+    content = io.BytesIO()  # whose archive does not carry a file's name
+    torch.save(
+        dict(
+            meta=dict(
+                config=path.stem,
+                mmatfr_version=__version__,
+                dataset_meta=known,
+            ),
+            state_dict=weights,
+        ),
+        content,
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    date = date or datetime.datetime.now(datetime.UTC).date()
+    draft = out / f'{path.stem}.part'
+    draft.write_bytes(content.getvalue())
+    digest = sha256_of(str(draft))
+    stem = f'{path.stem}_{date:%Y%m%d}-{digest[:8]}'
+    pth, tensors = (out / f'{stem}{end}' for end in ('.pth', '.safetensors'))
+    draft.rename(pth)
+    # One key: the order of several would differ from run to run.
+    said = dict(mmatfr=json.dumps(dict(config=path.stem, **known)))
+    if safetensors:
+        tensors.write_bytes(save(weights, metadata=said))
+    files = [pth, tensors] if safetensors else [pth]
+    root = _root_of(path)
+    metafile = read_metafile(path.parent / 'metafile.yml')
+    collection = (metafile['Collections'] or [dict(Name='ATFR')])[0]['Name']
+    old = {e['Name']: e for e in metafile['Models']}.get(path.stem, {})
+    given = {k: v for k, v in old.items() if k == 'Published'}
+    entry = make_entry(path, root, collection, given)
+    entry['Weights'] = (
+        pth.resolve().relative_to(root).as_posix()
+        if pth.resolve().is_relative_to(root)
+        else pth.name
+    )
+    entry['SHA256'] = {f.name: sha256_of(str(f)) for f in files}
+    return Release(files, entry)
+
+
+def _root_of(config: Path) -> Path:
+    """The folder that ``configs`` is in; that of the config where it is in
+    none."""
+    for folder in config.parents:
+        if folder.name == 'configs':
+            return folder.parent
+    return config.parent
+
+
+def test_release(
+    cfg: Config, checkpoint: Path, options: Optional[Mapping] = None
+) -> Dict[str, float]:
+    """Tests weights on the test split of a config.
+
+    Args:
+        cfg (Config): The config.
+        checkpoint (Path): The weights, ``.pth``.
+        options (Mapping, optional): Settings that go on top of the config.
+            Defaults to None.
+
+    Returns:
+        dict[str, float]: The metrics.
+    """
+    cfg = Config(cfg.to_dict(), filename=cfg.filename)
+    cfg.merge_from_dict(dict(options or {}))
+    cfg.load_from = str(checkpoint)
+    with tempfile.TemporaryDirectory() as work_dir:
+        cfg.work_dir = work_dir
+        return Runner.from_cfg(cfg).test()
+
+
+test_release.__test__ = False  # no test of pytest's
+
+
+def read_metrics(log: str) -> Dict[str, float]:
+    """Reads the metrics that tools/test.py logged.
+
+    Args:
+        log (str): Its JSON file, ``<work_dir>/<time>/<time>.json``.
+
+    Returns:
+        dict[str, float]: The metrics.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no metrics.
+    """
+    try:
+        lines = Path(log).read_text(encoding='utf-8').strip().splitlines()
+        metrics = json.loads(lines[-1])
+    except FileNotFoundError:
+        raise
+    except (ValueError, IndexError) as error:
+        raise ValueError(
+            f'{log!r} is no log of tools/test.py; name the .json that it wrote'
+        ) from error
+    if not isinstance(metrics, dict) or 'acc/top1' not in metrics:
+        raise ValueError(
+            f'{log!r} has no acc/top1; name the .json that tools/test.py wrote'
+        )
+    return metrics
+
+
+def _as_results(name: str, metrics: Mapping[str, float]) -> List[dict]:
+    """Metrics as a metafile has them."""
+    shown = {}
+    for key, (title, factor, digits) in _METRICS.items():
+        if key in metrics:
+            shown[title] = round(factor * float(metrics[key]), digits)
+    missing = [key for key in _METRICS if key not in metrics]
+    if missing:
+        raise ValueError(
+            f'the test did not say {missing[0]}; add AccMetric and '
+            'AdaptiveCostMetric to test_evaluator, and TemporalResolutionHook '
+            'to custom_hooks'
+        )
+    return [
+        dict(
+            Dataset=dataset_of(name), Task='Action Recognition', Metrics=shown
+        )
+    ]
+
+
+def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
+    """Writes the entry of a metafile and the model card of a release.
+
+    Args:
+        release (Release): What was published.
+        metrics (Mapping[str, float]): Of its test.
+
+    Returns:
+        list[Path]: ``<release>.yml`` and ``<release>.md``.
+
+    Raises:
+        ValueError: If a metric is missing.
+    """
+    pth = release.files[0]
+    entry = release.entry
+    files = {key: entry.pop(key) for key in ('Weights', 'SHA256')}
+    entry['Results'] = _as_results(entry['Name'], metrics)
+    entry.update(files)  # in the order of mmaction2
+    weights = 'released' if '/' in entry['Weights'] else entry['Weights']
+    meta = entry['Metadata']
+    (result,) = entry['Results']
+    figures = '\n'.join(
+        f'| {name} | {value} |' for name, value in result['Metrics'].items()
+    )
+    hashes = '\n'.join(f'- `{k}`: `{v}`' for k, v in entry['SHA256'].items())
+    card = f"""# {entry['Name']}
+
+{meta['Architecture']} for {meta['Training Data']}, {meta['Parameters']} parameters, clips of {meta['Frames']} frames of {meta['Resolution']}; trained for {meta['Epochs']} epoch{'s' * (meta['Epochs'] > 1)} with a batch size of {meta['Batch Size']} on {meta['Training Resources']}, pretrained: {meta['Pretrained']}. Config: `{entry['Config']}`.
+
+| on the test split | |
+| --- | ---: |
+{figures}
+
+Accuracy in %; temporal resolution is B'/T, mean and percentiles over the clips; GFLOPs are multiply-adds, of {meta['FLOPs']} with all frames kept. One training.
+
+```python
+import mmatfr
+
+model = mmatfr.create_model('{entry['Name']}', checkpoint='{weights}')
+```
+
+Weights and names of the classes, SHA-256:
+
+{hashes}
+
+Trained on the named data alone: on other videos its classes mean little. Apache 2.0.
+"""  # noqa: E501
+    yml, md = (pth.with_suffix(end) for end in ('.yml', '.md'))
+    yml.write_text(dump_yaml(dict(Models=[entry])), encoding='utf-8')
+    md.write_text(card, encoding='utf-8')
+    return [yml, md]
+
+
+def add_to_zoo(release: Release, root: Path) -> Path:
+    """Puts the entry of a release into the metafile beside its config.
+
+    Args:
+        release (Release): What was published.
+        root (Path): The folder that ``configs`` is in.
+
+    Returns:
+        Path: The metafile.
+
+    Raises:
+        ValueError: If the weights are neither in the zoo's folder nor have a
+            URL.
+    """
+    entry = release.entry
+    if (
+        '://' not in entry['Weights']
+        and not (root / entry['Weights']).exists()
+    ):
+        raise ValueError(
+            f'the weights are in {str(release.files[0].parent)!r}, outside of '
+            f'{str(root)!r}; publish into a folder in there, or name the URL '
+            'that they will have with --url'
+        )
+    path = (root / entry['Config']).parent / 'metafile.yml'
+    old = read_metafile(path)
+    title = entry['In Collection']
+    names = [e['Name'] for e in old['Models']]
+    models = [
+        entry if e['Name'] == entry['Name'] else e for e in old['Models']
+    ] + ([] if entry['Name'] in names else [entry])
+    write_metafile(path, title, models)
+    return path
+
+
+def find_entry(path: str) -> Optional[Dict[str, Any]]:
+    """Finds what is said of a release.
+
+    Args:
+        path (str): Path of one of its files.
+
+    Returns:
+        dict: The entry beside it, or that of the zoo. None if there is none.
+    """
+    file = Path(path)
+    beside = read_metafile(file.with_suffix('.yml'))['Models']
+    match = _RELEASE.fullmatch(file.stem)
+    zoo = read_entries(zoo_root()).get(match['name'] if match else '', {})
+    for entry in (*beside, zoo):
+        if file.name in entry.get('SHA256', {}):
+            return entry
+    return None
+
+
+def check_release(
+    path: str, config: Optional[str] = None
+) -> Tuple[Config, Dict[str, Any]]:
+    """Makes sure that a release is what was published and fits its config.
+
+    Args:
+        path (str): Path or URL of its ``.pth`` or ``.safetensors``.
+        config (str, optional): The config, by path or by name. Defaults to
+            None, that which its name carries.
+
+    Returns:
+        tuple: The config and the entry.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If its hash is another, or the weights do not fit.
+    """
+    local = fetch(path)
+    entry = find_entry(local)
+    if entry is None:
+        raise ValueError(
+            f'nothing is said of {path!r}: neither a .yml beside it nor a '
+            'metafile of the zoo has its SHA-256'
+        )
+    check_hash(local, entry['SHA256'][Path(local).name])
+    weights, _ = open_checkpoint(local)
+    cfg = load_config(config_path(config or entry['Name']))
+    check_weights(build_recognizer(cfg.model), weights, path, cfg.filename)
+    return cfg, entry

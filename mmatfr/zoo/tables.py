@@ -1,0 +1,241 @@
+"""The tables of the README, made from the metafiles."""
+
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from .metafile import read_entries, read_metafile
+
+__all__ = [
+    'family_table',
+    'published_table',
+    'released_table',
+    'replace_between',
+    'update_pages',
+]
+
+Entry = Dict[str, Any]
+NOT_MEASURED = 'not measured'
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ['---', *['---:'] * (len(head) - 1)], *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def _link(entry: Entry, start: str) -> str:
+    path = entry['Config']
+    return f'[{entry["Name"]}]({path.removeprefix(start)})'
+
+
+def _metrics(entry: Entry) -> Dict[str, Any]:
+    (result,) = entry.get('Results') or [{}]
+    return result.get('Metrics') or {}
+
+
+def _accuracy(figures: Dict[str, Any]) -> str:
+    top1, top5 = (figures.get(f'Top {k} Accuracy') for k in (1, 5))
+    if top1 is None:
+        return ''
+    return f'{top1}' + (f' / {top5}' if top5 is not None else '')
+
+
+def _measured(entry: Entry) -> str:
+    return _accuracy(_metrics(entry)) or NOT_MEASURED
+
+
+def _clip(entry: Entry) -> str:
+    meta = entry['Metadata']
+    return f'{meta["Frames"]}x{meta["Resolution"]}'
+
+
+def published_table(entries: Sequence[Entry]) -> str:
+    """Lays out the models that papers report.
+
+    Args:
+        entries (Sequence[dict]): Entries of metafiles.
+
+    Returns:
+        str: The table, in Markdown: published figures, and those that were
+        counted.
+    """
+    rows = []
+    for entry in entries:
+        if 'Published' not in entry:
+            continue
+        meta, published = entry['Metadata'], entry['Published']
+        plain = published.get('Without Sampling', published)
+        sampled = plain is not published and 'GFLOPs' in published
+        rows.append(
+            [
+                _link(entry, ''),
+                _clip(entry),
+                f'{plain["GFLOPs"]}',
+                meta['FLOPs'].removesuffix('G'),
+                published.get('Parameters', ''),
+                meta['Parameters'],
+                _accuracy(plain),
+                f'{published["GFLOPs"]}' if sampled else '',
+                _accuracy(published) if sampled else '',
+                meta.get('Published GFLOPs At', ''),
+                _measured(entry),
+            ]
+        )
+    return _markdown(
+        [
+            'config',
+            'clip',
+            'GFLOPs, published',
+            'counted',
+            'parameters, published',
+            'counted',
+            'top-1 / top-5 %, published',
+            '+ ATFR: GFLOPs, published',
+            'top-1 / top-5 %, published',
+            "reached at B' of T",
+            'top-1 % here',
+        ],
+        rows,
+    )
+
+
+def released_table(entries: Sequence[Entry]) -> str:
+    """Lays out the models with weights.
+
+    Args:
+        entries (Sequence[dict]): Entries of metafiles.
+
+    Returns:
+        str: The table, in Markdown: figures measured on the test split.
+    """
+    rows = []
+    for entry in entries:
+        if 'Weights' not in entry:
+            continue
+        metrics = _metrics(entry)
+        rows.append(
+            [
+                _link(entry, ''),
+                entry['Metadata']['Training Data'],
+                _measured(entry),
+                _resolution(metrics),
+                f'{metrics.get("GFLOPs per Clip", "")}',
+                entry['Metadata']['Parameters'],
+                f'[weights]({entry["Weights"]})',
+            ]
+        )
+    if not rows:
+        return 'None yet.'
+    return _markdown(
+        [
+            'config',
+            'data',
+            'top-1 / top-5 %',
+            "B'/T, mean [p5, p95]",
+            'GFLOPs/clip',
+            'parameters',
+            'weights',
+        ],
+        rows,
+    )
+
+
+def _resolution(metrics: Dict[str, Any]) -> str:
+    if 'Temporal Resolution' not in metrics:
+        return ''
+    mean, low, high = (
+        metrics[f'Temporal Resolution{end}'] for end in ('', ' p5', ' p95')
+    )
+    return f'{mean} [{low}, {high}]'
+
+
+def family_table(entries: Sequence[Entry]) -> str:
+    """Lays out all models of a metafile, for the page beside it.
+
+    Args:
+        entries (Sequence[dict]): Its entries.
+
+    Returns:
+        str: The table, in Markdown.
+    """
+    rows: List[List[str]] = []
+    for entry in entries:
+        meta, metrics = entry['Metadata'], _metrics(entry)
+        folder = entry['Config'].rsplit('/', 1)[0]
+        weights = entry.get('Weights')
+        if weights and '://' not in weights:
+            weights = '../../../' + weights
+        rows.append(
+            [
+                _link(entry, f'{folder}/'),
+                meta['Training Data'],
+                meta['Pretrained'],
+                _clip(entry),
+                meta['FLOPs'],
+                meta['Parameters'],
+                _measured(entry),
+                _resolution(metrics),
+                f'[weights]({weights})' if weights else '',
+            ]
+        )
+    return _markdown(
+        [
+            'config',
+            'data',
+            'pretrained',
+            'clip',
+            'FLOPs, all frames kept',
+            'parameters',
+            'top-1 / top-5 %',
+            "B'/T, mean [p5, p95]",
+            'weights',
+        ],
+        rows,
+    )
+
+
+def replace_between(text: str, name: str, content: str) -> str:
+    """Puts content between the two marks of a generated part.
+
+    Args:
+        text (str): A page with ``<!-- name -->`` and ``<!-- /name -->``.
+        name (str): Name of the part.
+        content (str): What comes between them.
+
+    Returns:
+        str: The page.
+
+    Raises:
+        ValueError: If the page has no such part.
+
+    Examples:
+        >>> replace_between('a <!-- zoo -->old<!-- /zoo --> b', 'zoo', 'new')
+        'a <!-- zoo -->\\n\\nnew\\n\\n<!-- /zoo --> b'
+    """
+    mark = re.compile(
+        rf'(<!-- {name} -->).*?(<!-- /{name} -->)', flags=re.DOTALL
+    )
+    if not mark.search(text):
+        raise ValueError(f'the page has no part <!-- {name} -->')
+    return mark.sub(lambda m: f'{m[1]}\n\n{content}\n\n{m[2]}', text)
+
+
+def update_pages(root: Path) -> None:
+    """Writes the tables of the README and of the page of each metafile.
+
+    Args:
+        root (Path): The folder that ``configs`` is in.
+    """
+    entries = list(read_entries(root).values())
+    for path in sorted(root.glob('configs/recognition/*/README.md')):
+        own = read_metafile(path.parent / 'metafile.yml')['Models']
+        page = replace_between(path.read_text(), 'models', family_table(own))
+        path.write_text(page)
+    path = root / 'README.md'
+    page = path.read_text()
+    for name, table in (
+        ('released', released_table(entries)),
+        ('published', published_table(entries)),
+    ):
+        page = replace_between(page, name, table)
+    path.write_text(page)

@@ -1,0 +1,55 @@
+"""The converters as commands, there and back."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import mmatfr
+
+TOOLS = Path(__file__).parents[2] / 'tools/model_converters'
+NAME = 'x3d_s_8xb16-13x6x1-300e_kinetics400-rgb'
+
+
+def run(script, *args):
+    return subprocess.run(
+        [sys.executable, TOOLS / script, *map(str, args)],
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize('other', ['pyslowfast', 'pytorchvideo'])
+def test_there_and_back(other, tmp_path):
+    weights = mmatfr.create_model(NAME).state_dict()
+    ours, theirs, back = (tmp_path / f'{i}.pth' for i in range(3))
+    torch.save(dict(state_dict=weights), ours)
+    for script, *files in (
+        (f'mmaction2_to_{other}.py', ours, theirs),
+        (f'{other}_to_mmaction2.py', theirs, back),
+    ):
+        done = run(script, *files)
+        assert done.returncode == 0, done.stderr
+        assert 'weights written to' in done.stdout
+    assert 'model_state' in torch.load(theirs, weights_only=True)
+    model = mmatfr.create_model(NAME, checkpoint=str(back))
+    clip = torch.rand(1, 1, 3, 4, 64, 64)
+    with torch.no_grad():
+        logits = model(clip, mode='tensor', stage='head')
+        model.load_state_dict(weights)
+        expected = model(clip, mode='tensor', stage='head')
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_no_weights_is_one_line(tmp_path):
+    torch.save(dict(epoch=3), tmp_path / 'a.pth')
+    for script in (
+        'pytorchvideo_to_mmaction2.py',
+        'mmaction2_to_pyslowfast.py',
+    ):
+        done = run(script, tmp_path / 'a.pth', tmp_path / 'b.pth')
+        assert done.returncode == 1 and 'Traceback' not in done.stderr
+        assert 'holds no weights' in done.stderr
+    assert not (tmp_path / 'b.pth').exists()

@@ -1,0 +1,139 @@
+"""Decodes every video of a list, in parallel, and tells the good from the bad.
+
+Writes beside the list LIST_good.txt, of the same form, for `ann_file`, and
+LIST_bad.txt, one video and what is wrong with it a line. The exit code is 1 if
+no video is good.
+"""
+
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Iterator, Optional, Sequence, Tuple
+
+import decord
+
+from mmatfr.cli import make_progress, run_script
+from mmatfr.datasets.video_dataset import read_list, reason_of
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('list', help='`video label` in each line')
+    parser.add_argument('videos', help='folder that its videos are in')
+    parser.add_argument(
+        '--min-frames',
+        type=int,
+        default=1,
+        help='a video with fewer is bad (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count(),
+        help='number of processes (default: %(default)s, one a core)',
+    )
+    args = parser.parse_args()
+    for name in ('min_frames', 'workers'):
+        if getattr(args, name) < 1:
+            option = '--' + name.replace('_', '-')
+            parser.error(f'{option} {getattr(args, name)} must be at least 1')
+    return args
+
+
+def find_fault(path: str, min_frames: int) -> Optional[str]:
+    """Decodes a video from its first frame to its last.
+
+    Args:
+        path (str): The video.
+        min_frames (int): How many frames it must have.
+
+    Returns:
+        str: What is wrong with it, in one line. None if nothing is.
+    """
+    if not os.path.isfile(path):
+        return 'does not exist'
+    try:
+        video = decord.VideoReader(path, num_threads=1)
+        for _ in range(len(video)):
+            video.next()
+    except Exception as error:  # decoders raise whatever they like
+        return reason_of(error)
+    if len(video) < min_frames:
+        return f'{len(video)} frames, fewer than {min_frames}'
+    return None
+
+
+def find_faults(
+    paths: Sequence[str], min_frames: int, workers: int
+) -> Iterator[Tuple[str, Optional[str]]]:
+    """Decodes videos in several processes.
+
+    Args:
+        paths (Sequence[str]): The videos.
+        min_frames (int): How many frames each must have.
+        workers (int): Number of processes.
+
+    Yields:
+        tuple: A video and what is wrong with it, in any order.
+    """
+    done = set()
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            running = {
+                pool.submit(find_fault, path, min_frames): path
+                for path in paths
+            }
+            for future in as_completed(running):
+                path = running[future]
+                fault = future.result()
+                done.add(path)
+                yield path, fault
+    except BrokenProcessPool:
+        # A video took the decoder's whole process with it: it is among those
+        # that are left, each of which gets a process of its own.
+        for path in paths:
+            if path in done:
+                continue
+            with ProcessPoolExecutor(1) as pool:
+                try:
+                    fault = pool.submit(find_fault, path, min_frames).result()
+                except BrokenProcessPool:
+                    fault = 'the decoder crashes'
+            yield path, fault
+
+
+def run(args: argparse.Namespace) -> None:
+    lines = {
+        os.path.join(args.videos, video): ' '.join([video, *map(str, labels)])
+        for video, labels in read_list(args.list, multi_class=True)
+    }
+    faults = {}
+    with make_progress() as progress:
+        task = progress.add_task('decode', total=len(lines))
+        for path, fault in find_faults(
+            list(lines), args.min_frames, args.workers
+        ):
+            faults[path] = fault
+            progress.advance(task)
+    good = [line for path, line in lines.items() if faults[path] is None]
+    bad = [f'{path}: {faults[path]}' for path in lines if faults[path]]
+    source = Path(args.list)
+    for name, content in (('good', good), ('bad', bad)):
+        out = source.with_name(f'{source.stem}_{name}.txt')
+        out.write_text(''.join(f'{line}\n' for line in content))
+        print(f'{len(content):>8} {name}: {out}')
+    if not good:
+        sys.exit(
+            f'error: no video of {args.list!r} is good, the first: {bad[0]}; '
+            f'are the videos in {args.videos!r}?'
+        )
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))

@@ -1,0 +1,75 @@
+"""Verifies a release: hash, fit to its config, accuracy.
+
+Downloads or opens it, compares its SHA-256 with the published one, rebuilds
+the model, and tests it: the accuracy has to be the published one.
+"""
+
+import argparse
+
+from mmengine.config import DictAction
+
+from mmatfr.checkpoint import fetch
+from mmatfr.cli import run_script
+from mmatfr.zoo.models import find_configs, released_weights
+from mmatfr.zoo.release import check_release, test_release
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'release',
+        help='name of a model of the zoo, or path or URL of a published .pth '
+        'or .safetensors',
+    )
+    parser.add_argument(
+        '--config', help='a config by path or by name, instead of its own'
+    )
+    parser.add_argument(
+        '--no-test', action='store_true', help='where the data is not at hand'
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.5,
+        help='of the top-1 accuracy, in points: another machine rounds '
+        'otherwise (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings of the test that go on top of the config, name=value',
+    )
+    return parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> None:
+    release = args.release
+    if release in find_configs():
+        release = released_weights(release)
+        if release is None:
+            raise ValueError(
+                f'no weights have been released for {args.release!r}'
+            )
+    cfg, entry = check_release(release, args.config)
+    print(f'SHA-256 as published, weights fit {cfg.filename}')
+    if args.no_test:
+        return
+    (result,) = entry['Results']
+    published = result['Metrics']['Top 1 Accuracy']
+    metrics = test_release(cfg, fetch(release), args.cfg_options)
+    found = 100 * metrics['acc/top1']
+    if abs(found - published) > args.tolerance:
+        raise ValueError(
+            f'{release!r} is right on {found:.2f} % of the test videos, and '
+            f'{published} % were published; is it the same data?'
+        )
+    print(f'top-1 accuracy {found:.2f} %, published {published} %')
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))

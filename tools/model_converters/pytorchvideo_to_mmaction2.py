@@ -1,0 +1,8 @@
+"""Converts an X3D of pytorchvideo, XS to L, to mmaction2's."""
+
+from _convert import run_converter
+
+from mmatfr.models.pytorchvideo import from_pytorchvideo
+
+if __name__ == '__main__':
+    run_converter(__doc__, from_pytorchvideo, 'state_dict')
