@@ -192,6 +192,12 @@ ROWS = {
     'path_frames32': Row(
         'path, 32 frames when tested', num_frames=32, weights_of='path'
     ),
+    'path_frames32_bins5': Row(
+        'path, 32 frames and 5 bins when tested',
+        sgs=dict(num_bins=5),
+        num_frames=32,
+        weights_of='path',
+    ),
 }
 _TRAINED = [name for name, row in ROWS.items() if row.weights_of is None]
 # Without training: in the network that all start from.
@@ -242,6 +248,7 @@ TABLES = {
         'pool4',
         *(f'path_bins{bins}' for bins in _BINS),
         'path_frames32',
+        'path_frames32_bins5',
         *(f'inserted_path_bins{bins}' for bins in _BINS),
     ],
     'insertion': [
