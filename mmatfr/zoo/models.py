@@ -33,7 +33,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 RELEASED = 'released'
 # The layer that tells the classes apart, the last one of the head.
 _CLASSIFIER = re.compile(r'cls_head\.(fc_cls|fc2)\.(weight|bias)')
-_SAMPLING = re.compile(r'(.*\.)?sgs\.\w+\.\w+')
+_SAMPLING = re.compile(r'(.*\.)?sgs\.[\w.]+')
 
 
 def zoo_root() -> Path:
