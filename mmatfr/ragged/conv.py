@@ -59,6 +59,11 @@ def conv3d(
     x = x.permute(0, 2, 3, 4, 1)
     if flat_time:
         frames = x[:, :: stride[0]]
+        if weight.shape[3:] == (1, 1) and tuple(padding[1:]) == (0, 0):
+            # In the gradient of a strided 1x1 kernel oneDNN writes beyond its
+            # memory (uxlfoundation/oneDNN#6035).
+            frames = frames[:, :, :: stride[1], :: stride[2]].contiguous()
+            stride = (1, 1, 1)
         y = F.conv2d(
             frames.flatten(0, 1).permute(0, 3, 1, 2),
             weight.squeeze(2),
