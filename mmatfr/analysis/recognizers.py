@@ -21,6 +21,7 @@ __all__ = [
     'first_view',
     'load_config',
     'load_recognizer',
+    'load_weights',
     'num_views',
     'read_clips',
     'without_sampling',
@@ -108,9 +109,39 @@ def load_recognizer(
         ValueError: If the weights are not those of the model.
     """
     cfg = load_config(config) if isinstance(config, str) else config
+    recognizer = build_recognizer(cfg.model)
+    meta = load_weights(recognizer, cfg, checkpoint, remedy)
+    recognizer.cfg = cfg
+    classes = meta.get('dataset_meta', {}).get('classes')
+    recognizer.classes = (
+        classes if isinstance(classes, (list, tuple)) else None
+    )
+    return recognizer.to(device).eval()
+
+
+def load_weights(
+    recognizer: nn.Module,
+    cfg: Config,
+    checkpoint: str,
+    remedy: str = 'name another',
+) -> Dict[str, Any]:
+    """Loads weights that fit a recognizer exactly.
+
+    Args:
+        recognizer (nn.Module): The recognizer.
+        cfg (Config): The config that it was built from.
+        checkpoint (str): Path of the checkpoint.
+        remedy (str): What to do where there is no such checkpoint.
+
+    Returns:
+        dict: What the checkpoint says of itself.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the weights are not those of the model.
+    """
     if not osp.isfile(checkpoint):
         raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
-    recognizer = build_recognizer(cfg.model)
     loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     weights = loaded.get('state_dict', loaded)
     own = recognizer.state_dict()
@@ -134,12 +165,7 @@ def load_recognizer(
             'with, num_classes included'
         )
     recognizer.load_state_dict(weights)
-    recognizer.cfg = cfg
-    classes = loaded.get('meta', {}).get('dataset_meta', {}).get('classes')
-    recognizer.classes = (
-        classes if isinstance(classes, (list, tuple)) else None
-    )
-    return recognizer.to(device).eval()
+    return loaded.get('meta', {})
 
 
 def read_clips(cfg: Config, video: str) -> dict:
