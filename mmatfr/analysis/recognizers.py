@@ -32,6 +32,7 @@ __all__ = [
     'first_view',
     'load_config',
     'load_recognizer',
+    'load_weights',
     'num_views',
     'read_batch',
     'read_clips',
@@ -156,15 +157,40 @@ def load_recognizer(
         ValueError: If the weights are not those of the model.
     """
     cfg = load_config(config) if isinstance(config, str) else config
-    if '://' not in checkpoint and not osp.isfile(checkpoint):
-        raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
     recognizer = build_recognizer(cfg.model)
-    weights, meta = open_checkpoint(checkpoint)
-    check_weights(recognizer, weights, checkpoint, cfg.filename)
-    recognizer.load_state_dict(weights)
+    meta = load_weights(recognizer, cfg, checkpoint, remedy)
     recognizer.cfg = cfg
     recognizer.classes = meta.get('classes')
     return recognizer.to(device).eval()
+
+
+def load_weights(
+    recognizer: nn.Module,
+    cfg: Config,
+    checkpoint: str,
+    remedy: str = 'name another',
+) -> Dict[str, Any]:
+    """Loads weights that fit a recognizer exactly.
+
+    Args:
+        recognizer (nn.Module): The recognizer.
+        cfg (Config): The config that it was built from.
+        checkpoint (str): Path or URL of the checkpoint.
+        remedy (str): What to do where there is no such checkpoint.
+
+    Returns:
+        dict: What the checkpoint says of itself: ``classes``, if it does.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the weights are not those of the model.
+    """
+    if '://' not in checkpoint and not osp.isfile(checkpoint):
+        raise FileNotFoundError(f'{checkpoint!r} does not exist; {remedy}')
+    weights, meta = open_checkpoint(checkpoint)
+    check_weights(recognizer, weights, checkpoint, cfg.filename)
+    recognizer.load_state_dict(weights)
+    return meta
 
 
 def read_clips(cfg: Config, video: str) -> dict:

@@ -7,13 +7,14 @@ each view, (V,); ``sgs_layers``, the names of the layers; ``labels``, its
 classes; and ``correct``, whether it was recognized, where that is known.
 """
 
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 __all__ = [
     'PERCENTILES',
     'accuracy_by_resolution',
+    'all_clips',
     'describe',
     'rank_classes',
     'resolution',
@@ -51,6 +52,14 @@ def _shares(video: Dict) -> np.ndarray:
 def resolution(video: Dict) -> np.ndarray:
     """B'/T of each view of a video, the mean over the layers, (V,)."""
     return _shares(video).mean(axis=1)
+
+
+def all_clips(videos: Sequence[Dict]) -> Tuple[np.ndarray, np.ndarray]:
+    """B'/T and GFLOPs of every clip (view) of videos, (N,) each."""
+    return (
+        np.concatenate([resolution(video) for video in videos]),
+        np.concatenate([video['gflops'] for video in videos]),
+    )
 
 
 def summarize(videos: Sequence[Dict]) -> Dict[str, float]:

@@ -5,20 +5,20 @@ import os.path as osp
 from collections import deque
 from typing import Deque, Dict, List, Optional, Sequence
 
-import numpy as np
 from mmaction.registry import HOOKS
+from mmaction.structures import ActionDataSample
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmatfr.analysis import ClipRecorder
 from mmatfr.analysis.charts import draw_histograms
 from mmatfr.analysis.figures import to_image
 from mmatfr.analysis.statistics import (
+    all_clips,
     rank_classes,
-    resolution,
     summarize,
 )
 
@@ -39,8 +39,8 @@ class TemporalResolutionHook(Hook):
       :class:`mmatfr.evaluation.AdaptiveCostMetric` adds up;
     - writes ``temporal_resolution_val_<epoch>.json`` or
       ``temporal_resolution_test.json`` beside the log: the whole data set and
-      every class, from the lowest temporal resolution to the highest, and
-      names the ends of that ranking in the log;
+      every class, from the lowest temporal resolution to the highest, with
+      its accuracy, and names the ends of that ranking in the log;
     - hands the histograms of B'/T and of the GFLOPs of a clip to every back
       end of the visualizer: a figure, and where the back end can draw
       histograms of its own (TensorBoard), the values. In testing, where
@@ -59,6 +59,10 @@ class TemporalResolutionHook(Hook):
             Defaults to 100.
         window (int): Number of training clips in them. Defaults to 1000.
 
+    Attributes:
+        videos (list[dict]): What is known of the videos of the last
+            validation or testing, for :mod:`mmatfr.analysis.statistics`.
+
     Raises:
         ValueError: If a number is not positive.
     """
@@ -70,7 +74,7 @@ class TemporalResolutionHook(Hook):
         self.interval = interval
         self._recorder: Optional[ClipRecorder] = None
         self._handle = None
-        self._videos: List[Dict] = []
+        self.videos: List[Dict] = []
         self._latest: Deque[Dict] = deque(maxlen=window)
 
     # ---- the recognizer is watched throughout a run ----
@@ -111,7 +115,7 @@ class TemporalResolutionHook(Hook):
 
     def _start(self, runner) -> None:
         self._recorder.take()
-        self._videos = []
+        self.videos = []
         recognizer = _unwrap(runner.model)
         self._handle = recognizer.register_forward_hook(self._annotate)
 
@@ -132,19 +136,18 @@ class TemporalResolutionHook(Hook):
                 sgs_layers=self._recorder.layers,
             )
             sample.set_metainfo(video)
-            labels = getattr(sample, 'gt_label', None)
-            labels = [] if labels is None else labels.flatten().tolist()
-            self._videos.append(dict(video, labels=labels))
+            self.videos.append(dict(video, **_judge(sample)))
 
     def _finish(
         self, runner, dataloader: DataLoader, split: str, step: int = 0
     ) -> None:
         self._handle.remove()
         videos = collect_results(
-            self._videos, len(dataloader.dataset), device='cpu'
+            self.videos, len(dataloader.dataset), device='cpu'
         )
         if not videos:  # not the main process
             return
+        self.videos = videos
         metainfo = getattr(dataloader.dataset, 'metainfo', {})
         summary = summarize(videos)
         ranked = rank_classes(videos, metainfo.get('classes'))
@@ -217,8 +220,7 @@ class TemporalResolutionHook(Hook):
     def _draw(
         self, runner, videos: Sequence[Dict], split: str, step: int
     ) -> None:
-        shares = np.concatenate([resolution(video) for video in videos])
-        gflops = np.concatenate([video['gflops'] for video in videos])
+        shares, gflops = all_clips(videos)
         values = dict(temporal_resolution=shares, gflops_per_clip=gflops)
         visualizer = runner.visualizer
         # A local back end makes files of the names: no slash in them.
@@ -246,6 +248,20 @@ def _name_ends(ranked: Sequence[Dict]) -> str:
         )
         for end, rows in ends
     )
+
+
+def _judge(sample: ActionDataSample) -> Dict:
+    """Reads the classes of a video, and whether the first guess is one."""
+    labels = getattr(sample, 'gt_label', None)
+    if labels is None:
+        return dict(labels=[])
+    # One number, or one mark for each class.
+    labels = (labels if len(labels) == 1 else labels.nonzero()).flatten()
+    judged = dict(labels=labels.tolist())
+    scores = getattr(sample, 'pred_score', None)
+    if isinstance(scores, Tensor):
+        judged['correct'] = int(scores.argmax()) in judged['labels']
+    return judged
 
 
 def _unwrap(model: nn.Module) -> nn.Module:
