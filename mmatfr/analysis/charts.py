@@ -57,7 +57,7 @@ def draw_histograms(
         weights = np.full(len(values), 100 / len(values))
         axes.hist(
             values,
-            np.linspace(*limits, 21),
+            np.linspace(*limits, 17),
             weights=weights,
             color=colour,
             edgecolor='white',
@@ -202,7 +202,7 @@ def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
     )
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(0, max(1.0, means.max()))
-    axes.set_xlabel(f'{_RESOLUTION}, mean and 5th to 95th percentile')
+    axes.set_xlabel(f'{_RESOLUTION} (mean, 5 to 95 %)')
     _tidy(axes)
     if split:
         axes.text(
@@ -272,7 +272,8 @@ def draw_pareto(points: Sequence[Dict], x_label: str, y_label: str) -> Figure:
     Args:
         points (Sequence[dict]): ``name``, ``cost``, ``accuracy`` and
             ``front``, whether no other point is at once as cheap and as
-            accurate; ``low`` and ``high``, percentiles of the cost, where
+            accurate; ``low`` and ``high``, bounds of the cost, and
+            ``accuracy_low`` and ``accuracy_high``, of the accuracy, where
             they are known.
         x_label (str): What the cost is.
         y_label (str): What the accuracy is.
@@ -299,6 +300,15 @@ def draw_pareto(points: Sequence[Dict], x_label: str, y_label: str) -> Figure:
                 point['accuracy'],
                 point['low'],
                 point['high'],
+                color=colour,
+                linewidth=1,
+                zorder=2,
+            )
+        if point.get('accuracy_low') is not None:
+            axes.vlines(
+                point['cost'],
+                point['accuracy_low'],
+                point['accuracy_high'],
                 color=colour,
                 linewidth=1,
                 zorder=2,

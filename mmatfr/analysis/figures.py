@@ -98,7 +98,12 @@ def groups_of_clip(
     edges = None
     if 'num_bins' in options:
         num_bins = options['num_bins'] or len(magnitude)
-        edges = np.linspace(0, magnitude.max().item(), num_bins + 1)
+        most = magnitude.max().item()
+        peak = options.get('peak') or most
+        # Bins of one width for all clips go on beyond the mean range.
+        width = peak / num_bins
+        count = max(num_bins, int(np.ceil(most / max(width, 1e-12) - 1e-6)))
+        edges = width * np.arange(min(count, 4 * num_bins) + 1)
     times = torch.arange(len(group)) * clip.shape[1] // len(group)
     pictures = clip[:, times].permute(1, 2, 3, 0).clamp(0, 255).byte()
     return ClipGroups(

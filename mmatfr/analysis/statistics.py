@@ -173,8 +173,9 @@ def accuracy_by_resolution(
                 high=(index + 1) / num_bins,
                 videos=count,
                 accuracy=float(mean),
-                lower=float(centre - half),
-                upper=float(centre + half),
+                # Rounding must not carry an end over the mean.
+                lower=float(min(centre - half, mean)),
+                upper=float(max(centre + half, mean)),
             )
         )
     return rows

@@ -1,5 +1,13 @@
 """Hooks for mmengine's runner."""
 
-from .hooks import NumClassesCheckHook, TemporalResolutionHook
+from .hooks import (
+    GroupsVisualizationHook,
+    NumClassesCheckHook,
+    TemporalResolutionHook,
+)
 
-__all__ = ['NumClassesCheckHook', 'TemporalResolutionHook']
+__all__ = [
+    'GroupsVisualizationHook',
+    'NumClassesCheckHook',
+    'TemporalResolutionHook',
+]

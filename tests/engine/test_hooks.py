@@ -131,7 +131,10 @@ class TestTemporalResolutionHook:
     def test_reaches_tensorboard(self, build_runner):
         runner = build_runner(
             sgs=dict(stage=1),
-            hooks=[dict(type='TemporalResolutionHook', interval=2)],
+            hooks=[
+                dict(type='TemporalResolutionHook', interval=2),
+                dict(type='GroupsVisualizationHook', num_videos=3),
+            ],
             metrics=['AdaptiveCostMetric'],
             visualizer=dict(
                 type='ActionVisualizer',
@@ -156,6 +159,10 @@ class TestTemporalResolutionHook:
             for name in ('temporal_resolution', 'gflops_per_clip'):
                 data = events.Histograms(f'{split}/{name}_histogram')
                 assert [event.step for event in data] == steps
+        for number in range(3):
+            assert f'groups_{number}' in tags['images']
+            assert (folder / f'vis_image/groups_{number}_1.png').is_file()
+        assert 'groups_3' not in tags['images']
         # Of 24, 12 and 12 videos; training has seen two batches of eight.
         for split, count in (('train', 16), ('val', 12), ('test', 12)):
             (data,) = events.Histograms(

@@ -144,13 +144,13 @@ def draw_growth(rows: List[Dict]) -> Figure:
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options)
-    cfg.model.backbone.execution = args.execution
     model = build_recognizer(cfg.model).to(args.device)
     if len(sgs_layers(model)) != 1 or frames_of(model) is not None:
         raise ValueError(
             f'{args.config!r} is not a 3D recognizer with one layer that '
             'samples; name another'
         )
+    model.backbone.execution = args.execution
     functions = {
         (clips, frames): make_function(model, clips, frames, args)
         for clips in args.batch_sizes

@@ -135,8 +135,7 @@ def watch(runner: Runner) -> TemporalResolutionHook:
 def show(ranked: Sequence[Dict], summary: Dict[str, float], ends: int) -> None:
     """Prints the ends of the ranking and the whole data set."""
     table = make_table(
-        "classes by the mean B'/T of their clips, its percentiles, GFLOPs of a "
-        'clip',
+        "classes by the mean B'/T of their clips; GFLOPs of a clip",
         (
             'class',
             'videos',

@@ -1,4 +1,9 @@
+from .groups_visualization_hook import GroupsVisualizationHook
 from .num_classes_check_hook import NumClassesCheckHook
 from .temporal_resolution_hook import TemporalResolutionHook
 
-__all__ = ['NumClassesCheckHook', 'TemporalResolutionHook']
+__all__ = [
+    'GroupsVisualizationHook',
+    'NumClassesCheckHook',
+    'TemporalResolutionHook',
+]

@@ -1,0 +1,190 @@
+"""The scripts that measure and draw, run on a small network and its data."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmatfr.analysis.recognizers import build_recognizer, load_config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = (
+    ROOT / 'configs/recognition/resnet3d/'
+    'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-1e_tempo-tiny-rgb.py'
+)
+STATIC = (
+    ROOT / 'configs/recognition/resnet3d/'
+    'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py'
+)
+SLOWFAST = (
+    ROOT / 'configs/recognition/slowfast/'
+    'slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py'
+)
+
+
+@pytest.fixture(scope='module')
+def trained(tempo, tmp_path_factory):
+    """A config on `tempo`, and weights as training writes them."""
+    folder = tmp_path_factory.mktemp('trained')
+    cfg = Config.fromfile(CONFIG)
+    for split in ('train', 'val', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.num_workers, loader.persistent_workers = 0, False
+        loader.dataset.data_root = str(tempo)
+        loader.dataset.metainfo.classes = str(tempo / 'classes.txt')
+    cfg.dump(folder / 'small.py')
+    torch.manual_seed(0)
+    model = build_recognizer(load_config(str(folder / 'small.py')).model)
+    torch.save(dict(state_dict=model.state_dict()), folder / 'small.pth')
+    return str(folder / 'small.py'), str(folder / 'small.pth')
+
+
+@pytest.fixture
+def script(monkeypatch, tmp_path):
+    """Runs a script in this process; returns what it wrote."""
+
+    def run(name, *args):
+        path = ROOT / 'tools' / name
+        out = tmp_path / path.stem
+        monkeypatch.setattr(
+            sys, 'argv', [str(path), *map(str, args), '--out', str(out)]
+        )
+        monkeypatch.syspath_prepend(str(path.parent))
+        runpy.run_path(str(path), run_name='__main__')
+        return out
+
+    return run
+
+
+def read(folder):
+    (path,) = folder.glob('*.json')
+    report = json.loads(path.read_text())
+    assert report['run']['command'].startswith('python ')
+    for picture in folder.glob('*.png'):
+        with Image.open(picture) as image:
+            assert min(image.size) > 100
+        assert picture.with_suffix('.pdf').is_file()
+    return report
+
+
+def test_ranking_and_pareto(script, trained, tempo):
+    out = script('analysis_tools/temporal_resolution.py', *trained)
+    report = read(out)
+    assert len(list(out.glob('*.png'))) == 3
+    resolutions = [row['temporal_resolution'] for row in report['classes']]
+    assert resolutions == sorted(resolutions) and len(resolutions) == 12
+    assert report['all']['videos'] == 12
+    assert 0 < report['all']['temporal_resolution'] < 1
+    (metrics,) = out.glob('*.json')
+
+    other = metrics.parent / 'other.txt'
+    other.write_text(
+        json.dumps({'acc/top1': 2.0, 'cost/gflops_per_clip': 0.001})
+    )
+    points = read(
+        script(
+            'analysis_tools/pareto.py',
+            f'a={metrics}',
+            f'a={metrics}',
+            f'b={other}',
+        )
+    )['points']
+    assert [point['tests'] for point in points] == [2, 1]
+    assert [point['front'] for point in points] == [False, True]
+    assert points[0]['cost'] == report['all']['gflops_per_clip']
+
+
+@pytest.mark.parametrize('config', [CONFIG, SLOWFAST])
+def test_cost_of_a_config(script, config):
+    report = read(script('analysis_tools/get_flops.py', config))
+    curve = [row['gflops'] for row in report['curve']]
+    assert curve == sorted(curve)
+    assert curve[-1] == pytest.approx(report['base']['gflops'], rel=1e-3)
+
+
+def test_groups_of_a_video(script, trained, tempo):
+    video = next((tempo / 'videos/test').glob('*.mp4'))
+    for source in (('--video', video), ('--index', 3)):
+        out = script('visualizations/vis_groups.py', *trained, *source)
+        name = video.stem if source[0] == '--video' else 'test_3'
+        page = (out / f'{name}.html').read_text()
+        assert 'data:image/gif;base64' in page and 'http' not in page
+        with Image.open(out / f'{name}.png') as image:
+            assert image.width > 500
+
+
+def test_benchmark(script, trained):
+    report = read(
+        script(
+            'analysis_tools/benchmark.py',
+            trained[0],
+            '--checkpoint',
+            trained[1],
+            '--peer',
+            'padded',
+            '--fast-base',
+            *('--work', 'forward', 'train', 'pipeline'),
+            *('--batch-sizes', '2', '--clips', '4', '--rounds', '2'),
+        )
+    )
+    rows = report['rows']
+    assert [row['side'] for row in rows] == 3 * [
+        'base',
+        'base, channels last',
+        'ATFR',
+        'padded',
+    ]
+    for base, fast, ours, padded in zip(*[iter(rows)] * 4):
+        assert ours['lengths'] == padded['lengths']
+        assert fast['gflops_per_clip'] == base['gflops_per_clip']
+        assert (
+            ours['gflops_per_clip']
+            <= padded['gflops_per_clip']
+            <= 1.01 * base['gflops_per_clip']
+        )
+        assert base['sgs_over_base'] == 0 < ours['sgs_over_base']
+        assert min(row['memory'] for row in (base, ours, padded)) > 0
+
+
+def test_growth(script):
+    rows = read(
+        script(
+            'analysis_tools/growth.py',
+            CONFIG,
+            *('--frames', 4, 8, '--batch-sizes', 1, 2),
+            *('--size', 32, '--rounds', 1),
+        )
+    )['rows']
+    assert [row['kept'] for row in rows] == [2, 4, 4, 8]
+
+
+@pytest.mark.parametrize(
+    'name,args,message',
+    [
+        ('analysis_tools/get_flops.py', ['nothing.py'], "'nothing.py' does"),
+        ('analysis_tools/benchmark.py', [STATIC], 'no layer that samples'),
+        ('analysis_tools/pareto.py', ['nothing.json'], "'nothing.json' does"),
+        ('analysis_tools/pareto.py', [CONFIG], 'is no JSON'),
+        (
+            'analysis_tools/temporal_resolution.py',
+            [CONFIG, 'nothing.pth'],
+            "'nothing.pth' does not exist",
+        ),
+        (
+            'visualizations/vis_groups.py',
+            [CONFIG, 'nothing.pth', '--index', 0],
+            "'nothing.pth' does not exist",
+        ),
+        ('analysis_tools/growth.py', [STATIC], 'not a 3D recognizer with one'),
+    ],
+)
+def test_says_what_is_wrong_in_one_line(script, name, args, message):
+    with pytest.raises(SystemExit) as stop:
+        script(name, *args)
+    assert stop.value.code.startswith('error: ')
+    assert message in stop.value.code and '\n' not in stop.value.code

@@ -1,0 +1,143 @@
+"""Accuracy against GFLOPs of several tests: one table and one figure.
+
+Each test is a JSON file: the log that tools/test.py writes (its last line
+counts), or what temporal_resolution.py and compare_recipes.py write. Name it
+by NAME=FILE; several files of one name, seeds for example, are one point,
+their mean, with bars from the least to the greatest.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+from rich.console import Console
+
+from mmatfr.analysis.charts import draw_pareto
+from mmatfr.cli import make_table, run_script, write_report
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'tests', nargs='+', metavar='[NAME=]FILE', help='JSON files'
+    )
+    parser.add_argument(
+        '--accuracy',
+        default='acc/top1',
+        help='metric of the accuracy (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cost',
+        default='cost/gflops_per_clip',
+        help='metric of the cost (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out',
+        default='results/pareto',
+        help='folder of the JSON file and the figure (default: %(default)s)',
+    )
+    return parser.parse_args()
+
+
+def read_metrics(path: str) -> Dict[str, float]:
+    """Reads the metrics of a test.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds none.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'{path!r} does not exist; name another')
+    text = file.read_text(encoding='utf-8').strip()
+    try:
+        found = json.loads(text)
+    except ValueError:
+        try:
+            found = json.loads(text.splitlines()[-1])
+        except (ValueError, IndexError):
+            raise ValueError(
+                f'{path!r} is no JSON; name the log of a test, '
+                'WORK_DIR/TIME/TIME.json'
+            ) from None
+    return found.get('metrics', found) if isinstance(found, dict) else {}
+
+
+def read_point(path: str, args: argparse.Namespace) -> Tuple[float, float]:
+    """Reads cost and accuracy, in %, of a test."""
+    metrics = read_metrics(path)
+    for name in (args.cost, args.accuracy):
+        if name not in metrics:
+            raise ValueError(
+                f'{path!r} has no metric {name!r}; it has '
+                f'{sorted(metrics)[:8]}. Test with AccMetric and '
+                'AdaptiveCostMetric, or set --cost and --accuracy'
+            )
+    return metrics[args.cost], 100 * metrics[args.accuracy]
+
+
+def make_points(args: argparse.Namespace) -> List[Dict]:
+    """Gathers the tests of each name."""
+    runs: Dict[str, List[Tuple[float, float]]] = {}
+    for test in args.tests:
+        name, _, path = test.rpartition('=')
+        runs.setdefault(name or Path(path).stem, []).append(
+            read_point(path, args)
+        )
+    points = []
+    for name, values in runs.items():
+        costs, accuracies = zip(*values)
+        points.append(
+            dict(
+                name=name,
+                tests=len(values),
+                cost=statistics.mean(costs),
+                low=min(costs),
+                high=max(costs),
+                accuracy=statistics.mean(accuracies),
+                accuracy_low=min(accuracies),
+                accuracy_high=max(accuracies),
+            )
+        )
+    for point in points:
+        point['front'] = not any(
+            other['cost'] <= point['cost']
+            and other['accuracy'] >= point['accuracy']
+            and (other['cost'], other['accuracy'])
+            != (point['cost'], point['accuracy'])
+            for other in points
+        )
+    return points
+
+
+def run(args: argparse.Namespace) -> None:
+    points = make_points(args)
+    table = make_table(
+        f'{args.accuracy} against {args.cost}',
+        ('', 'GFLOPs', 'top-1 %', 'least to greatest', 'tests', 'front'),
+    )
+    for point in sorted(points, key=lambda point: point['cost']):
+        table.add_row(
+            point['name'],
+            f'{point["cost"]:.4g}',
+            f'{point["accuracy"]:.1f}',
+            f'{point["accuracy_low"]:.1f} to {point["accuracy_high"]:.1f}',
+            str(point['tests']),
+            'yes' if point['front'] else '',
+        )
+    Console().print(table)
+    write_report(
+        Path(args.out),
+        'pareto',
+        dict(points=points),
+        figure=draw_pareto(points, 'GFLOPs per clip', 'top-1 accuracy (%)'),
+    )
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))

@@ -1,0 +1,108 @@
+"""Draws what sampling does to a video: its frames, groups and magnitudes.
+
+Writes a figure (PNG, PDF) and a page (HTML) that shows the clip in motion
+beside it and needs no other file.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Tuple
+
+import torch
+from mmaction.registry import DATASETS
+from mmengine.dataset import pseudo_collate
+from torch import nn
+
+from mmatfr.analysis.figures import draw_groups, groups_of_layers
+from mmatfr.analysis.pages import make_page
+from mmatfr.analysis.recognizers import (
+    first_view,
+    load_recognizer,
+    read_clips,
+)
+from mmatfr.cli import run_script
+from mmatfr.zoo.models import config_path, released_weights
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='config, by path or by name')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='its checkpoint (default: the released one)',
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--video', help='a video file')
+    source.add_argument(
+        '--index', type=int, help='number of a video of the test set'
+    )
+    parser.add_argument(
+        '--view',
+        type=int,
+        default=0,
+        help='which view of the test pipeline (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out',
+        default='results/vis_groups',
+        help='folder of the files (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='default: %(default)s',
+    )
+    return parser.parse_args()
+
+
+def read_video(model: nn.Module, args: argparse.Namespace) -> Tuple[str, dict]:
+    """Reads the video that is asked for, and names it."""
+    if args.video is not None:
+        return Path(args.video).stem, read_clips(model.cfg, args.video)
+    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    if not 0 <= args.index < len(dataset):
+        raise ValueError(
+            f'--index {args.index} is not a video of the test set, which has '
+            f'0 to {len(dataset) - 1}'
+        )
+    return f'test_{args.index}', dataset[args.index]
+
+
+def run(args: argparse.Namespace) -> None:
+    config = config_path(args.config)
+    checkpoint = args.checkpoint or released_weights(Path(config).stem)
+    if checkpoint is None:
+        raise ValueError(
+            f'no weights have been released for {args.config!r}; name a '
+            'checkpoint'
+        )
+    model = load_recognizer(config, checkpoint, args.device)
+    name, data = read_video(model, args)
+    with torch.no_grad():
+        model.test_step(pseudo_collate([data]))
+    clips = groups_of_layers(
+        model,
+        first_view(model, data['inputs'], args.view),
+        index=args.view,
+        title=name,
+    )
+    if not clips:
+        raise ValueError(
+            f'nothing samples in {args.config!r}; name a config with sgs'
+        )
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f'{name}.{ending}' for ending in ('png', 'pdf', 'html')]
+    figure = draw_groups(clips)
+    for path in paths[:2]:
+        figure.savefig(path)
+    paths[2].write_text(make_page(clips, name), encoding='utf-8')
+    print(f'written: {", ".join(map(str, paths))}')
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))
