@@ -189,12 +189,18 @@ def make_entry(
             'Pretrained': _pretrained(path.stem),
             'Resolution': f'{shape[2]}x{shape[3]}',
             'Training Data': dataset_of(path.stem),
-            'Training Resources': f'{gpus[1]} GPU{"s" * (gpus[1] != "1")}',
+            'Training Resources': _resources(path.stem, int(gpus[1])),
         },
         'Modality': 'RGB',
     }
     entry.update({key: old[key] for key in _GIVEN if key in old})
     return entry
+
+
+def _resources(name: str, processes: int) -> str:
+    # The small networks on tempo are trained without a GPU.
+    kind = 'CPU' if dataset_of(name).startswith('tempo') else 'GPU'
+    return f'{processes} {kind}{"s" * (processes != 1)}'
 
 
 def write_metafile(
