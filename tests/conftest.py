@@ -1,5 +1,10 @@
 """Importing mmatfr first mends what the released wheels lack."""
 
+import os
+
+# More threads cost networks as small as those of tests more than they save.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 import mmatfr  # noqa: F401  isort: skip
 import copy
 

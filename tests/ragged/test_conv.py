@@ -21,6 +21,15 @@ FORMS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def two_threads():
+    """oneDNN's memory errors in gradients show with more than one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.parametrize(
     'memory_format', [torch.contiguous_format, torch.channels_last_3d]
 )

@@ -1,7 +1,6 @@
 """The comparison by its command, on a few clips."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,6 @@ def compare(tmp_path):
             capture_output=True,
             text=True,
             cwd=ROOT,
-            # More threads cost networks as small as these more than they
-            # save.
-            env={**os.environ, 'OMP_NUM_THREADS': '1'},
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
