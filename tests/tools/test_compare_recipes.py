@@ -22,7 +22,7 @@ def compare(tmp_path):
                 *('--data', str(tmp_path / 'data')),
                 *('--work-dir', str(tmp_path / 'work')),
                 *('--out', str(tmp_path / 'out')),
-                *('--size', 'tiny', '--epochs', '1'),
+                *('--size', 'tiny', '--epochs', '1', '--rounds', '1'),
                 *args,
             ],
             capture_output=True,

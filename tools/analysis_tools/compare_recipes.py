@@ -33,7 +33,6 @@ from mmatfr.datasets.tempo import SIZES, get_size, write_tempo
 
 _NUM_TIMED = 48  # clips
 _NUM_SEEN = 20  # batches, by a layer that is not trained
-_ROUNDS = 5
 # Rows that are drawn as a line, with what it is called.
 _CURVES = {
     'path_bins': 'path sampling, one checkpoint, 4 to 48 bins when tested',
@@ -93,6 +92,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--epochs', type=int, help='of every training, instead of the configs'
+    )
+    parser.add_argument(
+        '--rounds',
+        type=int,
+        default=5,
+        help='how often each row is timed (default: %(default)s)',
     )
     return parser.parse_args()
 
@@ -261,7 +266,7 @@ class Comparison:
             recognizers[name] = load_recognizer(cfg, self.weights(name, seed))
             ROWS[name].prepare(recognizers[name])
             clips[name] = read_batch(recognizers[name], videos)
-        taken = time_per_clip(recognizers, clips, _ROUNDS)
+        taken = time_per_clip(recognizers, clips, self.args.rounds)
         return {name: statistics.median(taken[name]) for name in names}
 
 
