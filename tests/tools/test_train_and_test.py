@@ -13,7 +13,7 @@ import torch
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 ROOT = Path(__file__).parents[2]
-CONFIG = 'configs/recognition/resnet3d/resnet3d-mini-dense-atfr_*.py'
+CONFIG = 'configs/recognition/resnet3d/*-mini-dense-atfr-path_*small-rgb.py'
 EPOCHS = 3
 
 
