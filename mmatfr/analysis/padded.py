@@ -78,6 +78,8 @@ def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
     backbone = padded.backbone
     options = model['backbone']['sgs']
     stage = backbone.atfr_stages()[options.get('stage', 1)]
+    if not isinstance(stage, str):  # and what else takes its output
+        stage = stage[0]
     backbone.padded_groups = PaddedGroups(
         copy.deepcopy(recognizer.backbone.sgs)
     )

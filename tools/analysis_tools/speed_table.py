@@ -174,8 +174,8 @@ def run(args: argparse.Namespace) -> None:
     with make_progress() as progress:
         for name in args.models:
             rows += run_model(name, args, progress)
+            write_report(Path(args.out), 'speed_table', dict(rows=rows))
     print_rows(rows, Console(width=120))
-    write_report(Path(args.out), 'speed_table', dict(rows=rows))
 
 
 if __name__ == '__main__':
