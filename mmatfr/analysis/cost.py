@@ -2,17 +2,31 @@
 
 import copy
 from functools import partial
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from mmatfr.sgs import equal_groups
 
 from .layers import Lengths, as_lengths, frames_of, sgs_layers
 
-__all__ = ['CostModel', 'lengths_at']
+__all__ = ['CostModel', 'Operation', 'lengths_at']
+
+
+class Operation(NamedTuple):
+    """A convolution or a matrix product.
+
+    Attributes:
+        gflops (float): Giga multiply-adds.
+        numbers (int): How many numbers it reads and writes: maps, weights
+            and result, each once.
+    """
+
+    gflops: float
+    numbers: int
 
 
 class CostModel:
@@ -99,6 +113,26 @@ class CostModel:
         """
         return dict(self._look_up(clip_shape, length)[1])
 
+    def operations(
+        self, clip_shape: Sequence[int], length: Optional[Lengths] = None
+    ) -> List[Operation]:
+        """Lists what a clip is put through.
+
+        Args:
+            clip_shape (Sequence[int]): (C, T, H, W).
+            length (int | Sequence[int], optional): As for :meth:`gflops`.
+
+        Returns:
+            list[Operation]: Convolutions and matrix products in the order in
+            which they run; together they are ``gflops``.
+        """
+        if length is None:
+            length = self.num_frames(clip_shape)
+        self._set_lengths(as_lengths(length, self.layers))
+        with torch.no_grad(), _OperationLister() as lister:
+            self._run(tuple(clip_shape))
+        return lister.operations
+
     def num_frames(self, clip_shape: Sequence[int]) -> Tuple[int, ...]:
         """Number of frames that B' is out of.
 
@@ -131,16 +165,12 @@ class CostModel:
     def _count(
         self, clip_shape: Tuple[int, ...], lengths: Tuple[int, ...]
     ) -> Tuple[float, Dict[str, float]]:
-        for layer, length in zip(self._sgs.values(), lengths):
-            layer.binning = partial(equal_groups, length=length)
-        views = torch.empty(1, *clip_shape, device='meta')
-        is_2d = frames_of(self._recognizer) is not None
-        views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
+        self._set_lengths(lengths)
         if clip_shape not in self._warm:
             # A backbone may ask itself for the shapes of its outputs when it
             # first sees such a clip, which is no cost of the clip.
             with torch.no_grad():
-                self._recognizer(views, mode='tensor', stage='head')
+                self._run(clip_shape)
             self._warm.add(clip_shape)
         counter = FlopCounterMode(display=False)
         # A layer that samples runs within another module where it does so
@@ -158,7 +188,7 @@ class CostModel:
         ]
         try:
             with torch.no_grad(), counter:
-                self._recognizer(views, mode='tensor', stage='head')
+                self._run(clip_shape)
         finally:
             for handle in handles:
                 handle.remove()
@@ -182,6 +212,16 @@ class CostModel:
             stages['other'] = other
         return total, stages
 
+    def _set_lengths(self, lengths: Tuple[int, ...]) -> None:
+        for layer, length in zip(self._sgs.values(), lengths):
+            layer.binning = partial(equal_groups, length=length)
+
+    def _run(self, clip_shape: Tuple[int, ...]) -> None:
+        views = torch.empty(1, *clip_shape, device='meta')
+        is_2d = frames_of(self._recognizer) is not None
+        views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
+        self._recognizer(views, mode='tensor', stage='head')
+
     def _stage_names(self) -> Sequence[str]:
         names = []
         for name, child in self._recognizer.named_children():
@@ -197,6 +237,28 @@ class CostModel:
                 else:
                     names.append(f'{name}.{part}')
         return dict.fromkeys([*names, *self.layers])
+
+
+class _OperationLister(TorchDispatchMode):
+    """Lists the operations that are run within it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: List[Operation] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.operations.append(
+                Operation(
+                    count(*args, **kwargs, out_val=out) / 2e9,
+                    out.numel()
+                    + sum(x.numel() for x in args if isinstance(x, Tensor)),
+                )
+            )
+        return out
 
 
 def lengths_at(

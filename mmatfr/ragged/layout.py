@@ -364,10 +364,15 @@ class Layouts:
 
     Outside of a forward pass there is none, and the modules are what they were
     before their conversion.
+
+    Attributes:
+        is_replaying (bool): Whether what runs is checkpointed, so that what it
+            saves for its backward pass does not last.
     """
 
     def __init__(self) -> None:
         self._known: Optional[Dict[int, List[Layout]]] = None
+        self.is_replaying = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -441,10 +446,12 @@ class Layouts:
         What becomes known within stays known, where a forward is running.
         """
         outer, self._known = self._known, {layout.num_frames: [layout]}
+        within, self.is_replaying = self.is_replaying, True
         try:
             yield
         finally:
             known, self._known = self._known, outer
+            self.is_replaying = within
             if outer is not None:
                 for layout in sum(known.values(), []):
                     self.add(layout)

@@ -7,6 +7,7 @@ what it always did.
 
 from typing import Callable, Dict, Optional, Type
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
@@ -14,6 +15,7 @@ from torch.nn.modules.utils import _triple
 from .conv import FlatConv3d, conv3d
 from .frames import take_frames
 from .layout import Layout, Layouts, Window
+from .saving import build_again
 
 __all__ = [
     'RAGGED_FORMS',
@@ -120,8 +122,15 @@ class _Windowed(Ragged):
             if window.stride > 1:
                 x = take_frames(x, layout.steps(window, x.device))
             return run(x, 1)
-        x, outputs = layout.slide(x, window, self.fill)
-        return take_frames(run(x, window.stride), outputs)
+        timeline, outputs = layout.slide(x, window, self.fill)
+        if not torch.is_grad_enabled() or self.layouts.is_replaying:
+            return take_frames(run(timeline, window.stride), outputs)
+        # The timeline is a copy with zeros in it: no need to keep it.
+        with build_again(
+            timeline, x, lambda x: layout.slide(x, window, self.fill)[0]
+        ):
+            out = run(timeline, window.stride)
+        return take_frames(out, outputs)
 
 
 @register_ragged_form(nn.Conv3d)

@@ -180,6 +180,23 @@ def test_stages_add_up(name):
     assert {'backbone.layer1', 'backbone.sgs', 'cls_head'} <= set(stages)
 
 
+@pytest.mark.parametrize('name', BACKBONES)
+def test_operations_add_up(name):
+    cost = CostModel(recognizer(name))
+    for length in (1, 5):
+        operations = cost.operations(SHAPE, length)
+        assert sum(o.gflops for o in operations) == pytest.approx(
+            cost.gflops(SHAPE, length), rel=1e-12
+        )
+
+
+def test_an_operation_reads_and_writes_each_number_once():
+    first, *_ = CostModel(two_paths()).operations((3, 6, 10, 10))
+    # Two frames of three channels, 3x3x3 kernels of eight, biases, maps.
+    assert first.numbers == 600 + 8 * 81 + 8 + 1600
+    assert first.gflops == pytest.approx(1e-9 * 1600 * 81)
+
+
 def test_what_comes_before_sampling_costs_the_same_at_any_length():
     base = CostModel(recognizer('r18', sampled=False)).stages(SHAPE)
     # Sampling takes place within the last block of the second stage.

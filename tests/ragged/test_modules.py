@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from mmatfr.analysis.timing import peak_memory
 from mmatfr.ragged import (
     Layout,
     Layouts,
@@ -282,6 +283,38 @@ def test_checkpointed_block_outlives_a_second_forward():
         sum(out.square().sum() for out in outs).backward()
         gradients.append([p.grad for p in model.parameters()])
     torch.testing.assert_close(*gradients, rtol=0, atol=1e-9)
+
+
+def test_backward_pass_keeps_no_frames_between_clips():
+    lengths, taps = [1] * 8, 7
+    ragged = convert(
+        nn.Sequential(
+            *(
+                nn.Conv3d(
+                    CHANNELS, CHANNELS, (taps, 1, 1), 1, (taps // 2, 0, 0)
+                )
+                for _ in range(16)
+            )
+        )
+    )
+    x, layout = pack(clips_of(lengths))
+    x = x.float().requires_grad_()
+    kept = []
+    # The timelines hold 35 frames for 8.
+    memory = peak_memory(lambda: kept.append(run_packed(ragged, x, layout)))
+    frame = x[:, :, :1].numel() * x.element_size()
+    assert 16 * 8 * frame <= memory < 16 * 35 * frame
+    kept[0].sum().backward()
+
+
+def test_change_of_a_kept_input_is_noticed():
+    ragged = convert(nn.Sequential(nn.Conv3d(CHANNELS, CHANNELS, 3, 1, 1)))
+    x, layout = pack(clips_of([2, 3]))
+    x = x.float()
+    out = run_packed(ragged, x, layout)
+    x.add_(1)
+    with pytest.raises(RuntimeError, match='modified by an inplace operation'):
+        out.sum().backward()
 
 
 def test_batch_normalisation_sees_real_frames_only():

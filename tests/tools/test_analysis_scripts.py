@@ -163,6 +163,29 @@ def test_growth(script):
     assert [row['kept'] for row in rows] == [2, 4, 4, 8]
 
 
+def test_floors(script):
+    report = read(
+        script(
+            'analysis_tools/floors.py',
+            *('--models', 'x3d-s', 'tsm-r50'),
+            *('--shape', 8, 32, 32, '--rounds', 1),
+        )
+    )
+    machine = report['machine']
+    assert min(machine.values()) > 0
+    assert len(report['rows']) == 6
+    for row in report['rows']:
+        floors = row['floors']
+        assert floors['operations'] == pytest.approx(
+            row['gflops'] / machine['gflops_per_second']
+        )
+        assert floors['bytes'] == pytest.approx(
+            1e6 * row['megabytes'] / machine['bytes_per_second']
+        )
+        most = max(floors['operations'], floors['bytes'])
+        assert most <= floors['both'] <= 2 * most
+
+
 @pytest.mark.parametrize(
     'name,args,message',
     [

@@ -9,7 +9,7 @@ channels_last=True as well.
 
 import argparse
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from benchmark import Benchmark
 from benchmark import parse_args as parse_benchmark
@@ -96,6 +96,30 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def find_config(name: str) -> str:
+    """Finds the config of a recognizer.
+
+    Args:
+        name (str): Key of ``MODELS``.
+
+    Returns:
+        str: Its path.
+    """
+    return str(_CONFIGS / MODELS[name])
+
+
+def shape_of(name: str) -> Tuple[int, int, int]:
+    """Size of the clips that a recognizer is timed on.
+
+    Args:
+        name (str): Key of ``MODELS``.
+
+    Returns:
+        tuple[int, int, int]: (T, H, W).
+    """
+    return _SHAPES[name]
+
+
 def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
     """Times a recognizer at everything that is asked for."""
     cases = [('forward', size) for size in args.eval_batches]
@@ -105,14 +129,14 @@ def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
     benchmark = Benchmark(
         parse_benchmark(
             [
-                str(_CONFIGS / MODELS[name]),
+                find_config(name),
                 '--fast-base',
                 *(('--peer', 'padded') if name in _WITH_PEER else ()),
                 *('--resolution', *args.resolution),
                 *('--rounds', str(args.rounds)),
                 *('--clips', str(most)),
                 '--shape',
-                *map(str, args.shape or _SHAPES[name]),
+                *map(str, args.shape or shape_of(name)),
                 *args.options,
             ]
         )

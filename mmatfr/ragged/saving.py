@@ -1,0 +1,61 @@
+"""What autograd keeps for the backward pass."""
+
+from contextlib import contextmanager
+from typing import Callable, Iterator, NamedTuple, Tuple, Union
+
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+__all__ = ['build_again']
+
+
+class _View(NamedTuple):
+    """How a tensor lies in its storage."""
+
+    size: Tuple[int, ...]
+    stride: Tuple[int, ...]
+    offset: int
+
+
+@contextmanager
+def build_again(
+    made: Tensor, source: Tensor, build: Callable[[Tensor], Tensor]
+) -> Iterator[None]:
+    """Keeps what a tensor was made from in place of the tensor.
+
+    Where a module within saves ``made``, or a view of it, for its backward
+    pass, ``source`` is saved, and ``made`` is built again when it is needed.
+    That spares memory where the source is saved by another module anyway.
+
+    Args:
+        made (Tensor): A copy of the source in another layout.
+        source (Tensor): What it was made from.
+        build (Callable): Makes it from the source, each time alike.
+
+    Raises:
+        RuntimeError: In the backward pass, if the source has been changed in
+            place since then.
+    """
+    storage = made.untyped_storage().data_ptr()
+    source = source.detach()
+    version = source._version
+
+    def save(x: Tensor) -> Union[Tensor, _View]:
+        if x.untyped_storage().data_ptr() != storage:
+            return x
+        return _View(x.shape, x.stride(), x.storage_offset())
+
+    def load(saved: Union[Tensor, _View]) -> Tensor:
+        if isinstance(saved, Tensor):
+            return saved
+        if source._version != version:
+            raise RuntimeError(
+                'one of the variables needed for gradient computation has '
+                f'been modified by an inplace operation: {tuple(source.shape)}'
+                f', at version {source._version}, expected version {version}; '
+                'let the module that changes its input make a new tensor'
+            )
+        return build(source).as_strided(*saved)
+
+    with saved_tensors_hooks(save, load):
+        yield
