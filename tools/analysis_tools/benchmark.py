@@ -2,10 +2,10 @@
 
 All sides are timed in turns, in one run. The base is the config without
 sampling, or another config; of two ways to run a batch, at once or clip by
-clip, the faster one counts, for every side. What is reported is the median
-over the rounds, its spread, and what becomes of the saving: the ratio of the
-times over the ratio of the GFLOPs, which is 1 where every multiply-add that
-is saved saves its time, and more where it does not.
+clip, the faster one counts, for every side but the peers that pad. What is
+reported is the median over the rounds, its spread, and what becomes of the
+saving: the ratio of the times over the ratio of the GFLOPs, which is 1 where
+every multiply-add that is saved saves its time, and more where it does not.
 
   work      what is timed
   forward   the network, on clips that are in memory
@@ -76,9 +76,11 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     )
     base.add_argument(
         '--peer',
-        choices=['padded'],
-        help="also time the authors' way: zeros up to the longest clip of the "
-        'batch',
+        choices=['padded', 'longest'],
+        help="padded: also time the authors' way, zeros up to the longest "
+        'clip of the batch, on the base (3D, one pathway); longest: the least '
+        'that it can cost, for any recognizer: itself, every clip with as '
+        'many groups as the longest of its batch',
     )
     parser.add_argument(
         '--fast-base',
@@ -180,6 +182,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
             parser.error(f'--{name} {getattr(args, name)} must be positive')
     if min(args.batch_sizes) < 1:
         parser.error(f'--batch-sizes {args.batch_sizes} must be positive')
+    if args.peer == 'longest' and not (args.lengths or args.resolution):
+        parser.error('--peer longest needs --lengths or --resolution')
+    if args.peer == 'longest' and 'pipeline' in args.work:
+        parser.error('--peer longest is for --work forward and train')
     return args
 
 
@@ -192,15 +198,14 @@ class Side:
         model (nn.Module): The recognizer.
         cfg (Config): Its config.
         clips (Tensor, optional): What it is run on.
-        is_padded (bool): Whether a clip costs what the longest of its batch
-            costs.
+        peer (str, optional): The kind of peer it is: clip by clip it is none.
     """
 
     name: str
     model: nn.Module
     cfg: Config
     clips: Optional[Tensor] = None
-    is_padded: bool = False
+    peer: Optional[str] = None
 
 
 class Benchmark:
@@ -268,9 +273,13 @@ class Benchmark:
             model = build_recognizer(cfg.model)
             model.load_state_dict(weights)
             sides.append(Side(f'ATFR, {execution}', model, cfg))
-        if args.peer:
+        if args.peer == 'padded':
             model = make_padded(self.adaptive, self.cfg.model)
-            sides.append(Side('padded', model, self.cfg, is_padded=True))
+            sides.append(Side('padded', model, self.cfg, peer='padded'))
+        elif args.peer == 'longest':
+            model = build_recognizer(self.cfg.model)
+            model.load_state_dict(weights)
+            sides.append(Side('longest', model, self.cfg, peer='longest'))
         for side in sides:
             side.model.to(args.device)
         return sides
@@ -386,13 +395,13 @@ class Benchmark:
 
         def run(num_batches: Optional[int] = None) -> None:
             side.model.train(work == 'train')
-            with self._context(side, training=work == 'train'):
+            with self._context(side, size, training=work == 'train'):
                 for step in itertools.islice(steps(), num_batches):
                     step()
 
         return run
 
-    def _context(self, side: Side, training: bool) -> ExitStack:
+    def _context(self, side: Side, size: int, training: bool) -> ExitStack:
         stack = ExitStack()
         dtype = PRECISIONS[self.args.precision]
         stack.enter_context(nullcontext() if training else torch.no_grad())
@@ -401,8 +410,21 @@ class Benchmark:
                 torch.autocast(torch.device(self.args.device).type, dtype)
             )
         if self.lengths is not None and sgs_layers(side.model):
-            stack.enter_context(force_lengths(side.model, self.lengths))
+            lengths = self.lengths
+            if side.peer == 'longest':
+                lengths = self._longest(size)
+            stack.enter_context(force_lengths(side.model, lengths))
         return stack
+
+    def _longest(self, size: int) -> Lengths:
+        """The lengths of the longest clips of all batches, for each clip."""
+        clips = list(
+            itertools.islice(itertools.cycle(self.lengths), self.args.clips)
+        )
+        batches = [clips[i : i + size] for i in range(0, len(clips), size)]
+        return [
+            tuple(map(max, zip(*batch))) for batch in batches for _ in batch
+        ]
 
     def measure_cost(
         self, work: str, side: Side, size: int
@@ -412,7 +434,7 @@ class Benchmark:
         Returns:
             tuple: GFLOPs of each clip, and their lengths.
         """
-        if not side.is_padded:
+        if side.peer != 'padded':
             is_base = side.name.startswith('base')
             cost = self.base_cost if is_base else self.cost
             with ClipRecorder(side.model, cost) as recorder:
@@ -434,11 +456,16 @@ class Benchmark:
 
     def run_case(self, work: str, size: int, progress) -> List[Dict]:
         """Times all sides at one kind of work and one batch size."""
-        sizes = [size] if work == 'train' or size == 1 else [size, 1]
+        sizes = {
+            side.name: [size]
+            if work == 'train' or size == 1 or side.peer
+            else [size, 1]
+            for side in self.sides
+        }
         functions = {
             (side.name, ways): self.prepare(work, side, ways)
             for side in self.sides
-            for ways in sizes
+            for ways in sizes[side.name]
         }
         task = progress.add_task(
             f'{work}, batch of {size}',
@@ -452,7 +479,8 @@ class Benchmark:
         rows = []
         for side in self.sides:
             fastest = min(
-                sizes, key=lambda n: statistics.median(seconds[side.name, n])
+                sizes[side.name],
+                key=lambda n: statistics.median(seconds[side.name, n]),
             )
             gflops, lengths = self.measure_cost(work, side, fastest)
             taken = seconds[side.name, fastest]
@@ -474,7 +502,8 @@ class Benchmark:
                     / len(gflops),
                     memory=peak_memory(partial(run, 1), self.args.device),
                     seconds={
-                        f'{n} at once': seconds[side.name, n] for n in sizes
+                        f'{n} at once': seconds[side.name, n]
+                        for n in sizes[side.name]
                     },
                     _taken=taken,
                 )
