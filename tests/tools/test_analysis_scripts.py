@@ -148,6 +148,8 @@ def test_benchmark(script, trained):
             <= 1.01 * base['gflops_per_clip']
         )
         assert base['sgs_over_base'] == 0 < ours['sgs_over_base']
+        for row in (base, fast, ours, padded):
+            assert ('network_share' in row) == (row['work'] == 'pipeline')
         assert min(row['memory'] for row in (base, ours, padded)) > 0
 
 

@@ -146,6 +146,17 @@ ROWS = {
         "ATFR, the authors' setting",
         sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
     ),
+    # Twice the frames at the cost of the recipe.
+    'pool5_of32': Row(
+        '32 frames, average pool 5',
+        binning=partial(pool_frames, size=5),
+        num_frames=32,
+    ),
+    'path_of32': Row(
+        '32 frames, path sampling with 5 bins',
+        sgs=dict(num_bins=5),
+        num_frames=32,
+    ),
     'path': Row('ATFR, path sampling (ours)'),
     'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
     # From the paper's setting to the recipe, and away from it.

@@ -486,6 +486,18 @@ class Benchmark:
             taken = seconds[side.name, fastest]
             layers = sgs_layers(side.model).values()
             run = functions[side.name, fastest]
+            if work == 'pipeline':
+                parts = [
+                    child
+                    for name, child in side.model.named_children()
+                    if name != 'data_preprocessor'
+                ]
+                network = dict(
+                    network_seconds_per_clip=time_within(parts, run)
+                    / len(gflops)
+                )
+            else:
+                network = {}
             rows.append(
                 dict(
                     work=work,
@@ -506,6 +518,7 @@ class Benchmark:
                         for n in sizes[side.name]
                     },
                     _taken=taken,
+                    **network,
                 )
             )
         base = rows[0]
@@ -519,6 +532,11 @@ class Benchmark:
                 gflops_ratio=row['gflops_per_clip'] / base['gflops_per_clip'],
             )
             row['time_over_gflops'] = row['time_ratio'] / row['gflops_ratio']
+            if work == 'pipeline':
+                row['network_share'] = (
+                    row.pop('network_seconds_per_clip')
+                    / row['seconds_per_clip']
+                )
             row['sgs_over_base'] = (
                 row['sgs_seconds_per_clip'] / base['seconds_per_clip']
             )
@@ -563,9 +581,11 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
             'GFLOPs ratio',
             'time/GFLOPs',
             'SGS',
+            'network',
         ),
     )
     for row in rows:
+        network = row.get('network_share')
         table.add_row(
             f'{row["work"]}, {row["batch_size"]}',
             row['side'],
@@ -580,6 +600,7 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
             f'{row["gflops_ratio"]:.2f}',
             f'{row["time_over_gflops"]:.2f}',
             f'{100 * row["sgs_over_base"]:.1f} %',
+            '' if network is None else f'{100 * network:.0f} %',
         )
     console.print(table)
 
