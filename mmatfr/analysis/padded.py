@@ -3,6 +3,7 @@
 import copy
 from typing import Any, Dict
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,6 +23,8 @@ class PaddedGroups(nn.Module):
 
     Args:
         sgs (SGS): The layer that samples.
+        least (int): Number of frames that a batch has at least, where what
+            follows refuses fewer. Defaults to 1.
 
     Examples:
         >>> import torch
@@ -33,9 +36,10 @@ class PaddedGroups(nn.Module):
         tensor(True)
     """
 
-    def __init__(self, sgs: SGS) -> None:
+    def __init__(self, sgs: SGS, least: int = 1) -> None:
         super().__init__()
         self.sgs = sgs
+        self.least = least
 
     def forward(self, x: Tensor) -> Tensor:
         """Groups the frames of each clip.
@@ -48,7 +52,9 @@ class PaddedGroups(nn.Module):
         """
         maps, lengths = self.sgs(x)
         clips = maps[0].transpose(0, 1).split(lengths.tolist())
-        return pad_sequence(clips, batch_first=True).transpose(1, 2)
+        x = pad_sequence(clips, batch_first=True).transpose(1, 2)
+        missing = max(0, self.least - x.shape[2])
+        return F.pad(x, (0, 0, 0, 0, 0, missing))
 
 
 def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
@@ -81,7 +87,8 @@ def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
     if not isinstance(stage, str):  # and what else takes its output
         stage = stage[0]
     backbone.padded_groups = PaddedGroups(
-        copy.deepcopy(recognizer.backbone.sgs)
+        copy.deepcopy(recognizer.backbone.sgs),
+        least=2 if getattr(backbone, 'with_pool2', False) else 1,
     )
     if options.get('pre_activation', False):
         *_, block = backbone.get_submodule(stage).children()

@@ -1,0 +1,42 @@
+"""The authors' way: equal to ours where there is nothing to pad."""
+
+import pytest
+import torch
+
+from mmatfr.analysis import force_lengths
+from mmatfr.analysis.padded import make_padded
+from mmatfr.analysis.recognizers import build_recognizer
+
+MODEL = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ATFRResNet3d',
+        depth=18,
+        pretrained=None,
+        base_channels=8,
+        with_pool2=True,
+        sgs=dict(stage=1, similarity='l2'),
+    ),
+    cls_head=dict(type='I3DHead', in_channels=64, num_classes=5),
+)
+
+
+@pytest.mark.parametrize('length', [1, 2, 3])
+def test_clips_of_one_length(length):
+    torch.manual_seed(0)
+    model = build_recognizer(MODEL)
+    padded = make_padded(model, MODEL)
+    clips = torch.rand(2, 1, 3, 16, 32, 32)
+    logits = []
+    for recognizer in (model, padded):
+        with torch.no_grad(), force_lengths(recognizer, [length]):
+            logits.append(recognizer(clips, mode='tensor', stage='head'))
+    assert logits[1].shape == (2, 5)
+    if length > 1:  # a pool over two frames gets a frame of zeros otherwise
+        torch.testing.assert_close(*logits)
+
+
+def test_refuses_what_it_does_not_know():
+    model = dict(MODEL, backbone=dict(MODEL['backbone'], sgs=None))
+    with pytest.raises(ValueError, match='no padded peer of ATFRResNet3d'):
+        make_padded(build_recognizer(model), model)
