@@ -234,6 +234,21 @@ def merge_frames(x: Tensor, groups: Groups) -> Tensor:
     )
 
 
+def _add_one_by_one(
+    groups: Tensor, frames: Tensor, weight: Tensor, index: Tensor
+) -> None:
+    """Adds frames, (N T, H, W, C), to their groups without a copy of them."""
+    begun = set()
+    for frame, place, share in zip(
+        frames, index.flatten().tolist(), weight.flatten().tolist()
+    ):
+        if place in begun:
+            groups[place].add_(frame, alpha=share)
+        else:
+            torch.mul(frame, share, out=groups[place])
+            begun.add(place)
+
+
 class _MergeFrames(torch.autograd.Function):
     """One weighted scatter of the frames; keeps nothing but its input."""
 
@@ -246,14 +261,6 @@ class _MergeFrames(torch.autograd.Function):
         dtype = torch.promote_types(x.dtype, weight.dtype)
         # As the frames lie in memory: in one piece each, or by channels.
         whole = x.is_contiguous(memory_format=torch.channels_last_3d)
-        if whole:
-            axis, maps = 0, x.permute(0, 2, 3, 4, 1)
-            scale = weight[..., None, None, None]
-        else:
-            axis, maps = 1, x.transpose(0, 1)
-            scale = weight[..., None, None]
-        frames = torch.empty(maps.shape, dtype=dtype, device=x.device)
-        torch.mul(maps, scale, out=frames)
         # Not a view of anything: an activation in place may follow.
         merged = torch.empty(
             (1, x.shape[1], num_groups, *x.shape[3:]),
@@ -262,9 +269,22 @@ class _MergeFrames(torch.autograd.Function):
             memory_format=(
                 torch.channels_last_3d if whole else torch.contiguous_format
             ),
-        ).zero_()
+        )
         groups = merged[0].permute(1, 2, 3, 0) if whole else merged[0]
-        groups.index_add_(
+        if whole and x.device.type == 'cpu' and x.dtype == dtype:
+            _add_one_by_one(
+                groups, x.permute(0, 2, 3, 4, 1).flatten(0, 1), weight, index
+            )
+            return merged
+        if whole:
+            axis, maps = 0, x.permute(0, 2, 3, 4, 1)
+            scale = weight[..., None, None, None]
+        else:
+            axis, maps = 1, x.transpose(0, 1)
+            scale = weight[..., None, None]
+        frames = torch.empty(maps.shape, dtype=dtype, device=x.device)
+        torch.mul(maps, scale, out=frames)
+        groups.zero_().index_add_(
             axis, index.flatten(), frames.flatten(axis, axis + 1)
         )
         return merged.to(x.dtype)
