@@ -165,6 +165,29 @@ def test_growth(script):
     assert [row['kept'] for row in rows] == [2, 4, 4, 8]
 
 
+def test_speed_table(script):
+    rows = read(
+        script(
+            'analysis_tools/speed_table.py',
+            *('--models', 'x3d-s', 'tsm-r50', '--shape', 8, 32, 32),
+            *('--eval-batches', 2, '--train-batch', 2, '--rounds', 1),
+            *('--precision', 'bf16'),
+        )
+    )['rows']
+    assert [row['side'] for row in rows[::4]] == 4 * ['base']
+    assert [row['side'] for row in rows[3::4]] == [
+        'padded',
+        'padded',
+        'longest',
+        'longest',
+    ]
+    for ours, peer in zip(rows[2::4], rows[3::4]):
+        assert peer['clips_at_once'] == 2
+        assert peer['gflops_per_clip'] >= ours['gflops_per_clip']
+        if peer['side'] == 'longest':
+            assert peer['lengths'] == 2 * [max(ours['lengths'])]
+
+
 def test_floors(script):
     report = read(
         script(

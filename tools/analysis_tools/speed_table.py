@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from benchmark import Benchmark
+import torch
+from benchmark import PRECISIONS, Benchmark
 from benchmark import parse_args as parse_benchmark
 from rich.console import Console
 
@@ -84,10 +85,15 @@ def parse_args() -> argparse.Namespace:
         '--rounds', type=int, default=5, help='default: %(default)s'
     )
     parser.add_argument(
-        '--options',
-        nargs=argparse.REMAINDER,
-        default=[],
-        help='further options of benchmark.py, the last of all',
+        '--precision',
+        choices=list(PRECISIONS),
+        default='fp32',
+        help='autocast to this precision (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--device',
+        default='cuda' if torch.cuda.is_available() else 'cpu',
+        help='default: %(default)s',
     )
     parser.add_argument(
         '--out',
@@ -138,7 +144,7 @@ def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
                 *('--clips', str(most)),
                 '--shape',
                 *map(str, args.shape or shape_of(name)),
-                *args.options,
+                *('--precision', args.precision, '--device', args.device),
             ]
         )
     )
