@@ -193,7 +193,7 @@ def test_floors(script):
         script(
             'analysis_tools/floors.py',
             *('--models', 'x3d-s', 'tsm-r50'),
-            *('--shape', 8, 32, 32, '--rounds', 1),
+            *('--shape', 8, 32, 32, '--rounds', 1, '--clips', 2),
         )
     )
     machine = report['machine']

@@ -9,9 +9,10 @@ time, on noise, with as many groups as is asked for.
 
 import argparse
 import statistics
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 import torch
 from rich.console import Console
@@ -55,6 +56,12 @@ def parse_args() -> argparse.Namespace:
         type=float,
         default=0.5,
         help="B'/T (default: %(default)s)",
+    )
+    parser.add_argument(
+        '--clips',
+        type=int,
+        default=8,
+        help='number of clips of a round (default: %(default)s)',
     )
     parser.add_argument(
         '--rounds', type=int, default=5, help='default: %(default)s'
@@ -102,16 +109,18 @@ def run_model(
                 floors=floors_of(operations, machine)._asdict(),
             )
         )
-        clip = torch.randn(1, 1, *shape, device=args.device)
+        clips = torch.randn(args.clips, 1, *shape, device=args.device)
         if frames_of(model) is not None:
-            clip = clip[:, 0].transpose(1, 2).contiguous()
-        functions[side] = partial(_run, model.to(args.device), clip, length)
+            clips = clips.transpose(2, 3).contiguous()
+        else:
+            clips = clips[:, None]
+        functions[side] = partial(_run, model.to(args.device), clips, length)
     task = progress.add_task(name, total=len(functions) * (args.rounds + 1))
     seconds = time_in_turns(
         functions, args.rounds, lambda: progress.advance(task)
     )
     for row in rows:
-        taken = seconds[row['side']]
+        taken = [each / args.clips for each in seconds[row['side']]]
         row.update(
             seconds=statistics.median(taken),
             seconds_min=min(taken),
@@ -120,12 +129,10 @@ def run_model(
     return rows
 
 
-def _run(model: nn.Module, clip: torch.Tensor, length: tuple) -> None:
-    with torch.no_grad():
-        if not sgs_layers(model):
-            model(clip, mode='tensor', stage='head')
-            return
-        with force_lengths(model, [length]):
+def _run(model: nn.Module, clips: Iterable[torch.Tensor], length) -> None:
+    forced = force_lengths(model, [length]) if sgs_layers(model) else None
+    with torch.no_grad(), forced or nullcontext():
+        for clip in clips:
             model(clip, mode='tensor', stage='head')
 
 
