@@ -35,7 +35,7 @@ _NUM_TIMED = 48  # clips
 _NUM_SEEN = 20  # batches, by a layer that is not trained
 # Rows that are drawn as a line, with what it is called.
 _CURVES = {
-    'path_bins': 'path sampling, one checkpoint, 4 to 48 bins when tested',
+    'path_bins': 'path sampling, one checkpoint, other bins when tested',
     'inserted_path_bins': 'put into the trained network without training',
 }
 
