@@ -11,7 +11,7 @@ __all__ = ['Floors', 'Machine', 'floors_of', 'measure_machine']
 
 _BYTES = 4  # of a float32
 _MATRIX = dict(cpu=2048, cuda=8192)
-_COPIED = 2**26  # numbers, 256 MiB, more than caches hold
+_COPIED = 2**26  # numbers, 256 MiB
 
 
 class Machine(NamedTuple):
