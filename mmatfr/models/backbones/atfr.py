@@ -23,7 +23,7 @@ EXECUTIONS = ('auto', 'packed', 'sequential')
 _PROBE_SIZE = (64, 64, 64)
 # Number of values of a clip below which the calls that run it alone cost more
 # than the memory that running it alone saves, on a CPU (docs/performance.md).
-_SMALL_CLIP = 2**19
+_SMALL_CLIP = 2**21
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 

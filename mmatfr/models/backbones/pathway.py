@@ -217,9 +217,30 @@ class Pathway:
         Returns:
             Layout | None: None where nothing has been sampled yet.
         """
-        if not self._sampled:
+        if not self.has_sampled:
             return None
         return self.layouts.of(x) or Layout([x.shape[2]])
+
+    @property
+    def has_sampled(self) -> bool:
+        """bool: Whether the forward that runs has come past the layer."""
+        return self._sampled
+
+    def group_times(self) -> Tensor:
+        """Finds when the frames of each group are on average.
+
+        Returns:
+            Tensor: (F,), double precision, 0 for the first of T frames and
+            (T - 1) / T for the last.
+        """
+        index = self.layer.groups.index
+        frames = torch.arange(index.shape[1], device=index.device)
+        sums = index.new_zeros(2, self.layer.groups.num_groups)
+        for total, of_frame in zip(sums, (frames, torch.ones_like(frames))):
+            total.index_add_(
+                0, index.flatten(), of_frame.expand_as(index).flatten()
+            )
+        return sums[0].double() / (sums[1] * index.shape[1])
 
     def mean(self, x: Tensor) -> Tensor:
         """Averages the groups of each clip.

@@ -8,14 +8,14 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mmatfr.ragged import Layout
+from mmatfr.ragged import Layout, take_frames
 
 from .atfr import Features, atfr
 from .pathway import Stages
 
 __all__ = ['ATFRResNet3dSlowFast']
 
-LATERAL_LENGTHS = ('longer', 'slow')
+LATERAL_ALIGNMENTS = ('longer', 'slow', 'time')
 
 
 def _stages(backbone: ResNet3dSlowFast) -> Dict[str, Stages]:
@@ -45,14 +45,16 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
 
     Args:
         *args: Positional arguments of the base class.
-        lateral_length (str): 'longer' pads the shorter of the two with zero
-            frames, half of them in front, as the authors' code does; 'slow'
-            pads or crops the lateral map to the slow pathway. Defaults to
-            'longer'.
+        lateral_alignment (str): 'longer' pads the shorter of the two with
+            zero frames, half of them in front, as the authors' code does;
+            'slow' pads or crops the lateral map to the slow pathway; 'time'
+            gives each group of the slow pathway the frame of the lateral map
+            that is nearest in time. Defaults to 'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
     Raises:
-        ValueError: If ``lateral_length`` is unknown.
+        ValueError: If ``lateral_alignment`` is unknown, or 'time' and a
+            pathway strides in time after its stem.
 
     Examples:
         >>> import torch
@@ -66,15 +68,23 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
     """
 
     def __init__(
-        self, *args, lateral_length: str = 'longer', **kwargs
+        self, *args, lateral_alignment: str = 'longer', **kwargs
     ) -> None:
-        if lateral_length not in LATERAL_LENGTHS:
+        if lateral_alignment not in LATERAL_ALIGNMENTS:
             raise ValueError(
-                f'lateral_length={lateral_length!r} is unknown; choose one of '
-                f'{list(LATERAL_LENGTHS)}'
+                f'lateral_alignment={lateral_alignment!r} is unknown; choose '
+                f'one of {list(LATERAL_ALIGNMENTS)}'
             )
         super().__init__(*args, **kwargs)
-        self.lateral_length = lateral_length
+        for name in ('slow_path', 'fast_path'):
+            strides = self.get_submodule(name).temporal_strides
+            if lateral_alignment == 'time' and set(strides) != {1}:
+                raise ValueError(
+                    "lateral_alignment='time' reads the times of the groups, "
+                    f'but {name} has temporal_strides={strides!r}; set all of '
+                    "them to 1 or lateral_alignment='longer'"
+                )
+        self.lateral_alignment = lateral_alignment
         self._lateral: Optional[Tensor] = None
         if self.pathways and self.slow_path.lateral:
             for name in (
@@ -121,18 +131,48 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         if lateral_layout is None:
             lateral_layout = _layout_of_batch(lateral)
             lateral = lateral.transpose(0, 1).flatten(1, 2)[None]
+        layout = slow_layout or _layout_of_batch(slow)
+        if self.lateral_alignment == 'time':
+            lateral = take_frames(
+                lateral, self._nearest(layout, lateral_layout)
+            )
+        else:
+            lengths = layout.lengths
+            if slow_layout is not None and self.lateral_alignment == 'longer':
+                lengths = tuple(map(max, lengths, lateral_layout.lengths))
+            if lengths != layout.lengths:
+                slow = layout.fit(slow, lengths)
+                self.pathways['slow_path'].start(Layout(lengths))
+            lateral = lateral_layout.fit(lateral, lengths)
         if slow_layout is None:
-            batch = _layout_of_batch(slow)
-            lateral = lateral_layout.fit(lateral, batch.lengths)
-            lateral = lateral[0].unflatten(1, (len(slow), -1))
-            return slow, lateral.transpose(0, 1)
-        lengths = slow_layout.lengths
-        if self.lateral_length == 'longer':
-            lengths = tuple(map(max, lengths, lateral_layout.lengths))
-        if lengths != slow_layout.lengths:
-            slow = slow_layout.fit(slow, lengths)
-            self.pathways['slow_path'].start(Layout(lengths))
-        return slow, lateral_layout.fit(lateral, lengths)
+            lateral = lateral[0].unflatten(1, (len(slow), -1)).transpose(0, 1)
+        return slow, lateral
+
+    def _nearest(self, layout: Layout, lateral: Layout) -> Tensor:
+        """Frames of the lateral map nearest to those of the slow pathway."""
+        device = next(self.parameters()).device
+        slow_times = self._times('slow_path', layout, 1, device)
+        times = self._times('fast_path', lateral, self.speed_ratio, device)
+        distance = (slow_times[:, None] - times).abs()
+        others = (
+            layout.clip_of_frame(device)[:, None]
+            != lateral.clip_of_frame(device)
+        )
+        return distance.masked_fill(others, float('inf')).argmin(dim=1)
+
+    def _times(
+        self, name: str, layout: Layout, step: int, device: torch.device
+    ) -> Tensor:
+        """Times of the maps at every ``step``-th place of a clip, (F,)."""
+        clips = layout.clip_of_frame(device)
+        first, last = layout.edges(device)
+        places = torch.arange(layout.num_frames, device=device) - first[clips]
+        path = self.pathways.get(name)
+        if path is None or not path.has_sampled:
+            return places / (last - first + 1)[clips]
+        lengths = path.lengths.to(device)
+        first = lengths.cumsum(0) - lengths
+        return path.group_times()[first[clips] + places * step]
 
 
 def _layout_of_batch(x: Tensor) -> Layout:
