@@ -224,7 +224,7 @@ class Pathway:
     @property
     def has_sampled(self) -> bool:
         """bool: Whether the forward that runs has come past the layer."""
-        return self._sampled
+        return self._running and self._sampled
 
     def group_times(self) -> Tensor:
         """Finds when the frames of each group are on average.
