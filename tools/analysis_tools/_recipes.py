@@ -44,7 +44,7 @@ MODELS = {
         'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
     ),
     'x3d': Model(
-        'x3d/x3d_xxs_1xb12-16x2x1-12e_tempo-small-rgb.py',
+        'x3d/x3d_xxs_1xb12-16x2x1-24e_tempo-small-rgb.py',
         'x3d/x3d_xxs-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
     ),
     'slowfast': Model(

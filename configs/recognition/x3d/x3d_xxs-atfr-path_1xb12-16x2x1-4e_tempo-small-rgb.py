@@ -22,4 +22,4 @@ model = dict(
         ),
     )
 )
-load_from = 'work_dirs/x3d_xxs_1xb12-16x2x1-12e_tempo-small-rgb/epoch_12.pth'
+load_from = 'work_dirs/x3d_xxs_1xb12-16x2x1-24e_tempo-small-rgb/epoch_24.pth'
