@@ -696,9 +696,9 @@ class TestSlowFast:
         backbone = build(
             'slowfast', sgs=dict(), lateral_alignment='time'
         ).eval()
-        # Frames 0 to 4, 5 and 6, 7 of 8; 0, 1, ..., 15, 16 to 31 of 32.
+        # Frames 0 to 4, 5, 6, 7 of 8; 0, 1, ..., 15, 16 to 31 of 32.
         labels = dict(
-            slow_path=[0] * 5 + [1] * 2 + [2],
+            slow_path=[0] * 5 + [1, 2, 3],
             fast_path=[*range(16)] + [16] * 16,
         )
         for name, path in backbone.pathways.items():
@@ -711,11 +711,13 @@ class TestSlowFast:
         with torch.no_grad():
             backbone(clips(1, num_frames=32))
         (x,), (lateral,) = seen, laterals
-        # Their frames are at 8, 22, 28 of 32; the lateral ones, of every
+        # Its groups are at 8, 20, 24, 28 of 32; the lateral frames, of every
         # fourth group, at 0, 4, 8, 12, 23.5.
         assert lateral.shape[2] == 5
         width = x.shape[1] - lateral.shape[1]
-        assert_all_close([x[:, width:]], [lateral[:, :, [2, 4, 4]]])
+        first = lateral[:, :, :4].mean(dim=2, keepdim=True)
+        expected = torch.cat([first] + 3 * [lateral[:, :, 4:]], dim=2)
+        assert_all_close([x[:, width:]], [expected])
 
     @pytest.mark.parametrize('alignment', ['longer', 'slow', 'time'])
     def test_groups_of_one_frame_leave_the_base(self, alignment):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmatfr.ragged import Layout, take_frames
+from mmatfr.sgs import Groups, merge_frames
 
 from .atfr import Features, atfr
 from .pathway import Stages
@@ -48,8 +49,10 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         lateral_alignment (str): 'longer' pads the shorter of the two with
             zero frames, half of them in front, as the authors' code does;
             'slow' pads or crops the lateral map to the slow pathway; 'time'
-            gives each group of the slow pathway the frame of the lateral map
-            that is nearest in time. Defaults to 'longer'.
+            adds each frame of the lateral map to the group of the slow
+            pathway that is nearest in time, as their mean where several come
+            together, and gives a group left without one that nearest to it.
+            Defaults to 'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
     Raises:
@@ -133,9 +136,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             lateral = lateral.transpose(0, 1).flatten(1, 2)[None]
         layout = slow_layout or _layout_of_batch(slow)
         if self.lateral_alignment == 'time':
-            lateral = take_frames(
-                lateral, self._nearest(layout, lateral_layout)
-            )
+            lateral = self._merge(lateral, layout, lateral_layout)
         else:
             lengths = layout.lengths
             if slow_layout is not None and self.lateral_alignment == 'longer':
@@ -148,17 +149,37 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             lateral = lateral[0].unflatten(1, (len(slow), -1)).transpose(0, 1)
         return slow, lateral
 
-    def _nearest(self, layout: Layout, lateral: Layout) -> Tensor:
-        """Frames of the lateral map nearest to those of the slow pathway."""
-        device = next(self.parameters()).device
+    def _merge(
+        self, lateral: Tensor, layout: Layout, lateral_layout: Layout
+    ) -> Tensor:
+        """Gives each frame of the slow pathway the lateral ones of its time."""
+        device = lateral.device
         slow_times = self._times('slow_path', layout, 1, device)
-        times = self._times('fast_path', lateral, self.speed_ratio, device)
-        distance = (slow_times[:, None] - times).abs()
+        times = self._times(
+            'fast_path', lateral_layout, self.speed_ratio, device
+        )
         others = (
             layout.clip_of_frame(device)[:, None]
-            != lateral.clip_of_frame(device)
+            != lateral_layout.clip_of_frame(device)
         )
-        return distance.masked_fill(others, float('inf')).argmin(dim=1)
+        distance = (slow_times[:, None] - times).abs()
+        distance.masked_fill_(others, float('inf'))
+        place = distance.argmin(dim=0)
+        count = torch.zeros_like(slow_times, dtype=torch.int64)
+        count.index_add_(0, place, torch.ones_like(place))
+        # Without a sync: the nearest one for every frame, at weight 0 where
+        # it is not needed.
+        taken = [torch.arange(len(place), device=device), distance.argmin(1)]
+        index = [place, torch.arange(len(count), device=device)]
+        weight = [1 / count[place], count == 0]
+        return merge_frames(
+            take_frames(lateral, torch.cat(taken)),
+            Groups(
+                torch.cat(index)[None],
+                torch.cat([w.float() for w in weight])[None],
+                torch.tensor([len(count)]),
+            ),
+        )
 
     def _times(
         self, name: str, layout: Layout, step: int, device: torch.device
