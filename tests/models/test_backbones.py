@@ -688,7 +688,9 @@ class TestSlowFast:
         empty = (x[0, :width].abs().amax(dim=(0, 2, 3)) == 0).tolist()
         # One zero frame in front and two behind.
         pads = [True] + 5 * [False] + [True] * 2
-        assert empty == (pads if lateral_alignment == 'longer' else [False] * 5)
+        assert empty == (
+            pads if lateral_alignment == 'longer' else [False] * 5
+        )
         assert x[0, width:].abs().amax(dim=(0, 2, 3)).all()
         assert slow.lengths.tolist() == [5]
 
@@ -707,7 +709,9 @@ class TestSlowFast:
         backbone.slow_path.layer2.register_forward_pre_hook(
             lambda module, args: seen.append(args[0])
         )
-        backbone.slow_path.layer1_lateral.register_forward_hook(lambda *args: laterals.append(args[-1]))
+        backbone.slow_path.layer1_lateral.register_forward_hook(
+            lambda *args: laterals.append(args[-1])
+        )
         with torch.no_grad():
             backbone(clips(1, num_frames=32))
         (x,), (lateral,) = seen, laterals

@@ -152,16 +152,15 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
     def _merge(
         self, lateral: Tensor, layout: Layout, lateral_layout: Layout
     ) -> Tensor:
-        """Gives each frame of the slow pathway the lateral ones of its time."""
+        """Gives each frame of the slow pathway those of its time."""
         device = lateral.device
         slow_times = self._times('slow_path', layout, 1, device)
         times = self._times(
             'fast_path', lateral_layout, self.speed_ratio, device
         )
-        others = (
-            layout.clip_of_frame(device)[:, None]
-            != lateral_layout.clip_of_frame(device)
-        )
+        others = layout.clip_of_frame(device)[
+            :, None
+        ] != lateral_layout.clip_of_frame(device)
         distance = (slow_times[:, None] - times).abs()
         distance.masked_fill_(others, float('inf'))
         place = distance.argmin(dim=0)
