@@ -112,6 +112,9 @@ def make_table(title: str, columns: Sequence[str]) -> Table:
     return table
 
 
+_TIMES_DEPEND_ON = ('GLIBC_TUNABLES', 'LD_PRELOAD', 'OMP_NUM_THREADS')
+
+
 def describe_run() -> Dict[str, Any]:
     """Names the command and the machine that figures come from."""
     script, *args = sys.argv
@@ -125,6 +128,11 @@ def describe_run() -> Dict[str, Any]:
         ),
         python=platform.python_version(),
         torch=torch.__version__,
+        environment={
+            name: os.environ[name]
+            for name in _TIMES_DEPEND_ON
+            if name in os.environ
+        },
     )
 
 
