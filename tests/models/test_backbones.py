@@ -694,7 +694,7 @@ class TestSlowFast:
         assert x[0, width:].abs().amax(dim=(0, 2, 3)).all()
         assert slow.lengths.tolist() == [5]
 
-    def test_nearest_in_time(self):
+    def test_alignment_by_time(self):
         backbone = build(
             'slowfast', sgs=dict(), lateral_alignment='time'
         ).eval()
@@ -709,18 +709,18 @@ class TestSlowFast:
         backbone.slow_path.layer2.register_forward_pre_hook(
             lambda module, args: seen.append(args[0])
         )
-        backbone.slow_path.layer1_lateral.register_forward_hook(
+        backbone.slow_path.layer1_lateral.conv.register_forward_hook(
             lambda *args: laterals.append(args[-1])
         )
         with torch.no_grad():
             backbone(clips(1, num_frames=32))
         (x,), (lateral,) = seen, laterals
-        # Its groups are at 8, 20, 24, 28 of 32; the lateral frames, of every
-        # fourth group, at 0, 4, 8, 12, 23.5.
-        assert lateral.shape[2] == 5
+        # One of every group of the fast pathway; those of the frames 0, 4, 8,
+        # 12, 16, ... are taken, and grouped as the slow ones are.
+        assert lateral.shape[2] == 17
         width = x.shape[1] - lateral.shape[1]
-        first = lateral[:, :, :4].mean(dim=2, keepdim=True)
-        expected = torch.cat([first] + 3 * [lateral[:, :, 4:]], dim=2)
+        first = lateral[:, :, :17:4].mean(dim=2, keepdim=True)
+        expected = torch.cat([first] + 3 * [lateral[:, :, 16:]], dim=2)
         assert_all_close([x[:, width:]], [expected])
 
     @pytest.mark.parametrize('alignment', ['longer', 'slow', 'time'])

@@ -226,22 +226,6 @@ class Pathway:
         """bool: Whether the forward that runs has come past the layer."""
         return self._running and self._sampled
 
-    def group_times(self) -> Tensor:
-        """Finds when the frames of each group are on average.
-
-        Returns:
-            Tensor: (F,), double precision, 0 for the first of T frames and
-            (T - 1) / T for the last.
-        """
-        index = self.layer.groups.index
-        frames = torch.arange(index.shape[1], device=index.device)
-        sums = index.new_zeros(2, self.layer.groups.num_groups)
-        for total, of_frame in zip(sums, (frames, torch.ones_like(frames))):
-            total.index_add_(
-                0, index.flatten(), of_frame.expand_as(index).flatten()
-            )
-        return sums[0].double() / (sums[1] * index.shape[1])
-
     def mean(self, x: Tensor) -> Tensor:
         """Averages the groups of each clip.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmatfr.ragged import Layout, take_frames
-from mmatfr.sgs import Groups, merge_frames
+from mmatfr.sgs import merge_frames
 
 from .atfr import Features, atfr
 from .pathway import Stages
@@ -49,9 +49,8 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         lateral_alignment (str): 'longer' pads the shorter of the two with
             zero frames, half of them in front, as the authors' code does;
             'slow' pads or crops the lateral map to the slow pathway; 'time'
-            adds each frame of the lateral map to the group of the slow
-            pathway that is nearest in time, as their mean where several come
-            together, and gives a group left without one that nearest to it.
+            takes the lateral maps around those groups of the fast pathway
+            that hold the frames of the slow one, and groups them as these.
             Defaults to 'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
@@ -83,25 +82,48 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             strides = self.get_submodule(name).temporal_strides
             if lateral_alignment == 'time' and set(strides) != {1}:
                 raise ValueError(
-                    "lateral_alignment='time' reads the times of the groups, "
+                    "lateral_alignment='time' needs all frames of a pathway, "
                     f'but {name} has temporal_strides={strides!r}; set all of '
                     "them to 1 or lateral_alignment='longer'"
                 )
         self.lateral_alignment = lateral_alignment
+        # Around any group a lateral map may be wanted.
+        self._strided_laterals = (
+            lateral_alignment == 'time' and 'fast_path' in self.pathways
+        )
         self._lateral: Optional[Tensor] = None
         if self.pathways and self.slow_path.lateral:
             for name in (
                 'conv1_lateral',
                 *self.slow_path.lateral_connections,
             ):
-                self.slow_path.get_submodule(name).register_forward_hook(
-                    self._remember_lateral
-                )
+                lateral = self.slow_path.get_submodule(name)
+                if self._strided_laterals:
+                    lateral.conv.stride = (1, *lateral.conv.stride[1:])
+                lateral.register_forward_hook(self._remember_lateral)
 
     def _remember_lateral(
         self, module: nn.Module, args: tuple, x: Tensor
-    ) -> None:
-        self._lateral = x
+    ) -> Tensor:
+        self._lateral = self._stride(x) if self._strided_laterals else x
+        return self._lateral
+
+    def _stride(self, x: Tensor) -> Tensor:
+        """Takes the lateral maps at the times of the slow frames.
+
+        Args:
+            x (Tensor): One for each frame of the fast pathway, or packed, one
+                for each group.
+
+        Returns:
+            Tensor: (N, C, T / speed_ratio, H, W).
+        """
+        fast = self.pathways['fast_path']
+        if not fast.has_sampled:
+            return x[:, :, :: self.speed_ratio]
+        index = fast.layer.groups.index[:, :: self.speed_ratio]
+        frames = take_frames(x, index.flatten())[0]
+        return frames.unflatten(1, index.shape).transpose(0, 1)
 
     def forward(self, x: Tensor) -> Features:
         if not self.pathways or self._plain:
@@ -122,6 +144,11 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         Returns:
             tuple[Tensor]: Both, of equal length.
         """
+        if self.lateral_alignment == 'time':
+            path = self.pathways.get('slow_path')
+            if path is not None and path.has_sampled:
+                lateral = merge_frames(lateral, path.layer.groups)
+            return slow, lateral
         slow_layout, lateral_layout = (
             path.layout_of(x) if path is not None else None
             for path, x in (
@@ -134,65 +161,18 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         if lateral_layout is None:
             lateral_layout = _layout_of_batch(lateral)
             lateral = lateral.transpose(0, 1).flatten(1, 2)[None]
-        layout = slow_layout or _layout_of_batch(slow)
-        if self.lateral_alignment == 'time':
-            lateral = self._merge(lateral, layout, lateral_layout)
-        else:
-            lengths = layout.lengths
-            if slow_layout is not None and self.lateral_alignment == 'longer':
-                lengths = tuple(map(max, lengths, lateral_layout.lengths))
-            if lengths != layout.lengths:
-                slow = layout.fit(slow, lengths)
-                self.pathways['slow_path'].start(Layout(lengths))
-            lateral = lateral_layout.fit(lateral, lengths)
         if slow_layout is None:
-            lateral = lateral[0].unflatten(1, (len(slow), -1)).transpose(0, 1)
-        return slow, lateral
-
-    def _merge(
-        self, lateral: Tensor, layout: Layout, lateral_layout: Layout
-    ) -> Tensor:
-        """Gives each frame of the slow pathway those of its time."""
-        device = lateral.device
-        slow_times = self._times('slow_path', layout, 1, device)
-        times = self._times(
-            'fast_path', lateral_layout, self.speed_ratio, device
-        )
-        others = layout.clip_of_frame(device)[
-            :, None
-        ] != lateral_layout.clip_of_frame(device)
-        distance = (slow_times[:, None] - times).abs()
-        distance.masked_fill_(others, float('inf'))
-        place = distance.argmin(dim=0)
-        count = torch.zeros_like(slow_times, dtype=torch.int64)
-        count.index_add_(0, place, torch.ones_like(place))
-        # Without a sync: the nearest one for every frame, at weight 0 where
-        # it is not needed.
-        taken = [torch.arange(len(place), device=device), distance.argmin(1)]
-        index = [place, torch.arange(len(count), device=device)]
-        weight = [1 / count[place], count == 0]
-        return merge_frames(
-            take_frames(lateral, torch.cat(taken)),
-            Groups(
-                torch.cat(index)[None],
-                torch.cat([w.float() for w in weight])[None],
-                torch.tensor([len(count)]),
-            ),
-        )
-
-    def _times(
-        self, name: str, layout: Layout, step: int, device: torch.device
-    ) -> Tensor:
-        """Times of the maps at every ``step``-th place of a clip, (F,)."""
-        clips = layout.clip_of_frame(device)
-        first, last = layout.edges(device)
-        places = torch.arange(layout.num_frames, device=device) - first[clips]
-        path = self.pathways.get(name)
-        if path is None or not path.has_sampled:
-            return places / (last - first + 1)[clips]
-        lengths = path.lengths.to(device)
-        first = lengths.cumsum(0) - lengths
-        return path.group_times()[first[clips] + places * step]
+            batch = _layout_of_batch(slow)
+            lateral = lateral_layout.fit(lateral, batch.lengths)
+            lateral = lateral[0].unflatten(1, (len(slow), -1))
+            return slow, lateral.transpose(0, 1)
+        lengths = slow_layout.lengths
+        if self.lateral_alignment == 'longer':
+            lengths = tuple(map(max, lengths, lateral_layout.lengths))
+        if lengths != slow_layout.lengths:
+            slow = slow_layout.fit(slow, lengths)
+            self.pathways['slow_path'].start(Layout(lengths))
+        return slow, lateral_layout.fit(lateral, lengths)
 
 
 def _layout_of_batch(x: Tensor) -> Layout:
