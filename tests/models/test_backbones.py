@@ -1,7 +1,6 @@
 """Every backbone with adaptive resolution against its base and itself."""
 
 import copy
-from functools import partial
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 
 from mmatfr.models import ATFR, atfr
 from mmatfr.ragged import Layout
-from mmatfr.sgs import Groups, equal_groups, pack_labels
+from mmatfr.sgs import equal_groups
 
 X3D_TINY = dict(type='X3D', gamma_w=0.34, gamma_b=2.25, gamma_d=0.6)
 R18 = dict(
@@ -632,22 +631,15 @@ def test_sync_bn():
     assert_all_close([backbone(clips(3))], [expected])
 
 
-def _groups_of(labels, magnitude):
-    index, lengths, count = pack_labels(
-        torch.tensor(labels).expand(len(magnitude), -1), len(labels)
-    )
-    return Groups(index, 1 / count, lengths)
-
-
 class TestSlowFast:
-    @pytest.mark.parametrize('lateral_alignment', ['longer', 'slow', 'time'])
+    @pytest.mark.parametrize('lateral_length', ['longer', 'slow'])
     @pytest.mark.parametrize('off', ['slow_path', 'fast_path', None])
-    def test_pathways_one_by_one(self, off, lateral_alignment):
+    def test_pathways_one_by_one(self, off, lateral_length):
         sgs = {name: dict(stage=1) for name in ('slow_path', 'fast_path')}
         sgs[off] = None
         sgs.pop(None, None)
         backbone = build(
-            'slowfast', sgs=sgs, lateral_alignment=lateral_alignment
+            'slowfast', sgs=sgs, lateral_length=lateral_length
         ).eval()
         assert set(lengths_of(backbone)) == {k for k, v in sgs.items() if v}
         x = clips(5, num_frames=32)
@@ -667,11 +659,11 @@ class TestSlowFast:
         assert [out.shape[2] for out in backbone(x)] == [8, 32]
 
     @pytest.mark.parametrize(
-        'lateral_alignment,lengths', [('longer', (5, 8)), ('slow', (5, 5))]
+        'lateral_length,lengths', [('longer', (5, 8)), ('slow', (5, 5))]
     )
-    def test_alignment(self, lateral_alignment, lengths):
+    def test_alignment(self, lateral_length, lengths):
         backbone = build(
-            'slowfast', sgs=dict(), lateral_alignment=lateral_alignment
+            'slowfast', sgs=dict(), lateral_length=lateral_length
         ).eval()
         slow, fast = backbone.pathways.values()
         slow.layer.binning = lambda m: equal_groups(m, 5)
@@ -688,76 +680,14 @@ class TestSlowFast:
         empty = (x[0, :width].abs().amax(dim=(0, 2, 3)) == 0).tolist()
         # One zero frame in front and two behind.
         pads = [True] + 5 * [False] + [True] * 2
-        assert empty == (
-            pads if lateral_alignment == 'longer' else [False] * 5
-        )
+        assert empty == (pads if lateral_length == 'longer' else [False] * 5)
         assert x[0, width:].abs().amax(dim=(0, 2, 3)).all()
         assert slow.lengths.tolist() == [5]
-
-    def test_alignment_by_time(self):
-        backbone = build(
-            'slowfast', sgs=dict(), lateral_alignment='time'
-        ).eval()
-        # Frames 0 to 4, 5, 6, 7 of 8; 0, 1, ..., 15, 16 to 31 of 32.
-        labels = dict(
-            slow_path=[0] * 5 + [1, 2, 3],
-            fast_path=[*range(16)] + [16] * 16,
-        )
-        for name, path in backbone.pathways.items():
-            path.layer.binning = partial(_groups_of, labels[name])
-        seen, laterals = [], []
-        backbone.slow_path.layer2.register_forward_pre_hook(
-            lambda module, args: seen.append(args[0])
-        )
-        backbone.slow_path.layer1_lateral.conv.register_forward_hook(
-            lambda *args: laterals.append(args[-1])
-        )
-        with torch.no_grad():
-            backbone(clips(1, num_frames=32))
-        (x,), (lateral,) = seen, laterals
-        # One of every group of the fast pathway; those of the frames 0, 4, 8,
-        # 12, 16, ... are taken, and grouped as the slow ones are.
-        assert lateral.shape[2] == 17
-        width = x.shape[1] - lateral.shape[1]
-        first = lateral[:, :, :17:4].mean(dim=2, keepdim=True)
-        expected = torch.cat([first] + 3 * [lateral[:, :, 16:]], dim=2)
-        assert_all_close([x[:, width:]], [expected])
-
-    @pytest.mark.parametrize('alignment', ['longer', 'slow', 'time'])
-    def test_groups_of_one_frame_leave_the_base(self, alignment):
-        backbone = build(
-            'slowfast',
-            sgs=dict(slow_path=dict(), fast_path=dict()),
-            lateral_alignment=alignment,
-            readout='frames',
-        ).eval()
-        x = clips(2, num_frames=32)
-        for path, frames in zip(backbone.pathways.values(), (8, 32)):
-            path.layer.binning = partial(_groups_of, [*range(frames)])
-        with torch.no_grad():
-            base = build('slowfast').eval()
-            load_state_dict(base, backbone.state_dict(), strict=False)
-            assert_all_close(backbone(x), base(x))
 
     @pytest.mark.parametrize(
         'options,match',
         [
-            (dict(lateral_alignment='foo'), "'longer', 'slow', 'time'"),
-            (
-                dict(
-                    lateral_alignment='time',
-                    fast_pathway=dict(
-                        type='resnet3d',
-                        depth=18,
-                        pretrained=None,
-                        lateral=False,
-                        base_channels=4,
-                        conv1_kernel=(5, 7, 7),
-                        temporal_strides=(1, 2, 1, 1),
-                    ),
-                ),
-                r'fast_path has temporal_strides=\(1, 2, 1, 1\)',
-            ),
+            (dict(lateral_length='foo'), "'longer', 'slow'"),
             (
                 dict(sgs=dict(slow_path=dict(), quick_path=dict())),
                 r"\['quick_path'\] are none of .*'fast_path'",

@@ -18,7 +18,6 @@ path = dict(
 model = dict(
     backbone=dict(
         type='ATFRResNet3dSlowFast',
-        lateral_alignment='time',
         sgs=dict(
             slow_path=dict(num_bins=4, **path),
             fast_path=dict(num_bins=12, border=2, **path),

@@ -217,14 +217,9 @@ class Pathway:
         Returns:
             Layout | None: None where nothing has been sampled yet.
         """
-        if not self.has_sampled:
+        if not self._sampled:
             return None
         return self.layouts.of(x) or Layout([x.shape[2]])
-
-    @property
-    def has_sampled(self) -> bool:
-        """bool: Whether the forward that runs has come past the layer."""
-        return self._running and self._sampled
 
     def mean(self, x: Tensor) -> Tensor:
         """Averages the groups of each clip.

@@ -8,15 +8,14 @@ from mmaction.registry import MODELS
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mmatfr.ragged import Layout, take_frames
-from mmatfr.sgs import merge_frames
+from mmatfr.ragged import Layout
 
 from .atfr import Features, atfr
 from .pathway import Stages
 
 __all__ = ['ATFRResNet3dSlowFast']
 
-LATERAL_ALIGNMENTS = ('longer', 'slow', 'time')
+LATERAL_LENGTHS = ('longer', 'slow')
 
 
 def _stages(backbone: ResNet3dSlowFast) -> Dict[str, Stages]:
@@ -46,17 +45,14 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
 
     Args:
         *args: Positional arguments of the base class.
-        lateral_alignment (str): 'longer' pads the shorter of the two with
-            zero frames, half of them in front, as the authors' code does;
-            'slow' pads or crops the lateral map to the slow pathway; 'time'
-            takes the lateral maps around those groups of the fast pathway
-            that hold the frames of the slow one, and groups them as these.
-            Defaults to 'longer'.
+        lateral_length (str): 'longer' pads the shorter of the two with zero
+            frames, half of them in front, as the authors' code does; 'slow'
+            pads or crops the lateral map to the slow pathway. Defaults to
+            'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
     Raises:
-        ValueError: If ``lateral_alignment`` is unknown, or 'time' and a
-            pathway strides in time after its stem.
+        ValueError: If ``lateral_length`` is unknown.
 
     Examples:
         >>> import torch
@@ -70,60 +66,29 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
     """
 
     def __init__(
-        self, *args, lateral_alignment: str = 'longer', **kwargs
+        self, *args, lateral_length: str = 'longer', **kwargs
     ) -> None:
-        if lateral_alignment not in LATERAL_ALIGNMENTS:
+        if lateral_length not in LATERAL_LENGTHS:
             raise ValueError(
-                f'lateral_alignment={lateral_alignment!r} is unknown; choose '
-                f'one of {list(LATERAL_ALIGNMENTS)}'
+                f'lateral_length={lateral_length!r} is unknown; choose one of '
+                f'{list(LATERAL_LENGTHS)}'
             )
         super().__init__(*args, **kwargs)
-        for name in ('slow_path', 'fast_path'):
-            strides = self.get_submodule(name).temporal_strides
-            if lateral_alignment == 'time' and set(strides) != {1}:
-                raise ValueError(
-                    "lateral_alignment='time' needs all frames of a pathway, "
-                    f'but {name} has temporal_strides={strides!r}; set all of '
-                    "them to 1 or lateral_alignment='longer'"
-                )
-        self.lateral_alignment = lateral_alignment
-        # Around any group a lateral map may be wanted.
-        self._strided_laterals = (
-            lateral_alignment == 'time' and 'fast_path' in self.pathways
-        )
+        self.lateral_length = lateral_length
         self._lateral: Optional[Tensor] = None
         if self.pathways and self.slow_path.lateral:
             for name in (
                 'conv1_lateral',
                 *self.slow_path.lateral_connections,
             ):
-                lateral = self.slow_path.get_submodule(name)
-                if self._strided_laterals:
-                    lateral.conv.stride = (1, *lateral.conv.stride[1:])
-                lateral.register_forward_hook(self._remember_lateral)
+                self.slow_path.get_submodule(name).register_forward_hook(
+                    self._remember_lateral
+                )
 
     def _remember_lateral(
         self, module: nn.Module, args: tuple, x: Tensor
-    ) -> Tensor:
-        self._lateral = self._stride(x) if self._strided_laterals else x
-        return self._lateral
-
-    def _stride(self, x: Tensor) -> Tensor:
-        """Takes the lateral maps at the times of the slow frames.
-
-        Args:
-            x (Tensor): One for each frame of the fast pathway, or packed, one
-                for each group.
-
-        Returns:
-            Tensor: (N, C, T / speed_ratio, H, W).
-        """
-        fast = self.pathways['fast_path']
-        if not fast.has_sampled:
-            return x[:, :, :: self.speed_ratio]
-        index = fast.layer.groups.index[:, :: self.speed_ratio]
-        frames = take_frames(x, index.flatten())[0]
-        return frames.unflatten(1, index.shape).transpose(0, 1)
+    ) -> None:
+        self._lateral = x
 
     def forward(self, x: Tensor) -> Features:
         if not self.pathways or self._plain:
@@ -144,11 +109,6 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         Returns:
             tuple[Tensor]: Both, of equal length.
         """
-        if self.lateral_alignment == 'time':
-            path = self.pathways.get('slow_path')
-            if path is not None and path.has_sampled:
-                lateral = merge_frames(lateral, path.layer.groups)
-            return slow, lateral
         slow_layout, lateral_layout = (
             path.layout_of(x) if path is not None else None
             for path, x in (
@@ -167,7 +127,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             lateral = lateral[0].unflatten(1, (len(slow), -1))
             return slow, lateral.transpose(0, 1)
         lengths = slow_layout.lengths
-        if self.lateral_alignment == 'longer':
+        if self.lateral_length == 'longer':
             lengths = tuple(map(max, lengths, lateral_layout.lengths))
         if lengths != slow_layout.lengths:
             slow = slow_layout.fit(slow, lengths)
