@@ -170,6 +170,9 @@ ROWS = {
     'relative': Row(
         "path, bins of the clip's own range", sgs=dict(bin_range='clip')
     ),
+    'absolute': Row(
+        'path, bins of one width for all clips', sgs=dict(bin_range='data')
+    ),
     'learned': Row(
         'path of the learned 8 dimensions, grid 1',
         sgs=dict(_LEARNED, grid=1),
