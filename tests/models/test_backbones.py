@@ -485,7 +485,7 @@ def test_copy_is_independent():
     assert theirs.layer is clone.sgs is not backbone.sgs
 
 
-def test_auto_runs_clips_alone_in_evaluation_unless_they_are_tiny():
+def test_auto_runs_clips_alone_in_evaluation_unless_they_are_small():
     backbone = build('x3d', sgs=dict()).eval()
     batches = []
     backbone.sgs.register_forward_hook(
@@ -493,7 +493,7 @@ def test_auto_runs_clips_alone_in_evaluation_unless_they_are_tiny():
     )
     with torch.no_grad():
         backbone(clips(2))
-        backbone(torch.rand(2, 3, 16, 112, 112))
+        backbone(torch.rand(2, 3, 16, 224, 224))
         assert batches == [2, 1, 1]
         # The layer knows the whole batch all the same.
         assert backbone.sgs.groups.lengths.equal(backbone.lengths)
