@@ -112,6 +112,7 @@ def make_table(title: str, columns: Sequence[str]) -> Table:
     return table
 
 
+# Variables of the environment that change what is timed.
 _TIMES_DEPEND_ON = ('GLIBC_TUNABLES', 'LD_PRELOAD', 'OMP_NUM_THREADS')
 
 
