@@ -112,7 +112,7 @@ def dataset_of(name: str) -> str:
     Examples:
         >>> dataset_of('x3d_s_8xb16-13x6x1-300e_kinetics400-rgb')
         'Kinetics-400'
-        >>> dataset_of('tsm-r18_1xb12-1x1x16-8e_tempo-small-rgb')
+        >>> dataset_of('tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb')
         'tempo small'
     """
     data, *more = name.rsplit('_', 1)[-1].removesuffix('-rgb').split('-')

@@ -12,7 +12,7 @@ from mmatfr.analysis.recognizers import build_recognizer, load_config
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/recognition/resnet3d'
-NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py'
+NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
 
 
 @pytest.fixture

@@ -88,3 +88,14 @@ def test_several_seeds_and_layers(compare, tmp_path):
         assert pool[key] == 0.5
     table = (tmp_path / 'out/slowfast_rows.md').read_text()
     assert table.count('[') > 4  # least and most of two seeds
+
+
+def test_rows_can_be_trained_for_another_time(compare, tmp_path):
+    rows = ('--seeds', '0', '--rows', 'full')
+    assert trainings(compare(*rows)) == 2
+    log = compare(*rows, '--finetune-epochs', '2')
+    # What they start from is there, and stays as it is.
+    assert trainings(log) == 1 and 'Saving checkpoint at 2 epochs' in log
+    work = tmp_path / 'work/resnet3d'
+    assert (work / 'full_s0/epoch_1.pth').is_file()
+    assert (work / 'full_2e_s0/epoch_2.pth').is_file()

@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 import mmatfr
 from mmatfr.zoo.models import find_configs, released_weights
 
-NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
+NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 
 
 def test_lists_all_configs_or_some():

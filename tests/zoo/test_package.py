@@ -48,7 +48,7 @@ def test_works_without_the_clone(built, tmp_path):
         'from mmatfr.zoo.models import zoo_root\n'
         'print(zoo_root())\n'
         'print(*mmatfr.list_models())\n'
-        "model = mmatfr.create_model('x3d_xxs-atfr-path_1xb12-16x2x1-4e_"
+        "model = mmatfr.create_model('x3d_xxs-atfr-path_1xb12-16x2x1-8e_"
         "tempo-small-rgb', num_classes=3)\n"
         'print(model.cls_head.num_classes)\n'
         'for name in mmatfr.list_models(released=True):\n'

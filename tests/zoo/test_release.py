@@ -19,7 +19,7 @@ from mmatfr.zoo.release import add_to_zoo, check_release, publish, register
 from mmatfr.zoo.tables import released_table
 
 ROOT = Path(__file__).parents[2]
-NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
+NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 WIDER = """
 _base_ = ['{}']
 model = dict(backbone=dict(gamma_b=3.0), cls_head=dict(in_channels=192))

@@ -41,20 +41,19 @@ MODELS = {
     'resnet3d': Model(
         'resnet3d/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py',
         'resnet3d/'
-        'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+        'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
     'x3d': Model(
         'x3d/x3d_xxs_1xb12-16x2x1-24e_tempo-small-rgb.py',
-        'x3d/x3d_xxs-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+        'x3d/x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
     'slowfast': Model(
         'slowfast/slowfast-mini_1xb12-16x2x1-8e_tempo-small-rgb.py',
         'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
     ),
     'tsm': Model(
-        'tsm/tsm-mobilenetv2-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
-        'tsm/'
-        'tsm-mobilenetv2-mini-atfr-path_1xb12-1x1x16-4e_tempo-small-rgb.py',
+        'tsm/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb.py',
+        'tsm/tsm-r18-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
     ),
 }
 

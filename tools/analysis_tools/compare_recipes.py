@@ -94,6 +94,11 @@ def parse_args() -> argparse.Namespace:
         '--epochs', type=int, help='of every training, instead of the configs'
     )
     parser.add_argument(
+        '--finetune-epochs',
+        type=int,
+        help="of the rows' trainings, instead of the recipe's",
+    )
+    parser.add_argument(
         '--rounds',
         type=int,
         default=5,
@@ -130,6 +135,8 @@ class Comparison:
 
     def folder(self, name: str, seed: int) -> Path:
         """Where a row keeps its weights and metrics."""
+        if name != 'base' and self.args.finetune_epochs is not None:
+            name = f'{name}_{self.args.finetune_epochs}e'
         return Path(self.args.work_dir) / self.args.model / f'{name}_s{seed}'
 
     def config(self, name: str, seed: int, is_base: bool = False) -> Config:
@@ -157,9 +164,12 @@ class Comparison:
             root = self.test_data if split == 'test' else self.args.data
             dataset.data_root = root
             dataset.metainfo.classes = f'{root}/classes.txt'
-        if self.args.epochs is not None:
-            cfg.train_cfg.max_epochs = self.args.epochs
-            cfg.param_scheduler[0].total_steps = self.args.epochs
+        epochs = self.args.epochs
+        if not is_base:
+            epochs = self.args.finetune_epochs or epochs
+        if epochs is not None:
+            cfg.train_cfg.max_epochs = epochs
+            cfg.param_scheduler[0].total_steps = epochs
         return cfg
 
     def weights(self, name: str, seed: int) -> str:

@@ -1,9 +1,9 @@
-# `tempo` small for networks of 2D modules: one frame of each of 16 segments.
+# `tempo` small for networks of 2D modules: the frames of a clip one by one.
 _base_ = ['./tempo_small.py']
 
 train_pipeline = [
     dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=16),
+    dict(type='SampleFrames', clip_len=16, frame_interval=2),
     dict(type='DecordDecode'),
     dict(type='RandomCrop', size=56),
     dict(type='FormatShape', input_format='NCHW'),
@@ -11,13 +11,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='DecordInit'),
-    dict(
-        type='SampleFrames',
-        clip_len=1,
-        frame_interval=1,
-        num_clips=16,
-        test_mode=True,
-    ),
+    dict(type='SampleFrames', clip_len=16, frame_interval=2, test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),

@@ -1,13 +1,23 @@
 _base_ = ['mmaction::_base_/models/tsm_r50.py']
 
+# To be trained from scratch in minutes. With the shifts inside the residual
+# branch and a head of init_std 0.001 it stayed at chance; the first stride
+# makes it affordable.
 model = dict(
     backbone=dict(
         depth=18,
         num_segments=16,
+        strides=(2, 2, 2, 2),
+        shift_div=4,
+        shift_place='block',
         pretrained=None,
         pretrained2d=False,
     ),
     cls_head=dict(
-        num_classes=12, num_segments=16, in_channels=512, dropout_ratio=0.0
+        num_classes=12,
+        num_segments=16,
+        in_channels=512,
+        dropout_ratio=0.0,
+        init_std=0.01,
     ),
 )

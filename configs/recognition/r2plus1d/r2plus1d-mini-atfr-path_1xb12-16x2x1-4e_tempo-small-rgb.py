@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/r2plus1d_mini.py',
     '../../_base_/datasets/tempo_small.py',
-    '../../_base_/schedules/tempo_4e.py',
+    '../../_base_/schedules/tempo_finetune_4e.py',
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames

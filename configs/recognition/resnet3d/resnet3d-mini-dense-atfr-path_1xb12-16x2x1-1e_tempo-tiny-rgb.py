@@ -1,6 +1,6 @@
 # One epoch: is everything in place? Make the videos with
 #   python tools/data/tempo/generate.py --size tiny --out data/tempo/tiny
-_base_ = ['./resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py']
+_base_ = ['./resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py']
 
 tiny = dict(
     data_root='data/tempo/tiny',

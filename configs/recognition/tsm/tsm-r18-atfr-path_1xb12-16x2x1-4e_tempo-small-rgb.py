@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/tsm_r18.py',
     '../../_base_/datasets/tempo_small_frames.py',
-    '../../_base_/schedules/tempo_4e.py',
+    '../../_base_/schedules/tempo_wide_finetune_4e.py',
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
@@ -20,4 +20,4 @@ model = dict(
         ),
     )
 )
-load_from = 'work_dirs/tsm-r18_1xb12-1x1x16-8e_tempo-small-rgb/epoch_8.pth'
+load_from = 'work_dirs/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'

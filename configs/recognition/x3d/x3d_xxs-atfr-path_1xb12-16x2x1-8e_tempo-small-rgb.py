@@ -1,7 +1,8 @@
 _base_ = [
     '../../_base_/models/x3d_xxs.py',
     '../../_base_/datasets/tempo_small.py',
-    '../../_base_/schedules/tempo_4e.py',
+    # Half the learning rate of its own training, as in the other recipes.
+    '../../_base_/schedules/tempo_8e.py',
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
