@@ -1,0 +1,26 @@
+_base_ = [
+    '../../_base_/models/tsm_mobilenetv2_mini.py',
+    '../../_base_/datasets/tempo_small_frames.py',
+    '../../_base_/schedules/tempo_finetune_4e.py',
+]
+
+# A group is a stretch of the path that the features of a 7x7 grid take: frames
+# without motion share one, see docs/training.md.
+model = dict(
+    backbone=dict(
+        type='ATFRMobileNetV2TSM',
+        sgs=dict(
+            stage=0,
+            similarity='path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            magnitude_grad=False,
+            bin_range='data',
+        ),
+    )
+)
+load_from = (
+    'work_dirs/tsm-mobilenetv2-mini_1xb12-16x2x1-8e_tempo-small-rgb/'
+    'epoch_8.pth'
+)
