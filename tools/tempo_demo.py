@@ -40,8 +40,8 @@ from mmatfr.analysis.timing import time_per_clip
 _ROOT = Path(__file__).resolve().parents[1]
 _CONFIGS = 'configs/recognition/resnet3d'
 _BASE = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb'
-_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
-_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 4)}
+_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 8)}
 _DATA = 'data/tempo/small'
 _STEP = re.compile(
     r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
