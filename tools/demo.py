@@ -23,7 +23,7 @@ from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 # What `make demo` trains, where no weights have been released.
-_TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_4.pth'
+_TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_8.pth'
 
 
 def parse_args() -> argparse.Namespace:
