@@ -308,7 +308,10 @@ Accuracy in %; temporal resolution is B'/T, mean and percentiles over the clips;
 ```python
 import mmatfr
 
-model = mmatfr.create_model('{entry['Name']}', checkpoint='{weights}')
+model = mmatfr.create_model(
+    '{entry['Name']}',
+    checkpoint='{weights}',
+)
 ```
 
 Weights and names of the classes, SHA-256:

@@ -1,5 +1,5 @@
-# Not yet found: a schedule that it learns with. After eight epochs from scratch
-# it is at chance.
+# Not yet found: a schedule that it learns with. After eight epochs from
+# scratch it is at chance.
 _base_ = [
     '../../_base_/models/tsm_mobilenetv2_mini.py',
     '../../_base_/datasets/tempo_small_frames.py',
