@@ -1,8 +1,7 @@
 _base_ = ['mmaction::_base_/models/tsm_r50.py']
 
-# To be trained from scratch in minutes. With the shifts inside the residual
-# branch and a head of init_std 0.001 it stayed at chance; the first stride
-# makes it affordable.
+# To be trained from scratch in minutes. How it came to learn is in
+# docs/training.md; the first stride makes it affordable.
 model = dict(
     backbone=dict(
         depth=18,
