@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 from torch import nn
 
 from mmatfr.analysis import sgs_layers
@@ -29,8 +30,18 @@ class Model:
     recipe: str
 
     def full_config(self) -> Config:
-        """Reads the config without sampling."""
-        return Config.fromfile(_CONFIGS / self.full)
+        """Reads the config without sampling.
+
+        Returns:
+            Config: In the class and the memory layout that the recipe has on
+            this device, so that what rows differ in is sampling alone.
+        """
+        cfg = Config.fromfile(_CONFIGS / self.full)
+        cfg.model.backbone.update(
+            type=self.recipe_config().model.backbone.type,
+            channels_last=get_device() == 'cpu',
+        )
+        return cfg
 
     def recipe_config(self) -> Config:
         """Reads the config with sampling."""
