@@ -40,7 +40,13 @@ def build_runner(tempo, tmp_path):
     torch.set_num_threads(1)
 
     def build(
-        sgs=None, num_classes=12, num_clips=1, hooks=(), metrics=(), **config
+        sgs=None,
+        num_classes=12,
+        num_clips=1,
+        hooks=(),
+        metrics=(),
+        train_cfg=(),
+        **config,
     ):
         backbone = dict(
             type='X3D' if sgs is None else 'ATFRX3D',
@@ -112,7 +118,10 @@ def build_runner(tempo, tmp_path):
                 train_dataloader=dataloader('train'),
                 val_dataloader=dataloader('val'),
                 test_dataloader=dataloader('test'),
-                train_cfg=dict(by_epoch=True, max_epochs=1, val_begin=2),
+                train_cfg=dict(
+                    dict(by_epoch=True, max_epochs=1, val_begin=2),
+                    **dict(train_cfg),
+                ),
                 val_cfg=dict(),
                 test_cfg=dict(),
                 optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),

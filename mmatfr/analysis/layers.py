@@ -4,7 +4,15 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, islice
 from numbers import Integral
-from typing import Callable, Dict, Iterator, Optional, Sequence, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from mmaction.models.recognizers import Recognizer2D
 from torch import Tensor, nn
@@ -16,6 +24,7 @@ __all__ = [
     'as_lengths',
     'force_lengths',
     'frames_of',
+    'get_num_bins',
     'set_num_bins',
     'sgs_layers',
 ]
@@ -137,14 +146,15 @@ def force_lengths(
             layer.binning = binning
 
 
-def set_num_bins(recognizer: nn.Module, num_bins: int) -> None:
-    """Changes the number of bins of a trained recognizer.
-
-    No weight depends on it: one checkpoint serves several budgets.
+def get_num_bins(recognizer: nn.Module) -> Dict[str, Optional[int]]:
+    """Reads the numbers of bins of a recognizer.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2.
-        num_bins (int): Number of bins B of every layer that samples.
+
+    Returns:
+        dict[str, int | None]: Number of bins B of each layer that samples, by
+        its name; None where it is the number of frames.
 
     Raises:
         ValueError: If nothing samples, or a layer bins in a way of its own.
@@ -152,6 +162,7 @@ def set_num_bins(recognizer: nn.Module, num_bins: int) -> None:
     layers = sgs_layers(recognizer)
     if not layers:
         raise ValueError('the recognizer has no layer that samples')
+    numbers = {}
     for name, layer in layers.items():
         keywords = getattr(layer.binning, 'keywords', {})
         if 'num_bins' not in keywords:
@@ -159,6 +170,29 @@ def set_num_bins(recognizer: nn.Module, num_bins: int) -> None:
                 f'{name} groups frames by {layer.binning!r}, which has no '
                 'number of bins'
             )
-        layer.binning = partial(
-            layer.binning.func, **{**keywords, 'num_bins': num_bins}
+        numbers[name] = keywords['num_bins']
+    return numbers
+
+
+def set_num_bins(
+    recognizer: nn.Module, num_bins: Union[int, Mapping[str, Optional[int]]]
+) -> None:
+    """Changes the number of bins of a trained recognizer.
+
+    No weight depends on it: one checkpoint serves several budgets.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2.
+        num_bins (int | Mapping[str, int | None]): Number of bins B of every
+            layer that samples, or of each by its name.
+
+    Raises:
+        ValueError: If nothing samples, or a layer bins in a way of its own.
+    """
+    layers = sgs_layers(recognizer)
+    for name in get_num_bins(recognizer):
+        number = num_bins if isinstance(num_bins, int) else num_bins[name]
+        binning = layers[name].binning
+        layers[name].binning = partial(
+            binning.func, **{**binning.keywords, 'num_bins': number}
         )

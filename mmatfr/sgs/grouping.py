@@ -72,6 +72,7 @@ def group_frames(
     order: str = 'magnitude',
     contiguous: bool = False,
     peak: Optional[float] = None,
+    ends: int = 0,
 ) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
@@ -101,6 +102,9 @@ def group_frames(
         peak (float, optional): What takes the place of Delta_max, the same
             for all clips. Magnitudes beyond it go on into further bins of
             the same width. Defaults to None, each clip's own.
+        ends (int): Number of frames at each end of a clip that are groups of
+            their own, whatever their magnitude; a clip has at least one
+            other frame. Defaults to 0.
 
     Returns:
         Groups: The groups of the batch.
@@ -124,6 +128,9 @@ def group_frames(
         labels, num_labels = _runs(bins), num_frames
     elif peak is not None:
         labels, num_labels = _dense_ranks(bins), num_frames
+    ends = min(ends, (num_frames - 1) // 2)
+    if ends:
+        labels, num_labels = _set_apart(labels, num_labels, ends)
     index, lengths, count = pack_labels(
         labels, num_labels, rank=bins if order == 'magnitude' else None
     )
@@ -191,6 +198,18 @@ def _runs(bins: Tensor) -> Tensor:
     steps = torch.zeros_like(bins)
     steps[:, 1:] = bins[:, 1:] != bins[:, :-1]
     return steps.cumsum(dim=1)
+
+
+def _set_apart(
+    labels: Tensor, num_labels: int, ends: int
+) -> Tuple[Tensor, int]:
+    """Gives frames at both ends labels of their own, before and after all."""
+    num_frames = labels.shape[1]
+    frames = torch.arange(num_frames, device=labels.device)
+    behind = frames - (num_frames - ends)
+    apart = torch.where(behind < 0, frames, num_labels + ends + behind)
+    inner = (frames >= ends) & (behind < 0)
+    return torch.where(inner, labels + ends, apart), num_labels + 2 * ends
 
 
 def join_groups(batches: Sequence[Groups]) -> Groups:

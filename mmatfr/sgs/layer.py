@@ -69,6 +69,10 @@ class SGS(nn.Module):
             convolutions before the layer sets the first and the last frame
             apart from the others, as if much had happened there; 1 is enough
             against most of it. Defaults to 0.
+        border_groups (bool): Whether those frames are groups of their own.
+            Their maps are unlike the others', and what follows is used to
+            finding them there: a mean of both is like neither. Defaults to
+            False.
         magnitude_grad (bool): Whether a gradient flows back through the
             magnitudes. Defaults to True.
         bin_range (str): What the B bins divide: 'clip' (paper), from 0 to the
@@ -114,6 +118,7 @@ class SGS(nn.Module):
         embedding: str = 'mlp_bn',
         grid: int = 1,
         border: int = 0,
+        border_groups: bool = False,
         magnitude_grad: bool = True,
         bin_range: str = 'clip',
     ) -> None:
@@ -145,6 +150,11 @@ class SGS(nn.Module):
             raise ValueError(
                 f'border={border!r} must be a non-negative integer'
             )
+        if border_groups and border == 0:
+            raise ValueError(
+                'border_groups=True has no meaning with border=0; set border '
+                'to the number of frames at each end'
+            )
         if embedding == 'identity':
             if similarity_channels is not None:
                 raise ValueError(
@@ -168,6 +178,7 @@ class SGS(nn.Module):
             order=order,
             contiguous=contiguous,
             peak=None if bin_range == 'clip' else 1.0,
+            ends=border if border_groups else 0,
         )
         self.embedding = embedding
         self.grid = grid

@@ -632,7 +632,7 @@ def test_sync_bn():
 
 
 class TestSlowFast:
-    @pytest.mark.parametrize('lateral_length', ['longer', 'slow'])
+    @pytest.mark.parametrize('lateral_length', ['longer', 'slow', 'frames'])
     @pytest.mark.parametrize('off', ['slow_path', 'fast_path', None])
     def test_pathways_one_by_one(self, off, lateral_length):
         sgs = {name: dict(stage=1) for name in ('slow_path', 'fast_path')}
@@ -684,10 +684,47 @@ class TestSlowFast:
         assert x[0, width:].abs().amax(dim=(0, 2, 3)).all()
         assert slow.lengths.tolist() == [5]
 
+    @pytest.mark.parametrize('off', ['slow_path', 'fast_path', None])
+    def test_lateral_maps_of_frames(self, off):
+        sgs = {name: dict(stage=0) for name in ('slow_path', 'fast_path')}
+        sgs[off] = None
+        sgs.pop(None, None)
+        backbone = build('slowfast', sgs=sgs, lateral_length='frames').eval()
+        plain = build('slowfast').eval()
+        plain.load_state_dict(backbone.state_dict(), strict=False)
+        # Pairs of equal frames, which a group of two merges without a loss.
+        slow, fast = (
+            backbone.pathways.get(f'{name}_path') for name in ('slow', 'fast')
+        )
+        seen = {id(backbone): [], id(plain): []}
+        for model in (backbone, plain):
+            model.slow_path.conv1_lateral.register_forward_hook(
+                lambda module, args, out, seen=seen[id(model)]: seen.append(
+                    (args[0], out)
+                )
+            )
+        if fast is not None:
+            fast.layer.binning = lambda m: equal_groups(m, 16)
+        if slow is not None:
+            slow.layer.binning = lambda m: equal_groups(m, m.shape[1])
+        x = clips(2, num_frames=32)
+        with torch.no_grad():
+            backbone.execution = 'packed'
+            out = backbone(x)
+            expected = plain(x)
+        (given, lateral), (full, _) = seen[id(backbone)][0], seen[id(plain)][0]
+        if fast is not None:
+            full = full.unflatten(2, (16, 2)).mean(3)
+            full = full.repeat_interleave(2, dim=2)
+        assert_all_close([given], [full])
+        assert lateral.shape[2] == 8
+        if fast is None:  # every frame of the slow pathway is kept
+            assert_all_close([out[0]], [expected[0].mean(dim=2, keepdim=True)])
+
     @pytest.mark.parametrize(
         'options,match',
         [
-            (dict(lateral_length='foo'), "'longer', 'slow'"),
+            (dict(lateral_length='foo'), "'longer', 'slow', 'frames'"),
             (
                 dict(sgs=dict(slow_path=dict(), quick_path=dict())),
                 r"\['quick_path'\] are none of .*'fast_path'",

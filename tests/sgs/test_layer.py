@@ -246,6 +246,42 @@ def test_frames_of_the_border_are_judged_as_their_neighbour(
     assert len(sgs.magnitude[0].unique()) == num_frames - moved
 
 
+@pytest.mark.parametrize('border,num_frames', [(1, 6), (2, 9), (3, 4)])
+@pytest.mark.parametrize(
+    'options',
+    [dict(), dict(similarity='path'), dict(kernel='linear', normalize=True)],
+    ids=str,
+)
+def test_frames_of_the_border_can_be_groups_of_their_own(
+    options, border, num_frames
+):
+    x = torch.rand(3, 6, num_frames, 2, 2)
+    x[0] = x[0, :, :1]  # a still clip
+    options = dict(options, embedding='identity', border=border, num_bins=3)
+    merged, apart = SGS(6, **options), SGS(6, border_groups=True, **options)
+    merged(x)
+    maps, lengths = apart(x)
+    assert torch.equal(merged.magnitude, apart.magnitude)
+    border = min(border, (num_frames - 1) // 2)
+    ends = [*range(border), *range(num_frames - border, num_frames)]
+    index = apart.groups.index
+    for clip in range(len(x)):
+        for frame in ends:
+            assert (index[clip] == index[clip, frame]).sum() == 1
+            if 'kernel' not in options:
+                own = maps[0, :, index[clip, frame]]
+                assert torch.equal(own, x[clip, :, frame])
+        inner = slice(border, num_frames - border)
+        together = merged.groups.index[clip, inner]
+        same = together[:, None] == together
+        together = index[clip, inner]
+        assert torch.equal(together[:, None] == together, same)
+    assert lengths[0] == 2 * border + 1
+    # The first frames come first, the last ones last.
+    if options.get('similarity') == 'path':
+        assert (index.diff(dim=1) >= 0).all()
+
+
 def test_zero_padding_does_not_pass_for_motion():
     x = torch.ones(1, 3, 12, 8, 8)
     x[:, :, 5:7, :4] = 2.0
@@ -308,6 +344,7 @@ def test_similarity_and_binning_can_be_any_function():
         (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'mlp'"),
         (dict(grid=0), 'grid=0 must be a positive integer'),
         (dict(border=-1), 'border=-1 must be a non-negative integer'),
+        (dict(border_groups=True), 'no meaning with border=0'),
         (dict(grid=None), 'grid=None must be a positive integer'),
         (
             dict(magnitude_grad=False),

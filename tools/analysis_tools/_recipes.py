@@ -82,6 +82,7 @@ class Row:
             binning.
         num_frames (int, optional): Number of frames of a clip, over the same
             stretch of the video.
+        hook (dict, optional): Of the training, beside those of the recipe.
         weights_of (str, optional): The row whose weights are tested, 'base'
             for the trained network that all rows start from. None if it is
             trained itself.
@@ -91,6 +92,7 @@ class Row:
     sgs: Optional[Dict[str, Any]] = field(default_factory=dict)
     binning: Optional[Callable] = None
     num_frames: Optional[int] = None
+    hook: Optional[Dict[str, Any]] = None
     weights_of: Optional[str] = None
 
     def config(self, model: Model) -> Config:
@@ -121,6 +123,8 @@ class Row:
                 span = sample.clip_len * sample.frame_interval
                 sample.clip_len = self.num_frames
                 sample.frame_interval = span // self.num_frames
+        if self.hook is not None:
+            cfg.custom_hooks = [*cfg.get('custom_hooks', []), self.hook]
         return cfg
 
     def prepare(self, recognizer: nn.Module) -> None:
@@ -168,6 +172,10 @@ ROWS = {
         num_frames=32,
     ),
     'path': Row('ATFR, path sampling (ours)'),
+    'path_anybins': Row(
+        'path, a random number of bins in training',
+        hook=dict(type='RandomBinsHook'),
+    ),
     'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
     # From the paper's setting to the recipe, and away from it.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),

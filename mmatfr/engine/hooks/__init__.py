@@ -1,9 +1,11 @@
 from .groups_visualization_hook import GroupsVisualizationHook
 from .num_classes_check_hook import NumClassesCheckHook
+from .random_bins_hook import RandomBinsHook
 from .temporal_resolution_hook import TemporalResolutionHook
 
 __all__ = [
     'GroupsVisualizationHook',
     'NumClassesCheckHook',
+    'RandomBinsHook',
     'TemporalResolutionHook',
 ]

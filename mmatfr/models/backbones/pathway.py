@@ -217,7 +217,7 @@ class Pathway:
         Returns:
             Layout | None: None where nothing has been sampled yet.
         """
-        if not self._sampled:
+        if not (self._running and self._sampled):
             return None
         return self.layouts.of(x) or Layout([x.shape[2]])
 

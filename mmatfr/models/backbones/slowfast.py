@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmatfr.ragged import Layout
+from mmatfr.sgs import merge_frames
 
 from .atfr import Features, atfr
 from .pathway import Stages
 
 __all__ = ['ATFRResNet3dSlowFast']
 
-LATERAL_LENGTHS = ('longer', 'slow')
+LATERAL_LENGTHS = ('longer', 'slow', 'frames')
 
 
 def _stages(backbone: ResNet3dSlowFast) -> Dict[str, Stages]:
@@ -26,7 +27,8 @@ def _stages(backbone: ResNet3dSlowFast) -> Dict[str, Stages]:
             ('fast_path', backbone.fast_path),
         )
     )
-    if backbone.slow_path.lateral:
+    # With 'frames' the lateral modules see clips of equal length.
+    if backbone.slow_path.lateral and backbone.lateral_length != 'frames':
         laterals = ['conv1_lateral', *backbone.slow_path.lateral_connections]
         for i, lateral in enumerate(laterals):
             fast[i] = fast[i], f'slow_path.{lateral}'
@@ -47,8 +49,11 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         *args: Positional arguments of the base class.
         lateral_length (str): 'longer' pads the shorter of the two with zero
             frames, half of them in front, as the authors' code does; 'slow'
-            pads or crops the lateral map to the slow pathway. Defaults to
-            'longer'.
+            pads or crops the lateral map to the slow pathway; 'frames' gives
+            each frame of the fast pathway the map of its group before the
+            lateral convolution, which so sees the time that it would see
+            without sampling, and merges its maps as the frames of the slow
+            pathway are merged. Defaults to 'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
     Raises:
@@ -73,17 +78,25 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
                 f'lateral_length={lateral_length!r} is unknown; choose one of '
                 f'{list(LATERAL_LENGTHS)}'
             )
-        super().__init__(*args, **kwargs)
         self.lateral_length = lateral_length
+        super().__init__(*args, **kwargs)
         self._lateral: Optional[Tensor] = None
         if self.pathways and self.slow_path.lateral:
             for name in (
                 'conv1_lateral',
                 *self.slow_path.lateral_connections,
             ):
-                self.slow_path.get_submodule(name).register_forward_hook(
-                    self._remember_lateral
-                )
+                lateral = self.slow_path.get_submodule(name)
+                if lateral_length == 'frames' and 'fast_path' in self.pathways:
+                    lateral.register_forward_pre_hook(self._spread)
+                lateral.register_forward_hook(self._remember_lateral)
+
+    def _spread(self, module: nn.Module, args: tuple) -> Optional[Tensor]:
+        (x,) = args
+        fast = self.pathways['fast_path']
+        if fast.layout_of(x) is None:  # before the layer
+            return None
+        return fast.spread(x, fast.layer.groups.index.shape[1])
 
     def _remember_lateral(
         self, module: nn.Module, args: tuple, x: Tensor
@@ -109,6 +122,11 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         Returns:
             tuple[Tensor]: Both, of equal length.
         """
+        if self.lateral_length == 'frames':
+            slow_path = self.pathways.get('slow_path')
+            if slow_path is None or slow_path.layout_of(slow) is None:
+                return slow, lateral
+            return slow, merge_frames(lateral, slow_path.layer.groups)
         slow_layout, lateral_layout = (
             path.layout_of(x) if path is not None else None
             for path, x in (

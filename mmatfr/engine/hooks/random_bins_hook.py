@@ -1,0 +1,79 @@
+"""Another number of bins in every iteration of a training."""
+
+from typing import Dict
+
+import numpy as np
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+
+from mmatfr.analysis.layers import get_num_bins, set_num_bins
+
+__all__ = ['RandomBinsHook']
+
+
+@HOOKS.register_module()
+class RandomBinsHook(Hook):
+    """Trains for several budgets at once.
+
+    Every training iteration draws a factor and multiplies the number of bins
+    of all layers by it; validation and testing have the numbers of the config.
+    A network trained in this way is used to coarser and finer groups, so that
+    the number of bins can be changed when testing.
+
+    Ours, not the paper's. The draw depends on the seed and the iteration
+    alone, so that a resumed run goes on with the same numbers.
+
+    Args:
+        low (float): Least factor. Defaults to 0.5.
+        high (float): Greatest factor. Defaults to 1.5.
+
+    Raises:
+        ValueError: If not 0 < low <= high; before the first iteration, if
+            nothing samples or a layer has no number of bins.
+    """
+
+    def __init__(self, low: float = 0.5, high: float = 1.5) -> None:
+        if not 0 < low <= high:
+            raise ValueError(
+                f'low={low!r} and high={high!r} must be 0 < low <= high'
+            )
+        self.low = low
+        self.high = high
+        self._own: Dict[str, int] = {}
+
+    def before_train(self, runner) -> None:
+        """Takes down the layers' own numbers."""
+        own = get_num_bins(runner.model)
+        for name, num_bins in own.items():
+            if num_bins is None:
+                raise ValueError(
+                    f'RandomBinsHook multiplies the number of bins, and {name} '
+                    'has none; set num_bins in its sgs'
+                )
+        self._own = own
+
+    def before_train_iter(
+        self, runner, batch_idx: int, data_batch=None
+    ) -> None:
+        """Draws the numbers of this iteration."""
+        draw = np.random.default_rng((runner.seed, runner.iter))
+        factor = draw.uniform(self.low, self.high)
+        set_num_bins(
+            runner.model,
+            {
+                name: max(1, round(factor * num_bins))
+                for name, num_bins in self._own.items()
+            },
+        )
+
+    def before_val(self, runner) -> None:
+        """Goes back to the layers' own numbers."""
+        self._restore(runner)
+
+    def after_train(self, runner) -> None:
+        """Goes back to the layers' own numbers."""
+        self._restore(runner)
+
+    def _restore(self, runner) -> None:
+        if self._own:
+            set_num_bins(runner.model, self._own)
