@@ -23,7 +23,7 @@ STATIC = (
 )
 SLOWFAST = (
     ROOT / 'configs/recognition/slowfast/'
-    'slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py'
+    'slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
 )
 
 

@@ -59,7 +59,7 @@ def test_says_what_is_wrong():
 
 def test_starts_from_a_plain_checkpoint_of_other_classes(tmp_path):
     """mmaction2's own network: no keys of sgs, and its number of classes."""
-    name = 'slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb'
+    name = 'slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
     model = mmatfr.create_model(name, backbone=dict(sgs=None), num_classes=400)
     plain = MODELS.build(model.cfg.model.copy()).state_dict()
     assert not any('sgs' in key for key in plain)

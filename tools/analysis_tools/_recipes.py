@@ -59,8 +59,8 @@ MODELS = {
         'x3d/x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
     'slowfast': Model(
-        'slowfast/slowfast-mini_1xb12-16x2x1-8e_tempo-small-rgb.py',
-        'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+        'slowfast/slowfast-mini_1xb12-16x2x1-24e_tempo-small-rgb.py',
+        'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
     'tsm': Model(
         'tsm/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb.py',
@@ -82,7 +82,8 @@ class Row:
             binning.
         num_frames (int, optional): Number of frames of a clip, over the same
             stretch of the video.
-        hook (dict, optional): Of the training, beside those of the recipe.
+        random_bins (bool): Whether it is trained with random numbers of bins,
+            where it has any, as in the recipe.
         weights_of (str, optional): The row whose weights are tested, 'base'
             for the trained network that all rows start from. None if it is
             trained itself.
@@ -92,7 +93,7 @@ class Row:
     sgs: Optional[Dict[str, Any]] = field(default_factory=dict)
     binning: Optional[Callable] = None
     num_frames: Optional[int] = None
-    hook: Optional[Dict[str, Any]] = None
+    random_bins: bool = True
     weights_of: Optional[str] = None
 
     def config(self, model: Model) -> Config:
@@ -123,8 +124,13 @@ class Row:
                 span = sample.clip_len * sample.frame_interval
                 sample.clip_len = self.num_frames
                 sample.frame_interval = span // self.num_frames
-        if self.hook is not None:
-            cfg.custom_hooks = [*cfg.get('custom_hooks', []), self.hook]
+        has_bins = self.sgs is not None and '_delete_' not in self.sgs
+        if self.binning or not (has_bins and self.random_bins):
+            cfg.custom_hooks = [
+                hook
+                for hook in cfg.custom_hooks
+                if hook.type != 'RandomBinsHook'
+            ]
         return cfg
 
     def prepare(self, recognizer: nn.Module) -> None:
@@ -172,10 +178,6 @@ ROWS = {
         num_frames=32,
     ),
     'path': Row('ATFR, path sampling (ours)'),
-    'path_anybins': Row(
-        'path, a random number of bins in training',
-        hook=dict(type='RandomBinsHook'),
-    ),
     'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
     # From the paper's setting to the recipe, and away from it.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
@@ -208,6 +210,9 @@ ROWS = {
     'linear': Row('path, linear kernel', sgs=dict(kernel='linear')),
     'stage1': Row('path, after stage 1', sgs=dict(stage=1)),
     'stage2': Row('path, after stage 2', sgs=dict(stage=2)),
+    'fixed_bins': Row(
+        'path, one number of bins throughout', random_bins=False
+    ),
     'trained_bins8': Row('path, 8 bins', sgs=dict(num_bins=8)),
     'trained_bins16': Row('path, 16 bins', sgs=dict(num_bins=16)),
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),

@@ -2,11 +2,10 @@ _base_ = ['./tempo_8e.py']
 
 max_epochs = 24
 train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(
         type='OneCycleLR',
-        eta_max=4e-3,
+        eta_max=2e-3,
         pct_start=0.2,
         total_steps=max_epochs,
         by_epoch=True,

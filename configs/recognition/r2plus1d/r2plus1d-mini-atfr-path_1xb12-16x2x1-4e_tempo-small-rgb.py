@@ -22,6 +22,7 @@ model = dict(
         ),
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = (
     'work_dirs/r2plus1d-mini_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'
 )

@@ -20,6 +20,7 @@ model = dict(
         ),
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = (
     'work_dirs/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb/'
     'epoch_12.pth'

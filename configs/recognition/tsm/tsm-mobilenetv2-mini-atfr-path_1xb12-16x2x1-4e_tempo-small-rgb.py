@@ -20,6 +20,7 @@ model = dict(
         ),
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = (
     'work_dirs/tsm-mobilenetv2-mini_1xb12-16x2x1-8e_tempo-small-rgb/'
     'epoch_8.pth'

@@ -20,4 +20,5 @@ model = dict(
         ),
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = 'work_dirs/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'

@@ -24,4 +24,5 @@ model = dict(
         ),
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = 'work_dirs/x3d_xxs_1xb12-16x2x1-24e_tempo-small-rgb/epoch_24.pth'

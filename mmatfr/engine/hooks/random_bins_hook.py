@@ -47,8 +47,8 @@ class RandomBinsHook(Hook):
         for name, num_bins in own.items():
             if num_bins is None:
                 raise ValueError(
-                    f'RandomBinsHook multiplies the number of bins, and {name} '
-                    'has none; set num_bins in its sgs'
+                    'RandomBinsHook multiplies the number of bins, and '
+                    f'{name} has none; set num_bins in its sgs'
                 )
         self._own = own
 

@@ -1,12 +1,12 @@
 _base_ = [
     '../../_base_/models/slowfast_mini.py',
     '../../_base_/datasets/tempo_small.py',
-    '../../_base_/schedules/tempo_finetune_4e.py',
+    '../../_base_/schedules/tempo_finetune_8e.py',
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take, see
 # docs/training.md. The fast stem's convolution over five frames has seen the
-# zero padding on two frames of each end.
+# zero padding on two frames of each end: they stay as they are.
 path = dict(
     stage=0,
     similarity='path',
@@ -20,10 +20,12 @@ model = dict(
         type='ATFRResNet3dSlowFast',
         sgs=dict(
             slow_path=dict(num_bins=4, **path),
-            fast_path=dict(num_bins=12, border=2, **path),
+            fast_path=dict(num_bins=12, border=2, border_groups=True, **path),
         ),
+        lateral_length='frames',
     )
 )
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
 load_from = (
-    'work_dirs/slowfast-mini_1xb12-16x2x1-8e_tempo-small-rgb/epoch_8.pth'
+    'work_dirs/slowfast-mini_1xb12-16x2x1-24e_tempo-small-rgb/epoch_24.pth'
 )
