@@ -17,6 +17,7 @@ model = dict(
             embedding='identity',
             grid=7,
             border=1,
+            border_groups=True,
             magnitude_grad=False,
             bin_range='data',
         ),
