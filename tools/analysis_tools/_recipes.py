@@ -226,6 +226,11 @@ ROWS = {
         )
         for bins in _BINS
     },
+    'fixed_bins8': Row(
+        'path, one number of bins throughout, 8 when tested',
+        sgs=dict(num_bins=8),
+        weights_of='fixed_bins',
+    ),
     'path_frames32': Row(
         'path, 32 frames when tested', num_frames=32, weights_of='path'
     ),

@@ -5,8 +5,8 @@ _base_ = [
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
-# without motion share one, see docs/training.md. Another number of bins in every
-# iteration makes the weights good at other budgets, too.
+# without motion share one, see docs/training.md. Another number of bins in
+# every iteration makes the weights good at other budgets, too.
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',

@@ -7,9 +7,9 @@ _base_ = [
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
 # without motion share one, see docs/training.md. The stem's convolution over
-# five frames has seen the zero padding on two frames of each end, which stay as
-# they are. Behind it bins of the clip's own range followed the action better
-# than those of one width for all clips.
+# five frames has seen the zero padding on two frames of each end, which stay
+# as they are. Behind it bins of the clip's own range followed the action
+# better than those of one width for all clips.
 model = dict(
     backbone=dict(
         type='ATFRX3D',
