@@ -147,6 +147,8 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
     return ConfigDict({**sgs, **options})
 
 
+# To be compared with the path in one number of bins throughout.
+_variant = partial(Row, random_bins=False)
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
 _BINS = (4, 6, 8, 10, 12, 13, 16, 24, 32, 48)
 
@@ -172,7 +174,7 @@ ROWS = {
         binning=partial(pool_frames, size=5),
         num_frames=32,
     ),
-    'path_of32': Row(
+    'path_of32': _variant(
         '32 frames, path sampling with 5 bins',
         sgs=dict(num_bins=5),
         num_frames=32,
@@ -187,36 +189,34 @@ ROWS = {
             _delete_=True, similarity='l2', order='time', contiguous=True
         ),
     ),
-    'relative': Row(
+    'relative': _variant(
         "path, bins of the clip's own range", sgs=dict(bin_range='clip')
     ),
-    'absolute': Row(
+    'absolute': _variant(
         'path, bins of one width for all clips', sgs=dict(bin_range='data')
     ),
-    'learned': Row(
+    'learned': _variant(
         'path of the learned 8 dimensions, grid 1',
         sgs=dict(_LEARNED, grid=1),
     ),
-    'learned_grid': Row('path of the learned 8 dimensions', sgs=_LEARNED),
-    'grid1': Row('path, grid 1 (global average)', sgs=dict(grid=1)),
-    'grid4': Row('path, grid 4', sgs=dict(grid=4)),
-    'gradient': Row(
+    'learned_grid': _variant('path of the learned 8 dimensions', sgs=_LEARNED),
+    'grid1': _variant('path, grid 1 (global average)', sgs=dict(grid=1)),
+    'grid4': _variant('path, grid 4', sgs=dict(grid=4)),
+    'gradient': _variant(
         'path, with a gradient to the magnitudes',
         sgs=dict(magnitude_grad=True),
     ),
-    'squared': Row(
+    'squared': _variant(
         'path of squared steps', sgs=dict(similarity='path_squared')
     ),
-    'linear': Row('path, linear kernel', sgs=dict(kernel='linear')),
-    'stage1': Row('path, after stage 1', sgs=dict(stage=1)),
-    'stage2': Row('path, after stage 2', sgs=dict(stage=2)),
-    'fixed_bins': Row(
-        'path, one number of bins throughout', random_bins=False
-    ),
-    'trained_bins8': Row('path, 8 bins', sgs=dict(num_bins=8)),
-    'trained_bins16': Row('path, 16 bins', sgs=dict(num_bins=16)),
+    'linear': _variant('path, linear kernel', sgs=dict(kernel='linear')),
+    'stage1': _variant('path, after stage 1', sgs=dict(stage=1)),
+    'stage2': _variant('path, after stage 2', sgs=dict(stage=2)),
+    'fixed_bins': _variant('path, one number of bins throughout'),
+    'trained_bins8': _variant('path, 8 bins', sgs=dict(num_bins=8)),
+    'trained_bins16': _variant('path, 16 bins', sgs=dict(num_bins=16)),
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),
-    'path32': Row('path, 32 frames', num_frames=32),
+    'path32': _variant('path, 32 frames', num_frames=32),
     # One checkpoint, several budgets.
     **{
         f'path_bins{bins}': Row(
