@@ -23,7 +23,9 @@ def test_lists_all_configs_or_some():
 
 def test_builds_a_recognizer_with_settings_of_its_own():
     model = mmatfr.create_model(
-        NAME, num_classes=7, backbone=dict(sgs=dict(num_bins=4))
+        NAME,
+        num_classes=7,
+        backbone=dict(sgs=dict(num_bins=4, border_groups=False)),
     )
     assert not model.training
     with torch.no_grad():
