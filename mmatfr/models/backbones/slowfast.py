@@ -126,6 +126,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             slow_path = self.pathways.get('slow_path')
             if slow_path is None or slow_path.layout_of(slow) is None:
                 return slow, lateral
+            # The magnitudes have their gradient from the slow pathway alone.
             return slow, merge_frames(lateral, slow_path.layer.groups)
         slow_layout, lateral_layout = (
             path.layout_of(x) if path is not None else None
