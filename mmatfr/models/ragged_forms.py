@@ -166,5 +166,5 @@ class RaggedNL3DWrapper(Ragged):
     converts_children = True
 
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
-        x = self.block(x).transpose(0, 1)[None]
+        x = self.block(x)[None].transpose(1, 2)
         return self.non_local_block(x)[0].transpose(0, 1).contiguous()

@@ -30,7 +30,10 @@ def unpack(x: Tensor) -> Tuple[Tensor, int]:
 
 def repack(maps: Tensor, axis: int) -> Tensor:
     """Undoes :func:`unpack`."""
-    return (maps.permute(3, 0, 1, 2) if axis == 0 else maps)[None]
+    # Strided as one clip of all frames is, or torch would not take the maps
+    # for channels last.
+    maps = maps[None]
+    return maps.permute(0, 4, 1, 2, 3) if axis == 0 else maps
 
 
 def take_frames(x: Tensor, index: Tensor) -> Tensor:
