@@ -87,6 +87,7 @@ def test_several_seeds_and_layers(compare, tmp_path):
         key = f'cost/backbone.{path}_path.sgs/temporal_resolution'
         assert pool[key] == 0.5
     table = (tmp_path / 'out/slowfast_rows.md').read_text()
+    assert '| 0.50 ± 0.00, 0.50 ± 0.00 |' in table
     assert table.count('[') > 4  # least and most of two seeds
 
 
@@ -99,3 +100,14 @@ def test_rows_can_be_trained_for_another_time(compare, tmp_path):
     work = tmp_path / 'work/resnet3d'
     assert (work / 'full_s0/epoch_1.pth').is_file()
     assert (work / 'full_2e_s0/epoch_2.pth').is_file()
+
+
+def test_rows_from_scratch_need_no_network_to_start_from(compare):
+    rows = ('scratch_pool2', 'scratch_path')
+    assert trainings(compare('--seeds', '0', '--rows', *rows)) == 2
+
+
+def test_recipes_for_one_network_start_from_the_same_weights(compare):
+    rows = ('--seeds', '0', '--rows', 'pool2')
+    assert trainings(compare('--model', 'x3d', *rows)) == 2
+    assert trainings(compare('--model', 'x3d-32', *rows)) == 1

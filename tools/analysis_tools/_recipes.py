@@ -62,6 +62,15 @@ MODELS = {
         'slowfast/slowfast-mini_1xb12-16x2x1-24e_tempo-small-rgb.py',
         'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
+    'x3d-32': Model(
+        'x3d/x3d_xxs_1xb12-16x2x1-24e_tempo-small-rgb.py',
+        'x3d/x3d_xxs-atfr-path_1xb12-32x1x1-8e_tempo-small-rgb.py',
+    ),
+    'slowfast-32': Model(
+        'slowfast/slowfast-mini-dense_1xb12-16x2x1-24e_tempo-small-rgb.py',
+        'slowfast/'
+        'slowfast-mini-dense-atfr-path_1xb12-32x1x1-8e_tempo-small-rgb.py',
+    ),
     'tsm': Model(
         'tsm/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb.py',
         'tsm/tsm-r18-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
@@ -84,6 +93,8 @@ class Row:
             stretch of the video.
         random_bins (bool): Whether it is trained with random numbers of bins,
             where it has any, as in the recipe.
+        from_scratch (bool): Whether it is trained from scratch, by the
+            schedule of the network that the other rows start from.
         weights_of (str, optional): The row whose weights are tested, 'base'
             for the trained network that all rows start from. None if it is
             trained itself.
@@ -94,6 +105,7 @@ class Row:
     binning: Optional[Callable] = None
     num_frames: Optional[int] = None
     random_bins: bool = True
+    from_scratch: bool = False
     weights_of: Optional[str] = None
 
     def config(self, model: Model) -> Config:
@@ -103,9 +115,14 @@ class Row:
             model (Model): The recognizer.
 
         Returns:
-            Config: Schedule and data are those of the recipe.
+            Config: Schedule and data are those of the recipe, but for rows
+            from scratch.
         """
         cfg = model.recipe_config()
+        if self.from_scratch:
+            full = model.full_config()
+            for key in ('train_cfg', 'optim_wrapper', 'param_scheduler'):
+                cfg[key] = full[key]
         if self.sgs is None:
             cfg.model = model.full_config().model
         else:
@@ -212,9 +229,40 @@ ROWS = {
     'linear': _variant('path, linear kernel', sgs=dict(kernel='linear')),
     'stage1': _variant('path, after stage 1', sgs=dict(stage=1)),
     'stage2': _variant('path, after stage 2', sgs=dict(stage=2)),
+    'learned_dims2': _variant(
+        'path of 2 learned dimensions, grid 1',
+        sgs=dict(_LEARNED, grid=1, similarity_channels=2),
+    ),
+    'learned_dims32': _variant(
+        'path of 32 learned dimensions, grid 1',
+        sgs=dict(_LEARNED, grid=1, similarity_channels=32),
+    ),
+    'learned_mlp': _variant(
+        'path of 8 learned dimensions without BN, grid 1',
+        sgs=dict(embedding='mlp', magnitude_grad=True, grid=1),
+    ),
     'fixed_bins': _variant('path, one number of bins throughout'),
     'trained_bins8': _variant('path, 8 bins', sgs=dict(num_bins=8)),
     'trained_bins16': _variant('path, 16 bins', sgs=dict(num_bins=16)),
+    # From scratch, as long as the network that the others start from.
+    'scratch_path': Row(
+        'from scratch, path sampling (ours)', from_scratch=True
+    ),
+    'scratch_pool2': Row(
+        'from scratch, average pool 2',
+        binning=partial(pool_frames, size=2),
+        from_scratch=True,
+    ),
+    'scratch_paper': Row(
+        "from scratch, the paper's setting",
+        sgs=dict(_delete_=True),
+        from_scratch=True,
+    ),
+    'scratch_authors': Row(
+        "from scratch, the authors' setting",
+        sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
+        from_scratch=True,
+    ),
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),
     'path32': _variant('path, 32 frames', num_frames=32),
     # One checkpoint, several budgets.

@@ -1,10 +1,11 @@
 """Compares ways to spend fewer frames on tempo: makes one table.
 
-For each seed the network without sampling is trained once. Every row starts
-from its weights, trains with one and the same schedule and is tested on the
-test split; rows that only change how a trained network is run take the weights
-of another. All rows of a seed are then timed in turns. What is done already is
-not done again, so that an interrupted run goes on with the same command.
+For each seed the network without sampling is trained once. Every row, but for
+those from scratch, starts from its weights, trains with one and the same
+schedule and is tested on the test split; rows that only change how a trained
+network is run take the weights of another. All rows of a seed are then timed
+in turns. What is done already is not done again, so that an interrupted run
+goes on with the same command.
 """
 
 import argparse
@@ -133,11 +134,20 @@ class Comparison:
             for _ in write_tempo(self.test_data, size) or ():
                 pass
 
-    def folder(self, name: str, seed: int) -> Path:
-        """Where a row keeps its weights and metrics."""
-        if name != 'base' and self.args.finetune_epochs is not None:
+    def folder(self, name: str, seed: int, is_base: bool = False) -> Path:
+        """Where a row, or what all start from, keeps weights and metrics."""
+        work_dir = Path(self.args.work_dir)
+        if is_base:
+            # Recipes for the same network start from the same weights.
+            return work_dir / Path(self.model.full).stem / f's{seed}'
+        if self.is_finetuned(name) and self.args.finetune_epochs is not None:
             name = f'{name}_{self.args.finetune_epochs}e'
-        return Path(self.args.work_dir) / self.args.model / f'{name}_s{seed}'
+        return work_dir / self.args.model / f'{name}_s{seed}'
+
+    @staticmethod
+    def is_finetuned(name: str) -> bool:
+        """Whether a row trains on from what all start from."""
+        return name != 'base' and not ROWS[name].from_scratch
 
     def config(self, name: str, seed: int, is_base: bool = False) -> Config:
         """Makes the config of a row.
@@ -155,7 +165,7 @@ class Comparison:
         else:
             cfg = ROWS[name].config(self.model)
         init_default_scope(cfg.default_scope)
-        cfg.work_dir = str(self.folder(name, seed))
+        cfg.work_dir = str(self.folder(name, seed, is_base))
         cfg.experiment_name = f'{self.args.model}_{name}_s{seed}'
         cfg.randomness = dict(seed=seed)
         cfg.load_from = None
@@ -165,7 +175,7 @@ class Comparison:
             dataset.data_root = root
             dataset.metainfo.classes = f'{root}/classes.txt'
         epochs = self.args.epochs
-        if not is_base:
+        if not is_base and self.is_finetuned(name):
             epochs = self.args.finetune_epochs or epochs
         if epochs is not None:
             cfg.train_cfg.max_epochs = epochs
@@ -189,13 +199,13 @@ class Comparison:
                 return self.insert(name, seed, weights)
             return weights
         cfg = self.config(name, seed, is_base)
-        folder = self.folder(name, seed)
+        folder = self.folder(name, seed, is_base)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
         if checkpoint.is_file():
             return str(checkpoint)
         if (folder / 'last_checkpoint').is_file():
             cfg.resume = True
-        elif not is_base:
+        elif not is_base and self.is_finetuned(name):
             cfg.load_from = self.weights('base', seed)
         runner = Runner.from_cfg(cfg)
         if not is_base:
@@ -303,7 +313,7 @@ def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
         'top-1 %',
         'short %',
         'long %',
-        "B', mean ± std",
+        "B' (of several layers B'/T), mean ± std",
         "B' range",
         'Spearman',
         'GFLOPs',
@@ -334,6 +344,15 @@ def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
             least = min(run['cost/length_min'] for run in runs)
             most = max(run['cost/length_max'] for run in runs)
             bounds = f'{least:.0f} to {most:.0f}'
+        else:  # several layers: the share of its frames that each keeps
+            lengths = ', '.join(
+                ' ± '.join(
+                    f'{statistics.mean(run[key + end] for run in runs):.2f}'
+                    for end in ('', '_std')
+                )
+                for key in runs[0]
+                if key.endswith('.sgs/temporal_resolution')
+            )
         gflops = statistics.mean(run['cost/gflops_per_clip'] for run in runs)
         share = ''
         if full and name != 'full':

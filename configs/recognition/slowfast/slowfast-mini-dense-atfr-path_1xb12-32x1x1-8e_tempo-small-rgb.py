@@ -1,0 +1,32 @@
+_base_ = [
+    '../../_base_/models/slowfast_mini_dense.py',
+    '../../_base_/datasets/tempo_small_32x1.py',
+    '../../_base_/schedules/tempo_finetune_8e.py',
+]
+
+# A group is a stretch of the path that the features of a 7x7 grid take, see
+# docs/training.md. The network has been trained on every other frame; what
+# sampling saves pays for the others.
+path = dict(
+    stage=0,
+    similarity='path',
+    embedding='identity',
+    grid=7,
+    magnitude_grad=False,
+    bin_range='data',
+)
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3dSlowFast',
+        sgs=dict(
+            slow_path=dict(num_bins=5, **path),
+            fast_path=dict(num_bins=12, **path),
+        ),
+        lateral_length='frames',
+    )
+)
+custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]
+load_from = (
+    'work_dirs/slowfast-mini-dense_1xb12-16x2x1-24e_tempo-small-rgb/'
+    'epoch_24.pth'
+)

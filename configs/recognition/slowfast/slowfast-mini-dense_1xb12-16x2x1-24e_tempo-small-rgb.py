@@ -1,0 +1,5 @@
+_base_ = [
+    '../../_base_/models/slowfast_mini_dense.py',
+    '../../_base_/datasets/tempo_small.py',
+    '../../_base_/schedules/tempo_24e.py',
+]
