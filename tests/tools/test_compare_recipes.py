@@ -87,7 +87,7 @@ def test_several_seeds_and_layers(compare, tmp_path):
         key = f'cost/backbone.{path}_path.sgs/temporal_resolution'
         assert pool[key] == 0.5
     table = (tmp_path / 'out/slowfast_rows.md').read_text()
-    assert '| 0.50 ± 0.00, 0.50 ± 0.00 |' in table
+    assert ' 0.50 ± 0.00, 0.50 ± 0.00 |' in table
     assert table.count('[') > 4  # least and most of two seeds
 
 
