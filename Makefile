@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/python tools/tempo_demo.py
 
+# Each worker takes whole files, whose tests share what they train.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest tests mmatfr
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+		--no-loadscope-reorder tests mmatfr
 
 lint: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt ruff

@@ -12,7 +12,7 @@ from torch import nn
 from mmatfr.analysis import sgs_layers
 from mmatfr.sgs import equal_groups, pool_frames, random_groups, stride_frames
 
-__all__ = ['MODELS', 'ROWS', 'TABLES', 'Row']
+__all__ = ['MODELS', 'ROWS', 'TABLES', 'Row', 'spread_frames']
 
 _CONFIGS = Path(__file__).parents[2] / 'configs/recognition'
 
@@ -108,11 +108,13 @@ class Row:
     from_scratch: bool = False
     weights_of: Optional[str] = None
 
-    def config(self, model: Model) -> Config:
+    def config(self, model: Model, span: Optional[int] = None) -> Config:
         """Makes the config of the row.
 
         Args:
             model (Model): The recognizer.
+            span (int, optional): Number of frames of the video that a clip
+                is taken from. Defaults to that of the recipe.
 
         Returns:
             Config: Schedule and data are those of the recipe, but for rows
@@ -135,12 +137,7 @@ class Row:
                     cfg.model.backbone.sgs = changed
                 else:
                     sgs[name] = changed
-        if self.num_frames is not None:
-            for split in ('train', 'val', 'test'):
-                sample = cfg[f'{split}_dataloader'].dataset.pipeline[1]
-                span = sample.clip_len * sample.frame_interval
-                sample.clip_len = self.num_frames
-                sample.frame_interval = span // self.num_frames
+        spread_frames(cfg, self.num_frames, span)
         has_bins = self.sgs is not None and '_delete_' not in self.sgs
         if self.binning or not (has_bins and self.random_bins):
             cfg.custom_hooks = [
@@ -155,6 +152,35 @@ class Row:
         if self.binning is not None:
             for layer in sgs_layers(recognizer).values():
                 layer.binning = self.binning
+
+
+def spread_frames(
+    cfg: Config, num_frames: Optional[int] = None, span: Optional[int] = None
+) -> None:
+    """Takes clips of another number of frames, or from a longer stretch.
+
+    Args:
+        cfg (Config): Changed in place.
+        num_frames (int, optional): Number of frames of a clip.
+        span (int, optional): Number of frames of the video that they are
+            taken from, at equal distances.
+
+    Raises:
+        ValueError: If they cannot be at equal distances.
+    """
+    if num_frames is None and span is None:
+        return
+    for split in ('train', 'val', 'test'):
+        sample = cfg[f'{split}_dataloader'].dataset.pipeline[1]
+        stretch = span or sample.clip_len * sample.frame_interval
+        sample.clip_len = num_frames or sample.clip_len
+        sample.frame_interval, rest = divmod(stretch, sample.clip_len)
+        if rest or not sample.frame_interval:
+            raise ValueError(
+                f'{sample.clip_len} frames at equal distances cannot be '
+                f'taken from {stretch}: give videos of a multiple of that, '
+                f'as with --video-frames {sample.clip_len}'
+            )
 
 
 def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
@@ -265,6 +291,8 @@ ROWS = {
     ),
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),
     'path32': _variant('path, 32 frames', num_frames=32),
+    'full64': Row('full, 64 frames', sgs=None, num_frames=64),
+    'path64': _variant('path, 64 frames', num_frames=64),
     # One checkpoint, several budgets.
     **{
         f'path_bins{bins}': Row(
@@ -289,7 +317,12 @@ ROWS = {
         weights_of='path',
     ),
 }
-_TRAINED = [name for name, row in ROWS.items() if row.weights_of is None]
+# On videos of the data set's own length.
+_TRAINED = [
+    name
+    for name, row in ROWS.items()
+    if row.weights_of is None and row.num_frames != 64
+]
 # Without training: in the network that all start from.
 ROWS['base'] = Row('without sampling', sgs=None, weights_of='base')
 ROWS.update(
@@ -306,6 +339,8 @@ ROWS.update(
             'stage2',
             'path32',
             'full32',
+            'path64',
+            'full64',
             'pool2',
             'pool4',
             'equal6',
@@ -343,6 +378,12 @@ TABLES = {
     ],
     'insertion': [
         'base',
-        *(name for name in ROWS if name.startswith('inserted_')),
+        *(
+            name
+            for name, row in ROWS.items()
+            if name.startswith('inserted_') and row.num_frames != 64
+        ),
     ],
+    # With --video-frames 64.
+    'frames': ['full', 'fixed_bins', 'full32', 'path32', 'full64', 'path64'],
 }

@@ -16,12 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from _recipes import MODELS, ROWS, TABLES
+from _recipes import MODELS, ROWS, TABLES, spread_frames
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.box import MARKDOWN
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 import mmatfr  # noqa: F401
@@ -82,6 +83,13 @@ def parse_args() -> argparse.Namespace:
         'set (default: those of its test split)',
     )
     parser.add_argument(
+        '--video-frames',
+        type=int,
+        help='length of the videos; a clip is taken from all of it, so that '
+        'rows of more frames take closer ones; data, trainings and report go '
+        'beside the others (default: that of the size)',
+    )
+    parser.add_argument(
         '--work-dir',
         default='work_dirs/recipes',
         help='folder of the trainings (default: %(default)s)',
@@ -118,31 +126,41 @@ class Comparison:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.model = MODELS[args.model]
-        self.test_data, self.result = args.data, 'metrics.json'
+        self.size = get_size(args.size)
+        self.data, self.work_dir = args.data, Path(args.work_dir)
+        if args.video_frames is not None:
+            video = replace(self.size.video, frames=args.video_frames)
+            self.size = replace(self.size, video=video)
+            self.data = f'{args.data}-{args.video_frames}frames'
+            self.work_dir /= f'{args.video_frames}frames'
+        self.test_data, self.result = self.data, 'metrics.json'
         if args.test_videos is not None:
-            self.test_data = f'{args.data}-test{args.test_videos}'
+            self.test_data = f'{self.data}-test{args.test_videos}'
             self.result = f'metrics-test{args.test_videos}.json'
 
     def generate(self) -> None:
         """Generates the data, if need be."""
-        size = get_size(self.args.size)
-        for _ in write_tempo(self.args.data, size) or ():
-            pass
-        if self.test_data != self.args.data:
-            # The videos of a split do not depend on their number.
-            size = replace(size, train=1, val=1, test=self.args.test_videos)
-            for _ in write_tempo(self.test_data, size) or ():
-                pass
+        sizes = {self.data: self.size}
+        # The videos of a split do not depend on their number.
+        if self.test_data != self.data:
+            sizes[self.test_data] = replace(
+                self.size, train=1, val=1, test=self.args.test_videos
+            )
+        for folder, size in sizes.items():
+            clips = write_tempo(folder, size)
+            if clips is not None:
+                total = size.train + size.val + size.test
+                for _ in track(clips, f'Generating {folder}', total):
+                    pass
 
     def folder(self, name: str, seed: int, is_base: bool = False) -> Path:
         """Where a row, or what all start from, keeps weights and metrics."""
-        work_dir = Path(self.args.work_dir)
         if is_base:
             # Recipes for the same network start from the same weights.
-            return work_dir / Path(self.model.full).stem / f's{seed}'
+            return self.work_dir / Path(self.model.full).stem / f's{seed}'
         if self.is_finetuned(name) and self.args.finetune_epochs is not None:
             name = f'{name}_{self.args.finetune_epochs}e'
-        return work_dir / self.args.model / f'{name}_s{seed}'
+        return self.work_dir / self.args.model / f'{name}_s{seed}'
 
     @staticmethod
     def is_finetuned(name: str) -> bool:
@@ -162,8 +180,9 @@ class Comparison:
         """
         if is_base:
             cfg = self.model.full_config()
+            spread_frames(cfg, span=self.args.video_frames)
         else:
-            cfg = ROWS[name].config(self.model)
+            cfg = ROWS[name].config(self.model, self.args.video_frames)
         init_default_scope(cfg.default_scope)
         cfg.work_dir = str(self.folder(name, seed, is_base))
         cfg.experiment_name = f'{self.args.model}_{name}_s{seed}'
@@ -171,7 +190,7 @@ class Comparison:
         cfg.load_from = None
         for split in ('train', 'val', 'test'):
             dataset = cfg[f'{split}_dataloader'].dataset
-            root = self.test_data if split == 'test' else self.args.data
+            root = self.test_data if split == 'test' else self.data
             dataset.data_root = root
             dataset.metainfo.classes = f'{root}/classes.txt'
         epochs = self.args.epochs
@@ -401,6 +420,8 @@ def run() -> None:
     args = parse_args()
     names = args.rows or TABLES[args.table]
     comparison = Comparison(args)
+    for name in names:  # what is not possible shows before the training
+        comparison.config(name, args.seeds[0])
     comparison.generate()
     results: Dict[str, List[Dict[str, Any]]] = {name: [] for name in names}
     for seed in args.seeds:
@@ -413,6 +434,8 @@ def run() -> None:
     Console(width=250).print(table)
     out = Path(args.out)
     title = f'{args.model}_{"rows" if args.rows else args.table}'
+    if args.video_frames is not None:
+        title += f'_{args.video_frames}frames'
     figure = draw_tradeoff(
         make_series(results), 'GFLOPs per clip', 'top-1 accuracy, %'
     )
