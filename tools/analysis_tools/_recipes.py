@@ -93,6 +93,8 @@ class Row:
             stretch of the video.
         random_bins (bool): Whether it is trained with random numbers of bins,
             where it has any, as in the recipe.
+        lr_factor (float): What the learning rate of the recipe is multiplied
+            with.
         from_scratch (bool): Whether it is trained from scratch, by the
             schedule of the network that the other rows start from.
         weights_of (str, optional): The row whose weights are tested, 'base'
@@ -105,6 +107,7 @@ class Row:
     binning: Optional[Callable] = None
     num_frames: Optional[int] = None
     random_bins: bool = True
+    lr_factor: float = 1.0
     from_scratch: bool = False
     weights_of: Optional[str] = None
 
@@ -138,6 +141,7 @@ class Row:
                 else:
                     sgs[name] = changed
         spread_frames(cfg, self.num_frames, span)
+        cfg.param_scheduler[0].eta_max *= self.lr_factor
         has_bins = self.sgs is not None and '_delete_' not in self.sgs
         if self.binning or not (has_bins and self.random_bins):
             cfg.custom_hooks = [
@@ -270,6 +274,13 @@ ROWS = {
     'fixed_bins': _variant('path, one number of bins throughout'),
     'trained_bins8': _variant('path, 8 bins', sgs=dict(num_bins=8)),
     'trained_bins16': _variant('path, 16 bins', sgs=dict(num_bins=16)),
+    'lr_half': _variant('path, half the learning rate', lr_factor=0.5),
+    'lr_twice': _variant('path, twice the learning rate', lr_factor=2.0),
+    'paper_lr_tenth': Row(
+        "the paper's setting, a tenth of the learning rate",
+        sgs=dict(_delete_=True),
+        lr_factor=0.1,
+    ),
     # From scratch, as long as the network that the others start from.
     'scratch_path': Row(
         'from scratch, path sampling (ours)', from_scratch=True
