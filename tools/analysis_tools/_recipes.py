@@ -257,6 +257,10 @@ ROWS = {
         'path of squared steps', sgs=dict(similarity='path_squared')
     ),
     'linear': _variant('path, linear kernel', sgs=dict(kernel='linear')),
+    'linear_normalized': _variant(
+        'path, linear kernel, divided by the number of frames',
+        sgs=dict(kernel='linear', normalize=True),
+    ),
     'stage1': _variant('path, after stage 1', sgs=dict(stage=1)),
     'stage2': _variant('path, after stage 2', sgs=dict(stage=2)),
     'learned_dims2': _variant(
