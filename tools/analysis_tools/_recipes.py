@@ -73,7 +73,7 @@ MODELS = {
     ),
     'tsm': Model(
         'tsm/tsm-r18_1xb12-16x2x1-8e_tempo-small-rgb.py',
-        'tsm/tsm-r18-atfr-path_1xb12-16x2x1-4e_tempo-small-rgb.py',
+        'tsm/tsm-r18-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py',
     ),
 }
 

@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/tsm_r18.py',
     '../../_base_/datasets/tempo_small_frames.py',
-    '../../_base_/schedules/tempo_wide_finetune_4e.py',
+    '../../_base_/schedules/tempo_wide_finetune_8e.py',
 ]
 
 # A group is a stretch of the path that the features of a 7x7 grid take: frames
