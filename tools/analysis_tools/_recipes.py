@@ -197,7 +197,7 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
 # To be compared with the path in one number of bins throughout.
 _variant = partial(Row, random_bins=False)
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
-_BINS = (4, 6, 8, 10, 12, 13, 16, 24, 32, 48)
+_BINS = (4, 6, 8, 9, 10, 12, 13, 16, 24, 32, 48)
 
 ROWS = {
     # The evidence.
