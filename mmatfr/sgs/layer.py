@@ -248,23 +248,42 @@ class SGS(nn.Module):
             Tensor: Z, (N, T, D), in single precision or better. D is C G^2
             for the features of a grid of G x G cells as they are.
         """
+        return self.project(self.pool(x))
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Averages the features of each cell of the grid.
+
+        Args:
+            x (Tensor): Feature maps, (N, C, T, H, W).
+
+        Returns:
+            Tensor: (N, T, C G^2), in single precision or better.
+        """
         dtype = torch.promote_types(x.dtype, torch.float32)
         frames = x.transpose(1, 2)
         if self.grid == 1:
             # Over one axis: over two, torch is slow on channels-last maps.
-            z = frames.flatten(3).mean(dim=3, dtype=dtype)
-        elif x.is_contiguous(memory_format=torch.channels_last_3d):
+            return frames.flatten(3).mean(dim=3, dtype=dtype)
+        if x.is_contiguous(memory_format=torch.channels_last_3d):
             # So is its 3D pool.
-            z = F.adaptive_avg_pool2d(
+            return F.adaptive_avg_pool2d(
                 frames.flatten(0, 1).to(dtype), self.grid
             ).reshape(*frames.shape[:2], -1)
-        else:
-            z = F.adaptive_avg_pool3d(
-                x.to(dtype), (None, self.grid, self.grid)
-            )
-            z = z.transpose(1, 2).flatten(2)
+        z = F.adaptive_avg_pool3d(x.to(dtype), (None, self.grid, self.grid))
+        return z.transpose(1, 2).flatten(2)
+
+    def project(self, z: Tensor) -> Tensor:
+        """Maps pooled features to similarity vectors.
+
+        Args:
+            z (Tensor): As :meth:`pool` returns them.
+
+        Returns:
+            Tensor: Z, (N, T, D).
+        """
         if self.embedding == 'identity':
             return z
+        dtype = z.dtype
         z = z.to(self.fc1.weight.dtype)
         z = self.fc2(self.relu(self.fc1(z)))
         if self.embedding == 'mlp_bn':
