@@ -5,7 +5,6 @@ import os.path as osp
 from typing import (
     Any,
     Dict,
-    Iterator,
     List,
     Mapping,
     Optional,
@@ -36,6 +35,8 @@ __all__ = [
     'num_views',
     'read_batch',
     'read_clips',
+    'run_pipeline',
+    'test_pipeline',
     'without_sampling',
 ]
 
@@ -207,11 +208,29 @@ def read_clips(cfg: Config, video: str) -> dict:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be decoded.
     """
+    return run_pipeline(test_pipeline(cfg), video)
+
+
+def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
+    """Runs a pipeline of mmaction2 on a video.
+
+    Args:
+        pipeline (Sequence[dict]): Its transforms.
+        video (str): Path of the video.
+
+    Returns:
+        dict: ``inputs``, all views, and ``data_samples``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
     if not osp.isfile(video):
         raise FileNotFoundError(f'the video {video!r} does not exist')
-    pipeline = Compose(cfg.test_dataloader.dataset.pipeline)
+    init_default_scope('mmaction')
+    transforms = Compose(pipeline)
     try:
-        return pipeline(
+        return transforms(
             dict(filename=video, label=-1, start_index=0, modality='RGB')
         )
     except Exception as error:  # decoders raise whatever they like
@@ -256,12 +275,21 @@ def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
     return clip.flip(0) if recognizer.data_preprocessor.to_rgb else clip
 
 
-def _transforms(cfg: Config) -> Iterator[dict]:
+def test_pipeline(cfg: Config) -> List[dict]:
+    """The transforms that a config reads test videos with.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        list[dict]: Those of the test, or else of the validation or the
+        training; empty where there is none.
+    """
     for split in ('test', 'val', 'train'):
         loader = cfg.get(f'{split}_dataloader')
         if loader is not None:
-            return iter(loader.dataset.get('pipeline', []))
-    return iter([])
+            return list(loader.dataset.get('pipeline', []))
+    return []
 
 
 def clip_shape(
@@ -283,7 +311,7 @@ def clip_shape(
     if shape is not None:
         return (channels, *shape)
     num_frames, size = None, None
-    for transform in _transforms(cfg):
+    for transform in test_pipeline(cfg):
         if 'clip_len' in transform:
             num_frames = transform['clip_len']
             if num_frames == 1:  # frames of a 2D recognizer
@@ -308,7 +336,7 @@ def clip_shape(
 def num_views(cfg: Config) -> int:
     """Counts the views of a video in the test pipeline of a config."""
     views = 1
-    for transform in _transforms(cfg):
+    for transform in test_pipeline(cfg):
         if transform.get('clip_len', 1) > 1:
             views *= transform.get('num_clips', 1)
         views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(transform['type'], 1)

@@ -1,0 +1,196 @@
+"""Writes a recognizer as one ONNX file that decides B' itself."""
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
+
+import torch
+from mmengine.config import Config, ConfigDict
+from torch import nn
+
+from mmatfr.analysis.recognizers import clip_shape, test_pipeline
+from mmatfr.version import __version__
+
+from .engines import available_engines, make_engine
+from .info import KEY, ModelInfo
+from .network import ClipNetwork
+from .verification import choose_clips, compare, run_reference
+
+__all__ = ['export_onnx']
+
+OnStep = Callable[[str, int, int], None]
+
+
+def export_onnx(
+    recognizer: nn.Module,
+    cfg: Config,
+    out: str,
+    checkpoint: Optional[str] = None,
+    engines: Optional[Sequence[str]] = None,
+    rtol: float = 1e-4,
+    on_step: OnStep = lambda step, done, total: None,
+) -> ModelInfo:
+    """Exports a recognizer and proves that the file computes the same.
+
+    The file takes a clip as decoders give it, uint8, and the number of bins;
+    it returns scores, B' and the group of each frame. It is kept if all
+    engines give the scores and the B' of PyTorch on clips whose B' go from 1
+    to T.
+
+    Args:
+        recognizer (nn.Module): In evaluation mode, on the CPU.
+        cfg (Config): Its config.
+        out (str): The file, ``*.onnx``.
+        checkpoint (str, optional): Where its weights are from.
+        engines (Sequence[str], optional): Those to compare with PyTorch.
+            Defaults to None, all that are installed.
+        rtol (float): Largest difference of the scores, relative to the
+            largest. Defaults to 1e-4.
+        on_step (Callable): Called with the name of a step, how much of it is
+            done, and of how much.
+
+    Returns:
+        ModelInfo: What the file says of itself.
+
+    Raises:
+        ValueError: If a part cannot be exported, no engine is installed, or
+            an engine computes something else.
+    """
+    engines = available_engines() if engines is None else list(engines)
+    if not engines:
+        raise ValueError(
+            'no engine is installed to compare the file with PyTorch; '
+            "pip install 'mmatfr[onnx]' or 'mmatfr[openvino]'"
+        )
+    path = Path(out)
+    if path.suffix != '.onnx':
+        raise ValueError(f'{out!r} must end in .onnx')
+    _, num_frames, *size = clip_shape(cfg)
+    recognizer.eval()
+    network = ClipNetwork(recognizer, cfg.model, num_frames).eval()
+    on_step('exporting', 0, 1)
+    program = _export(network, size)
+    on_step('exporting', 1, 1)
+    info = _describe(recognizer, cfg, checkpoint, network, size)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f'.{path.stem}.{os.getpid()}.onnx')
+    try:
+        _save(program, info, draft)
+        clips = choose_clips(network, tuple(size))
+        references = []
+        for clip in clips:
+            references.append(run_reference(recognizer, clip))
+            on_step('PyTorch', len(references), len(clips))
+        verified: Dict[str, dict] = {}
+        for name in engines:
+            engine = make_engine(name, str(draft), fixed_size=False)
+            done = iter(range(1, len(clips) + 1))
+            difference = compare(
+                engine,
+                info,
+                clips,
+                references,
+                rtol,
+                lambda: on_step(name, next(done), len(clips)),  # noqa: B023
+            )
+            verified[name] = dict(
+                clips=len(clips),
+                lengths=_covered(references),
+                largest_difference=difference,
+            )
+            del engine
+        info = ModelInfo(**{**vars(info), 'verified': verified})
+        _save(program, info, draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return info
+
+
+def _export(
+    network: ClipNetwork, size: Sequence[int]
+) -> 'torch.onnx.ONNXProgram':
+    frames = torch.zeros(network.num_frames, *size, 3, dtype=torch.uint8)
+    free = torch.export.Dim.AUTO
+    args, shapes = (frames,), dict(frames={1: free, 2: free})
+    names: Dict[str, dict] = dict(frames={1: 'height', 2: 'width'})
+    if network.pathways:
+        args = frames, torch.tensor(network.num_bins)
+        shapes['num_bins'] = names['num_bins'] = {}
+    outputs = ['scores']
+    if network.pathways:
+        outputs += ['lengths']
+        outputs += [f'groups.{p}' if p else 'groups' for p in network.pathways]
+    with torch.no_grad(), _quiet():
+        program = torch.export.export(
+            network, args, dynamic_shapes=shapes, strict=False
+        )
+        return torch.onnx.export(
+            program,
+            (),
+            dynamo=True,
+            input_names=list(shapes),
+            output_names=outputs,
+            dynamic_shapes=names,
+            verbose=False,
+        )
+
+
+def _save(
+    program: 'torch.onnx.ONNXProgram', info: ModelInfo, path: Path
+) -> None:
+    program.model.metadata_props[KEY] = info.dumps()
+    program.save(path, external_data=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the exporter from warning of packages that are not needed."""
+    logger = logging.getLogger('torch.onnx._internal.exporter._registration')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _covered(references) -> List[List[int]]:
+    """B' of the clips, for each pathway."""
+    columns = zip(*(reference.lengths for reference in references))
+    return [sorted(set(column)) for column in columns]
+
+
+def _describe(
+    recognizer: nn.Module,
+    cfg: Config,
+    checkpoint: Optional[str],
+    network: ClipNetwork,
+    size: Sequence[int],
+) -> ModelInfo:
+    pipeline = [ConfigDict(step).to_dict() for step in test_pipeline(cfg)]
+    interval = None
+    for step in pipeline:
+        if step.get('clip_len', 1) > 1:
+            interval = step.get('frame_interval', 1)
+    return ModelInfo(
+        version=__version__,
+        config=Path(cfg.filename).stem,
+        checkpoint=os.path.basename(checkpoint) if checkpoint else None,
+        num_classes=recognizer.cls_head.num_classes,
+        classes=getattr(recognizer, 'classes', None),
+        num_frames=network.num_frames,
+        frame_interval=interval,
+        crop=list(size),
+        pathways=network.pathways,
+        num_bins=network.num_bins,
+        average_clips=recognizer.cls_head.average_clips,
+        pipeline=repr(pipeline),
+        verified={},
+    )

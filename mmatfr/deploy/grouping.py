@@ -1,0 +1,113 @@
+"""The groups of one clip, in operations that every engine has.
+
+:func:`mmatfr.sgs.group_frames` numbers the groups of a batch by sorting and
+scattering. A deployed network runs one clip at a time, for which comparing
+each frame with each is as fast, and the number of groups is the only value
+that a shape depends on.
+"""
+
+from typing import NamedTuple, Optional
+
+import torch
+from torch import Tensor
+
+from mmatfr.sgs.grouping import (
+    _EDGE_WEIGHT,
+    _MOST_BINS,
+    _STILL_ATOL,
+    _STILL_RTOL,
+)
+
+__all__ = ['ClipGroups', 'group_clip']
+
+
+class ClipGroups(NamedTuple):
+    """The groups of one clip of T frames.
+
+    Attributes:
+        index (Tensor): Group of each frame, (T,), int64 in [0, B').
+        weight (Tensor): Weight of each frame in its group, (T,).
+        length (Tensor): Number of groups B', a scalar, int64.
+    """
+
+    index: Tensor
+    weight: Tensor
+    length: Tensor
+
+
+def group_clip(
+    magnitude: Tensor,
+    num_bins: Tensor,
+    kernel: str = 'delta',
+    normalize: Optional[bool] = None,
+    order: str = 'magnitude',
+    contiguous: bool = False,
+    peak: Optional[float] = None,
+    ends: int = 0,
+) -> ClipGroups:
+    """Sorts the frames of one clip into bins of equal width.
+
+    Args:
+        magnitude (Tensor): Delta, (T,), non-negative.
+        num_bins (Tensor): Number of bins B, a scalar, int64.
+        kernel (str): As for :func:`mmatfr.sgs.group_frames`, and so are the
+            other options.
+        normalize (bool, optional): Whether weights are divided by the number
+            of frames in the group.
+        order (str): Order of the groups.
+        contiguous (bool): Whether a group holds neighbouring frames only.
+        peak (float, optional): What takes the place of Delta_max.
+        ends (int): Number of frames at each end that are groups of their own.
+
+    Returns:
+        ClipGroups: The same groups as :func:`mmatfr.sgs.group_frames` makes.
+    """
+    num_frames = magnitude.shape[0]
+    normalize = kernel == 'delta' if normalize is None else normalize
+    frames = torch.arange(num_frames, device=magnitude.device)
+    own_peak = magnitude.amax(0)
+    spread = own_peak - magnitude.amin(0)
+    still = spread <= _STILL_RTOL * own_peak.clamp_min(_STILL_ATOL)
+    if peak is None:
+        scale = torch.where(still, torch.ones_like(own_peak), own_peak)
+        last_bin = (num_bins - 1).to(magnitude.dtype)
+    else:
+        scale = torch.full_like(own_peak, peak)
+        last_bin = torch.full_like(own_peak, _MOST_BINS - 1)
+    position = magnitude * ((2 * num_bins).to(magnitude.dtype) / scale)
+    position = torch.where(still, torch.zeros_like(position), position)
+    # Whole numbers, exact in single precision.
+    bins = torch.minimum((position / 2).floor(), last_bin).clamp_min(0)
+    labels = bins
+    if contiguous:
+        steps = (bins[1:] != bins[:-1]).to(bins).cumsum(0)
+        labels = torch.cat([torch.zeros_like(bins[:1]), steps])
+    ends = min(ends, (num_frames - 1) // 2)
+    if ends:
+        # In front of and behind all other labels.
+        behind = frames - (num_frames - ends)
+        inner = (frames >= ends) & (behind < 0)
+        apart = torch.where(behind < 0, frames, _MOST_BINS + ends + behind)
+        labels = torch.where(inner, labels + ends, apart)
+
+    same = labels[:, None] == labels
+    count = same.to(magnitude.dtype).sum(1)
+    # Sums of integers, exact in single precision.
+    rank = (bins if order == 'magnitude' else frames).to(magnitude.dtype)
+    rank = (same.to(magnitude.dtype) * rank).sum(1) / count
+    first = (same & (frames < frames[:, None])).sum(1) == 0
+    # Groups come in the order of their ranks, ties in that of their labels.
+    before = (rank < rank[:, None]) | (
+        (rank == rank[:, None]) & (labels < labels[:, None])
+    )
+    index = (before & first).long().sum(1)
+
+    offset = position - (2 * bins + 1)
+    if kernel == 'linear':
+        weight = (1 - offset.abs()).clamp_min(_EDGE_WEIGHT)
+    else:
+        weight = torch.ones_like(offset)
+    if normalize:
+        weight = weight / count
+    weight = torch.where(still, 1 / count, weight)
+    return ClipGroups(index, weight, first.long().sum())

@@ -1,0 +1,98 @@
+"""What a deployed file says of itself."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+__all__ = ['KEY', 'ModelInfo']
+
+# Where it stands in the metadata of an ONNX file.
+KEY = 'mmatfr'
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The metadata of a deployed file, written as JSON.
+
+    Attributes:
+        version (str): Version of mmatfr that wrote it.
+        config (str): Name of the config.
+        checkpoint (str, optional): Name of the checkpoint; None for weights
+            that were not trained.
+        num_classes (int): Number of classes K.
+        classes (list[str], optional): Their names.
+        num_frames (int): Number of frames T of a clip.
+        frame_interval (int, optional): Distance of its frames in the video;
+            None where they are spread over the whole video.
+        crop (list[int]): Height and width of the frames in the test.
+        pathways (list[str]): The pathways that sample, '' for a backbone of
+            one; empty without sampling.
+        num_bins (list[int]): The number of bins B of each.
+        average_clips (str, optional): How the views of a video are averaged,
+            as in mmaction2: 'prob', 'score' or None.
+        pipeline (str): The test pipeline of the config, as a Python literal,
+            whose tuples JSON does not have.
+        verified (dict): By engine, the number of clips that the file was
+            compared with PyTorch on, their B', and the largest difference.
+    """
+
+    version: str
+    config: str
+    checkpoint: Optional[str]
+    num_classes: int
+    classes: Optional[Sequence[str]]
+    num_frames: int
+    frame_interval: Optional[int]
+    crop: Sequence[int]
+    pathways: Sequence[str]
+    num_bins: Sequence[int]
+    average_clips: Optional[str]
+    pipeline: str
+    verified: Dict[str, Dict[str, Any]]
+
+    @property
+    def group_outputs(self) -> Tuple[str, ...]:
+        """tuple[str]: Names of the outputs that hold the groups."""
+        return tuple(
+            f'groups.{name}' if name else 'groups' for name in self.pathways
+        )
+
+    @property
+    def inputs(self) -> Tuple[str, ...]:
+        """tuple[str]: Names of the inputs of the file."""
+        return ('frames', 'num_bins') if self.pathways else ('frames',)
+
+    @property
+    def outputs(self) -> Tuple[str, ...]:
+        """tuple[str]: Names of the outputs of the file."""
+        if not self.pathways:
+            return ('scores',)
+        return ('scores', 'lengths', *self.group_outputs)
+
+    def dumps(self) -> str:
+        """Writes it as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, metadata: Mapping[str, str], path: str) -> 'ModelInfo':
+        """Reads it from the metadata of a file.
+
+        Args:
+            metadata (Mapping[str, str]): All metadata of the file.
+            path (str): The file, for the error.
+
+        Raises:
+            ValueError: If the file is not one of mmatfr's.
+        """
+        if KEY not in metadata:
+            raise ValueError(
+                f'{path!r} is not a file that mmatfr has exported; name one '
+                'of tools/deployment/export_model.py'
+            )
+        try:
+            return cls(**json.loads(metadata[KEY]))
+        except TypeError as error:
+            raise ValueError(
+                f'{path!r} was exported by another version of mmatfr '
+                f'({error}); export it again'
+            ) from error

@@ -1,0 +1,221 @@
+"""The proof that an engine computes what PyTorch computes."""
+
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
+
+import numpy as np
+import torch
+from mmaction.models.recognizers import Recognizer2D
+from torch import Tensor, nn
+
+from mmatfr.analysis.layers import get_num_bins, set_num_bins, sgs_layers
+
+from .engines import Engine
+from .info import ModelInfo
+from .network import ClipNetwork
+
+__all__ = [
+    'ProbeClip',
+    'Reference',
+    'choose_clips',
+    'compare',
+    'run_reference',
+]
+
+# Frames are not told apart by less, relative to the largest magnitude:
+# engines round differently.
+_ROUNDING = 1e-5
+# Numbers of bins that are tried for clips of T frames.
+_MOST_BINS = 2**14
+
+
+class ProbeClip(NamedTuple):
+    """A clip to compare on.
+
+    Attributes:
+        frames (Tensor): (T, H, W, 3), uint8.
+        num_bins (tuple[int]): Number of bins of each pathway.
+    """
+
+    frames: Tensor
+    num_bins: Tuple[int, ...]
+
+
+class Reference(NamedTuple):
+    """What the recognizer says of a clip, in PyTorch.
+
+    Attributes:
+        scores (ndarray): (1, K).
+        lengths (list[int]): B' of each pathway.
+    """
+
+    scores: np.ndarray
+    lengths: List[int]
+
+
+def choose_clips(
+    network: ClipNetwork, size: Tuple[int, int], seed: int = 0
+) -> List[ProbeClip]:
+    """Makes clips whose B' go from 1 to T.
+
+    Clips from still to restless are tried with many numbers of bins. Those
+    are taken whose groups rounding cannot change.
+
+    Args:
+        network (ClipNetwork): The network.
+        size (tuple[int]): Height and width of the frames.
+        seed (int): Of what the clips show. Defaults to 0.
+
+    Returns:
+        list[ProbeClip]: One for each B' that can be had, and one with the
+        numbers of bins of the config.
+    """
+    clips = list(_make_clips(network.num_frames, size, seed))
+    default = tuple(network.num_bins)
+    chosen = [ProbeClip(clips[-1], default)]
+    if not network.pathways:
+        return [ProbeClip(frames, default) for frames in clips]
+    candidates = [
+        *range(1, 2 * network.num_frames + 1),
+        *np.unique(
+            np.geomspace(2 * network.num_frames, _MOST_BINS, 40).astype(int)
+        ).tolist(),
+    ]
+    # (clip, number of bins) by B', for each pathway
+    found: List[Dict[int, Tuple[int, int]]] = [{} for _ in network.pathways]
+    for place, frames in enumerate(clips):
+        for pathway, lengths in enumerate(
+            network.stable_lengths(frames, candidates, _ROUNDING)
+        ):
+            for number, length in lengths.items():
+                found[pathway].setdefault(length, (place, number))
+    rounds = max(map(len, found))
+    for pathway, by_length in enumerate(found):
+        pairs = [by_length[length] for length in sorted(by_length)]
+        found[pathway] = [pairs[i % len(pairs)] for i in range(rounds)]
+    for pairs in zip(*found):
+        # Pathways of one clip: each brings its number of bins.
+        chosen.append(
+            ProbeClip(clips[pairs[0][0]], tuple(number for _, number in pairs))
+        )
+    return chosen
+
+
+def _make_clips(
+    num_frames: int, size: Tuple[int, int], seed: int
+) -> Iterator[Tensor]:
+    """Clips of noise: still, one cut, ever brighter, drifting, all new."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def texture(count: int, cells: int) -> Tensor:
+        noise = torch.rand(count, 3, cells, cells, generator=generator)
+        return torch.nn.functional.interpolate(
+            noise, size=size, mode='bilinear'
+        )
+
+    still = texture(1, 12).expand(num_frames, -1, -1, -1)
+    yield _as_frames(still)
+    time = torch.linspace(0, 1, num_frames)[:, None, None, None]
+    cut = torch.where(time < 0.4, still, texture(1, 5))
+    yield _as_frames(cut)
+    yield _as_frames(still * (0.2 + 0.8 * time**2))
+    far = texture(1, 24)
+    yield _as_frames(still * (1 - time) + far * time)
+    light = torch.rand(num_frames, 3, 1, 1, generator=generator)
+    yield _as_frames(texture(num_frames, 16) * 0.5 + light * 0.5)
+
+
+def _as_frames(clip: Tensor) -> Tensor:
+    return (clip.permute(0, 2, 3, 1) * 255).to(torch.uint8).contiguous()
+
+
+@torch.no_grad()
+def run_reference(recognizer: nn.Module, clip: ProbeClip) -> Reference:
+    """Runs the recognizer itself, alone on a clip.
+
+    Args:
+        recognizer (nn.Module): In evaluation mode.
+        clip (ProbeClip): The clip.
+
+    Returns:
+        Reference: Its scores and lengths.
+    """
+    if isinstance(recognizer, Recognizer2D):
+        view = clip.frames.permute(0, 3, 1, 2)
+    else:
+        view = clip.frames.permute(3, 0, 1, 2)[None]
+    data = dict(inputs=[view], data_samples=None)
+    inputs = recognizer.data_preprocessor(data)['inputs']
+    layers = sgs_layers(recognizer)
+    if not layers:
+        scores = recognizer(inputs, mode='tensor', stage='head')
+        return Reference(scores.numpy(), [])
+    own = get_num_bins(recognizer)
+    set_num_bins(recognizer, dict(zip(layers, clip.num_bins)))
+    try:
+        scores = recognizer(inputs, mode='tensor', stage='head')
+    finally:
+        set_num_bins(recognizer, own)
+    lengths = [int(layer.groups.lengths) for layer in layers.values()]
+    return Reference(scores.numpy(), lengths)
+
+
+def compare(
+    engine: Engine,
+    info: ModelInfo,
+    clips: Sequence[ProbeClip],
+    references: Sequence[Reference],
+    rtol: float,
+    on_clip: Callable[[], None] = lambda: None,
+) -> float:
+    """Compares an engine with PyTorch.
+
+    Args:
+        engine (Engine): With the file in it.
+        info (ModelInfo): What the file says of itself.
+        clips (Sequence[ProbeClip]): The clips.
+        references (Sequence[Reference]): What PyTorch says of them.
+        rtol (float): Largest difference of the scores, relative to the
+            largest score of the clip.
+        on_clip (Callable): Called after each.
+
+    Returns:
+        float: The largest difference.
+
+    Raises:
+        ValueError: If they differ, with the clip.
+    """
+    worst = 0.0
+    for clip, reference in zip(clips, references):
+        inputs = dict(frames=clip.frames.numpy())
+        if info.pathways:
+            inputs['num_bins'] = np.array(clip.num_bins, dtype=np.int64)
+        scores, *others = engine.run(list(info.outputs), inputs)
+        lengths = others[0].tolist() if others else []
+        where = (
+            f"{engine.name}, on a clip of B'={reference.lengths} with "
+            f'num_bins={list(clip.num_bins)}'
+        )
+        if lengths != reference.lengths:
+            raise ValueError(
+                f"the exported network makes B'={lengths} in {where}; the "
+                'file is not kept'
+            )
+        scale = np.abs(reference.scores).max()
+        difference = float(np.abs(scores - reference.scores).max() / scale)
+        if not difference <= rtol:  # nor if it is NaN
+            raise ValueError(
+                f'scores of the exported network differ by {difference:.2g} '
+                f'of the largest, more than {rtol:.2g}, in {where}; the file '
+                'is not kept'
+            )
+        worst = max(worst, difference)
+        on_clip()
+    return worst

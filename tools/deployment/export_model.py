@@ -1,0 +1,106 @@
+"""Exports a recognizer as one ONNX file that adapts by itself.
+
+The file takes a clip as decoders give it and the number of bins, so that the
+budget is set when it runs. Before it is kept, it is run in every engine that
+is installed and compared with PyTorch on clips whose B' go from 1 to T.
+"""
+
+import argparse
+from typing import List, Optional
+
+from mmengine.config import DictAction
+from rich.console import Console
+
+from mmatfr.analysis.recognizers import (
+    build_recognizer,
+    load_config,
+    load_recognizer,
+)
+from mmatfr.cli import make_progress, run_script
+from mmatfr.deploy import ENGINES, export_onnx
+from mmatfr.zoo.models import config_path, released_weights
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('config', help='a config, by path or by name')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='its checkpoint, or "released" (default: weights as they are '
+        'initialized, to measure times)',
+    )
+    parser.add_argument('out', help='the file, *.onnx')
+    parser.add_argument(
+        '--engines',
+        nargs='+',
+        choices=list(ENGINES),
+        help='those to compare with PyTorch (default: all installed)',
+    )
+    parser.add_argument(
+        '--rtol',
+        type=float,
+        default=1e-4,
+        help='largest difference of scores, relative to the largest '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings of the config to change, key=value',
+    )
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    cfg = load_config(config_path(args.config))
+    cfg.merge_from_dict(args.cfg_options)
+    checkpoint = args.checkpoint
+    if checkpoint == 'released':
+        checkpoint = released_weights(args.config)
+        if checkpoint is None:
+            raise ValueError(
+                f'no weights have been released for {args.config!r}; name a '
+                'checkpoint'
+            )
+    if checkpoint:
+        recognizer = load_recognizer(cfg, checkpoint)
+    else:
+        recognizer = build_recognizer(cfg.model)
+    with make_progress() as progress:
+        tasks = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step, total=total)
+            progress.update(tasks[step], completed=done)
+
+        info = export_onnx(
+            recognizer,
+            cfg,
+            args.out,
+            checkpoint,
+            args.engines,
+            args.rtol,
+            show,
+        )
+    console = Console(soft_wrap=True)
+    console.print(f'written: {args.out}')
+    for name, result in info.verified.items():
+        lengths = ' and '.join(
+            f'{min(column)} to {max(column)}' for column in result['lengths']
+        )
+        console.print(
+            f'{name}: as PyTorch on {result["clips"]} clips'
+            + (f" with B' {lengths}" if lengths else '')
+            + f', scores within {result["largest_difference"]:.1g}'
+        )
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))
