@@ -15,6 +15,9 @@ alone. Two properties of the generator see to that:
 How long the motion lasts, its tempo, is drawn log-uniformly for every clip
 from an eighth of the frames to all of them.
 
+What else changes in a clip, be it the camera or another object, is a matter of
+the world, see :mod:`mmatfr.datasets.worlds`; in ``still`` nothing does.
+
 The pixels handed to the encoder depend on the seed, the split, the index of
 the clip and the parameters, and on nothing else.
 """
@@ -32,10 +35,13 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 import cv2
 import numpy as np
 
+from .worlds import WORLDS, Disturbance, draw_disturbance
+
 __all__ = [
     'CLASSES',
     'SIZES',
     'SPLITS',
+    'WORLDS',
     'Clip',
     'Tempo',
     'TempoError',
@@ -67,6 +73,9 @@ _CAMERA_NOISE = 2.0
 _BACKGROUND_CONTRAST = 0.3
 # Frames are rendered at twice their size and averaged, against aliasing.
 _SUPERSAMPLE = 2
+# Width of what lies around the frame and can come into view, in units of the
+# shorter side.
+_SURROUND = 0.5
 
 # Pose of the object: centre (x, y) relative to the centre of the frame and log
 # of the radius, lengths in units of the shorter side; angle in radians.
@@ -207,8 +216,8 @@ class Clip:
 
 def _streams(
     seed: int, split: str, index: int
-) -> Tuple[np.random.Generator, np.random.Generator]:
-    """Random numbers of one clip: those of its motion and of its look."""
+) -> Tuple[np.random.Generator, ...]:
+    """Random numbers of a clip: of its motion, its look and its world."""
     if seed < 0:
         raise TempoError(f'seed {seed} is negative: choose 0 or more')
     if split not in SPLITS:
@@ -216,8 +225,7 @@ def _streams(
             f'split {split!r} is unknown: choose from {", ".join(SPLITS)}'
         )
     root = np.random.SeedSequence([seed, SPLITS.index(split), index])
-    motion, look = root.spawn(2)
-    return np.random.default_rng(motion), np.random.default_rng(look)
+    return tuple(np.random.default_rng(stream) for stream in root.spawn(3))
 
 
 def _draw_course(
@@ -256,7 +264,7 @@ def plan_clip(seed: int, split: str, index: int, video: VideoFormat) -> Clip:
     Returns:
         Clip: The plan.
     """
-    rng, _ = _streams(seed, split, index)
+    rng, *_ = _streams(seed, split, index)
     label = index % len(CLASSES)
     own, sign = _PROGRAMS[CLASSES[label]]
 
@@ -285,7 +293,11 @@ def _smooth_noise(
 
 
 def _texture(
-    rng: np.random.Generator, height: int, width: int, contrast: float
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    contrast: float,
+    surround: int = 0,
 ) -> np.ndarray:
     """Draws a texture in two random colours.
 
@@ -298,15 +310,21 @@ def _texture(
         width (int): Width in pixels.
         contrast (float): Part of the range of grey levels around its middle
             that the colours take, in (0, 1].
+        surround (int): Pixels that are drawn beyond each border. Defaults to
+            0.
 
     Returns:
-        np.ndarray: Texture (height, width, 3), float32 in [0, 255].
+        np.ndarray: Texture (height, width, 3), with what surrounds it, float32
+        in [0, 255].
     """
+    short = min(height, width)
+    height, width = height + 2 * surround, width + 2 * surround
     kind = rng.integers(3)
-    noise = _smooth_noise(rng, height, width, int(rng.integers(2, 6)))
+    cells = round(rng.integers(2, 6) * min(height, width) / short)
+    noise = _smooth_noise(rng, height, width, cells)
     angle, phase_u, phase_v = rng.uniform(0, 2 * np.pi, 3)
     waves = rng.uniform(1.5, 3.5)
-    y, x = np.mgrid[:height, :width].astype(np.float32) / min(height, width)
+    y, x = np.mgrid[:height, :width].astype(np.float32) / short
     u = np.cos(angle) * x + np.sin(angle) * y
     v = np.cos(angle) * y - np.sin(angle) * x
     stripes = np.sin(2 * np.pi * waves * u + phase_u)
@@ -368,8 +386,94 @@ def _shape(rng: np.random.Generator, side: int) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), side / 60).astype(np.float32) / 255
 
 
+class _Object:
+    """A textured object, drawn from random numbers.
+
+    Args:
+        rng (np.random.Generator): Source of the random numbers.
+        video (VideoFormat): Shape of the videos.
+    """
+
+    def __init__(self, rng: np.random.Generator, video: VideoFormat) -> None:
+        self._size = (video.width, video.height)
+        self._short = min(self._size)
+        self._side = side = 2 * max(self._short // 2, 16)
+        alpha = _shape(rng, side)[..., None]
+        # Colours premultiplied with the opacity: no fringes when interpolated.
+        self._picture = (
+            np.concatenate(
+                [_texture(rng, side, side, 1.0) * alpha, 255 * alpha], 2
+            )
+            .round()
+            .astype(np.uint8)
+        )
+
+    def put_on(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray:
+        """Lays the object over a picture.
+
+        Args:
+            picture (np.ndarray): What lies behind, (height, width, 3).
+            pose (np.ndarray): Pose (x, y, angle, log size) of the object.
+
+        Returns:
+            np.ndarray: The picture with the object, float32.
+        """
+        x, y, angle, log_size = pose
+        scale, side = _SUPERSAMPLE, self._side
+        zoom = scale * np.exp(log_size) * self._short / (side / 3)
+        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+        turn = np.array([[cos, -sin], [sin, cos]])
+        centre = (
+            scale * (np.array(self._size) / 2 + self._short * np.array([x, y]))
+            - 0.5
+        )
+        shift = centre - turn @ np.full(2, (side - 1) / 2)
+        layer = cv2.warpAffine(
+            self._picture,
+            np.column_stack([turn, shift]),
+            (scale * self._size[0], scale * self._size[1]),
+            flags=cv2.INTER_LINEAR,
+        )
+        layer = cv2.resize(
+            layer, self._size, interpolation=cv2.INTER_AREA
+        ).astype(np.float32)
+        return layer[..., :3] + (1 - layer[..., 3:] / 255) * picture
+
+
+def _look_at(background: np.ndarray, camera: np.ndarray, video: VideoFormat):
+    """What a camera sees of a background, (height, width, 3)."""
+    *place, angle = camera
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )
+    size = np.array([video.width, video.height])
+    whole = np.array(background.shape[1::-1])
+    centre = (whole - 1) / 2 + size.min() * np.array(place)
+    shift = centre - turn @ ((size - 1) / 2)
+    return cv2.warpAffine(
+        background,
+        np.column_stack([turn, shift]),
+        (video.width, video.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+
+
+def _seen_from(poses: np.ndarray, camera: Optional[np.ndarray]) -> np.ndarray:
+    """Poses (..., frames, 4) as a camera (frames, 3) sees them."""
+    if camera is None:
+        return poses
+    x, y = np.moveaxis(poses[..., :2] - camera[:, :2], -1, 0)
+    cos, sin = np.cos(camera[:, 2]), np.sin(camera[:, 2])
+    seen = poses.copy()
+    seen[..., 0] = cos * x + sin * y
+    seen[..., 1] = cos * y - sin * x
+    seen[..., 2] -= camera[:, 2]
+    return seen
+
+
 def render_clip(
-    seed: int, split: str, index: int, video: VideoFormat
+    seed: int, split: str, index: int, video: VideoFormat, world: str = 'still'
 ) -> np.ndarray:
     """Renders the frames of a clip.
 
@@ -378,50 +482,46 @@ def render_clip(
         split (str): One of ``train``, ``val``, ``test``.
         index (int): Number of the clip in its split.
         video (VideoFormat): Shape of the videos.
+        world (str): What else changes than the object, one of ``WORLDS``.
+            Defaults to 'still', nothing.
 
     Returns:
         np.ndarray: Frames (frames, height, width, 3), uint8, BGR.
     """
     clip = plan_clip(seed, split, index, video)
-    _, rng = _streams(seed, split, index)
-    height, width = video.height, video.width
-    short = min(height, width)
-    side = 2 * max(short // 2, 16)  # of the picture of the object
+    _, look, rest = _streams(seed, split, index)
+    around: Disturbance = draw_disturbance(rest, world, video.frames)
+    surround = 0
+    if around.camera is not None:
+        surround = round(_SURROUND * min(video.height, video.width))
 
-    background = _texture(rng, height, width, _BACKGROUND_CONTRAST)
-    background += rng.normal(0, _CAMERA_NOISE, background.shape)
-    alpha = _shape(rng, side)[..., None]
-    # Colours premultiplied with the opacity: no fringes when interpolated.
-    sprite = (
-        np.concatenate(
-            [_texture(rng, side, side, 1.0) * alpha, 255 * alpha], 2
-        )
-        .round()
-        .astype(np.uint8)
-    )
+    def draw_scene(rng: np.random.Generator):
+        shape = video.height, video.width
+        texture = _texture(rng, *shape, _BACKGROUND_CONTRAST, surround)
+        pattern = rng.normal(0, _CAMERA_NOISE, (*shape, 3))
+        return texture, pattern, _Object(rng, video)
 
-    frames = np.empty((video.frames, height, width, 3), np.uint8)
-    scale = _SUPERSAMPLE
-    for frame, (x, y, angle, log_size) in zip(frames, clip.poses):
-        zoom = scale * np.exp(log_size) * short / (side / 3)
-        cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
-        turn = np.array([[cos, -sin], [sin, cos]])
-        centre = (
-            scale * (np.array([width, height]) / 2 + short * np.array([x, y]))
-            - 0.5
-        )
-        shift = centre - turn @ np.full(2, (side - 1) / 2)
-        layer = cv2.warpAffine(
-            sprite,
-            np.column_stack([turn, shift]),
-            (scale * width, scale * height),
-            flags=cv2.INTER_LINEAR,
-        )
-        layer = cv2.resize(
-            layer, (width, height), interpolation=cv2.INTER_AREA
-        ).astype(np.float32)
-        picture = layer[..., :3] + (1 - layer[..., 3:] / 255) * background
-        noise = rng.standard_normal(picture.shape, np.float32)
+    background, pattern, actor = draw_scene(look)
+    others = [_Object(rest, video) for _ in around.distractors]
+    poses = _seen_from(clip.poses, around.camera)
+    others_poses = _seen_from(around.distractors, around.camera)
+
+    frames = np.empty((video.frames, video.height, video.width, 3), np.uint8)
+    for number, frame in enumerate(frames):
+        if number == around.cut:
+            # Another place and another object in the same pose; the camera
+            # is the same.
+            background, _, actor = draw_scene(rest)
+        picture = background
+        if around.camera is not None:
+            picture = _look_at(background, around.camera[number], video)
+        for other, course in zip(others, others_poses):
+            picture = other.put_on(picture, course[number])
+        picture = (picture + pattern).astype(np.float32)
+        picture = actor.put_on(picture, poses[number])
+        if around.exposure[number] != 1:
+            picture *= np.float32(around.exposure[number])
+        noise = look.standard_normal(picture.shape, np.float32)
         frame[:] = (picture + _FRAME_NOISE * noise).round().clip(0, 255)
     return frames
 
@@ -438,6 +538,7 @@ class Tempo:
         seed (int): Seed, not negative.
         codec (str): Four-character code of the encoder.
         version (int): Version of the generator.
+        world (str): What else changes in a clip, one of ``WORLDS``.
     """
 
     train: int
@@ -447,6 +548,7 @@ class Tempo:
     seed: int = 0
     codec: str = 'mp4v'
     version: int = VERSION
+    world: str = 'still'
 
     def __post_init__(self) -> None:
         for split in SPLITS:
@@ -461,6 +563,11 @@ class Tempo:
             raise TempoError(
                 f'codec {self.codec!r} is no four-character '
                 "code: choose one such as 'mp4v'"
+            )
+        if self.world not in WORLDS:
+            raise TempoError(
+                f'world {self.world!r} is unknown: choose from '
+                f'{", ".join(WORLDS)}'
             )
 
 
@@ -524,7 +631,9 @@ def _write_clip(job: Tuple[str, Tempo, str, int]) -> None:
     """Renders and writes one clip; the work of one step of a worker."""
     path, tempo, split, index = job
     if not os.path.exists(path):
-        frames = render_clip(tempo.seed, split, index, tempo.video)
+        frames = render_clip(
+            tempo.seed, split, index, tempo.video, tempo.world
+        )
         write_video(path, frames, tempo.video.fps, tempo.codec)
 
 
@@ -595,6 +704,9 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
         except ValueError:
             found = 'unreadable'
         wanted = asdict(tempo)
+        if isinstance(found, dict):
+            # Data sets from before there were worlds name none.
+            found = {**found, 'world': found.get('world', 'still')}
         if overwrite:
             for path in _list_files(out):
                 path.unlink(missing_ok=True)

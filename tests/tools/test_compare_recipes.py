@@ -120,6 +120,20 @@ def test_rows_from_scratch_need_no_network_to_start_from(data, tmp_path):
     assert trainings(compare(data, tmp_path, *options)) == 1
 
 
+def test_another_world_trains_on_from_the_still_one(data, path_is_trained):
+    folder, _ = path_is_trained
+    options = ('--seeds', '0', '--rows', 'inserted_pool2', '--world', 'wild')
+    log = compare(data, folder, *options)
+    assert trainings(log) == 1
+    (still,) = (folder / 'work').glob('resnet3d-*_tempo-small-rgb/s0')
+    assert f'Load checkpoint from {still}/epoch_1.pth' in log
+    # It is another data set, with trainings of its own.
+    parameters = json.loads(Path(f'{data}-wild/tempo.json').read_text())
+    assert parameters['world'] == 'wild'
+    assert (folder / 'work/wild/resnet3d/inserted_pool2_s0').is_dir()
+    assert (folder / 'out/resnet3d_rows_wild.json').is_file()
+
+
 def test_recipes_for_one_network_start_from_the_same_weights(data, tmp_path):
     options = ('--seeds', '0', '--rows', 'inserted_pool2')
     log = compare(data, tmp_path, '--model', 'x3d', *options)

@@ -1,6 +1,7 @@
 """Compares ways to spend fewer frames on tempo: makes one table.
 
-For each seed the network without sampling is trained once. Every row, but for
+For each seed the network without sampling is trained once; in another world
+than still it trains on from the one that was trained there. Every row, but for
 those from scratch, starts from its weights, trains with one and the same
 schedule and is tested on the test split; rows that only change how a trained
 network is run take the weights of another. All rows of a seed are then timed
@@ -31,7 +32,7 @@ from mmatfr.analysis.insertion import see_clips
 from mmatfr.analysis.recognizers import load_recognizer, read_batch
 from mmatfr.analysis.timing import time_per_clip
 from mmatfr.cli import describe_run, run_script, write_report
-from mmatfr.datasets.tempo import SIZES, get_size, write_tempo
+from mmatfr.datasets.tempo import SIZES, WORLDS, get_size, write_tempo
 
 _NUM_TIMED = 48  # clips
 _NUM_SEEN = 20  # batches, by a layer that is not trained
@@ -75,6 +76,14 @@ def parse_args() -> argparse.Namespace:
         choices=list(SIZES),
         default='small',
         help='of the data set (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--world',
+        choices=WORLDS,
+        default='still',
+        help='what else changes in the videos than the object that acts; of '
+        'another world than still, data, trainings and report go beside the '
+        'others (default: %(default)s)',
     )
     parser.add_argument(
         '--test-videos',
@@ -126,12 +135,20 @@ class Comparison:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         self.model = MODELS[args.model]
-        self.size = get_size(args.size)
+        self.size = replace(get_size(args.size), world=args.world)
         self.data, self.work_dir = args.data, Path(args.work_dir)
+        # What other worlds ask for is learned in steps: their network without
+        # sampling starts from that of the still world.
+        self.still: Optional[Comparison] = None
+        if args.world != 'still':
+            still = {**vars(args), 'world': 'still', 'test_videos': None}
+            self.still = Comparison(argparse.Namespace(**still))
+            self.data += f'-{args.world}'
+            self.work_dir /= args.world
         if args.video_frames is not None:
             video = replace(self.size.video, frames=args.video_frames)
             self.size = replace(self.size, video=video)
-            self.data = f'{args.data}-{args.video_frames}frames'
+            self.data += f'-{args.video_frames}frames'
             self.work_dir /= f'{args.video_frames}frames'
         self.test_data, self.result = self.data, 'metrics.json'
         if args.test_videos is not None:
@@ -140,6 +157,8 @@ class Comparison:
 
     def generate(self) -> None:
         """Generates the data, if need be."""
+        if self.still is not None:
+            self.still.generate()
         sizes = {self.data: self.size}
         # The videos of a split do not depend on their number.
         if self.test_data != self.data:
@@ -224,6 +243,8 @@ class Comparison:
             return str(checkpoint)
         if (folder / 'last_checkpoint').is_file():
             cfg.resume = True
+        elif is_base and self.still is not None:
+            cfg.load_from = self.still.weights('base', seed)
         elif not is_base and self.is_finetuned(name):
             cfg.load_from = self.weights('base', seed)
         runner = Runner.from_cfg(cfg)
@@ -434,6 +455,8 @@ def run() -> None:
     Console(width=250).print(table)
     out = Path(args.out)
     title = f'{args.model}_{"rows" if args.rows else args.table}'
+    if args.world != 'still':
+        title += f'_{args.world}'
     if args.video_frames is not None:
         title += f'_{args.video_frames}frames'
     figure = draw_tradeoff(

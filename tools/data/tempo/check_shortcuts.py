@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,13 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
-from mmatfr.datasets.tempo import CLASSES, TempoError, get_size, write_tempo
+from mmatfr.datasets.tempo import (
+    CLASSES,
+    WORLDS,
+    TempoError,
+    get_size,
+    write_tempo,
+)
 
 _CONFIGS = Path(__file__).parents[3] / 'configs/recognition/resnet3d'
 # Input of the network, its config and the best that is possible in theory:
@@ -46,16 +53,21 @@ _VIEWS = {
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
+        '--world',
+        choices=WORLDS,
+        default='still',
+        help='of the data set (default: %(default)s)',
+    )
+    parser.add_argument(
         '--data',
-        default='data/tempo/small',
         help='folder of the data set, size small; generated if missing '
-        '(default: %(default)s)',
+        '(default: data/tempo/small, and data/tempo/small-WORLD where the '
+        'world is another than still)',
     )
     parser.add_argument(
         '--work-dir',
-        default='work_dirs/tempo_shortcuts',
-        help='folder of logs and of the table shortcuts.json '
-        '(default: %(default)s)',
+        help='folder of logs and of the table shortcuts.json (default: '
+        'work_dirs/tempo_shortcuts, or tempo_shortcuts-WORLD beside it)',
     )
     parser.add_argument(
         '--views', nargs='+', choices=list(_VIEWS), default=list(_VIEWS)
@@ -64,7 +76,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--epochs', type=int, help='instead of that of the configs'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    suffix = '' if args.world == 'still' else f'-{args.world}'
+    args.data = args.data or f'data/tempo/small{suffix}'
+    args.work_dir = args.work_dir or f'work_dirs/tempo_shortcuts{suffix}'
+    return args
 
 
 def train_and_test(view: str, seed: int, args: argparse.Namespace) -> dict:
@@ -112,7 +128,8 @@ def main() -> int:
         )
         return 1
     try:
-        for _ in write_tempo(args.data, get_size('small')) or ():
+        tempo = replace(get_size('small'), world=args.world)
+        for _ in write_tempo(args.data, tempo) or ():
             pass
     except TempoError as error:
         print(f'check_shortcuts.py: error: {error}', file=sys.stderr)
@@ -125,6 +142,7 @@ def main() -> int:
     ]
     report = dict(
         data=args.data,
+        world=args.world,
         classes=len(CLASSES),
         chance=round(1 / len(CLASSES), 4),
         machine=dict(
@@ -144,7 +162,8 @@ def main() -> int:
     path.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
 
     table = Table(
-        title=f'{len(CLASSES)} classes, chance {100 / len(CLASSES):.1f} %'
+        title=f'{args.world}: {len(CLASSES)} classes, '
+        f'chance {100 / len(CLASSES):.1f} %'
     )
     for column in ('input', 'seed', 'epochs', 'top-1 %', 'ceiling %', 's'):
         table.add_column(

@@ -17,6 +17,7 @@ from rich.progress import (
 from mmatfr.datasets.tempo import (
     SIZES,
     SPLITS,
+    WORLDS,
     Tempo,
     TempoError,
     VideoFormat,
@@ -34,7 +35,15 @@ def parse_args() -> argparse.Namespace:
         '--size', default='small', help=f'one of {", ".join(SIZES)}'
     )
     parser.add_argument(
-        '--out', help='folder of the data set (default: data/tempo/SIZE)'
+        '--world',
+        default='still',
+        help='what else changes in a clip than the object that acts, one of '
+        f'{", ".join(WORLDS)} (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--out',
+        help='folder of the data set (default: data/tempo/SIZE, and '
+        'data/tempo/SIZE-WORLD where the world is another than still)',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
@@ -75,7 +84,7 @@ def get_parameters(args: argparse.Namespace) -> Tempo:
     video: VideoFormat = dataclasses.replace(
         tempo.video, **{k: v for k, v in shape.items() if v is not None}
     )
-    names = (*SPLITS, 'seed', 'codec')
+    names = (*SPLITS, 'seed', 'codec', 'world')
     given = {
         name: getattr(args, name)
         for name in names
@@ -95,7 +104,10 @@ def main() -> int:
             workers = min(
                 os.cpu_count() or 1, max(1, total // _CLIPS_PER_WORKER)
             )
-        out = args.out or os.path.join('data', 'tempo', args.size)
+        name = args.size
+        if args.world != 'still':
+            name += f'-{args.world}'
+        out = args.out or os.path.join('data', 'tempo', name)
         steps = write_tempo(out, tempo, workers, args.overwrite)
         if steps is None:
             print(f'{out} is complete already, nothing to do')
