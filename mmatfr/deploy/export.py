@@ -22,6 +22,9 @@ from .verification import choose_clips, compare, run_reference
 __all__ = ['export_onnx']
 
 OnStep = Callable[[str, int, int], None]
+# Height and width of the example: unlike, and no map of it is one pixel, as
+# the exporter takes sizes that are equal or 1 to be so always.
+_SIZE = (128, 160)
 
 
 def export_onnx(
@@ -71,10 +74,10 @@ def export_onnx(
     _, num_frames, *size = clip_shape(cfg)
     recognizer.eval()
     network = ClipNetwork(recognizer, cfg.model, num_frames).eval()
-    on_step('exporting', 0, 1)
-    program = _export(network, size)
-    on_step('exporting', 1, 1)
     info = _describe(recognizer, cfg, checkpoint, network, size)
+    on_step('exporting', 0, 1)
+    program = _export(network)
+    on_step('exporting', 1, 1)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f'.{path.stem}.{os.getpid()}.onnx')
@@ -111,10 +114,8 @@ def export_onnx(
     return info
 
 
-def _export(
-    network: ClipNetwork, size: Sequence[int]
-) -> 'torch.onnx.ONNXProgram':
-    frames = torch.zeros(network.num_frames, *size, 3, dtype=torch.uint8)
+def _export(network: ClipNetwork) -> 'torch.onnx.ONNXProgram':
+    frames = torch.zeros(network.num_frames, *_SIZE, 3, dtype=torch.uint8)
     free = torch.export.Dim.AUTO
     args, shapes = (frames,), dict(frames={1: free, 2: free})
     names: Dict[str, dict] = dict(frames={1: 'height', 2: 'width'})
@@ -181,7 +182,7 @@ def _describe(
             interval = step.get('frame_interval', 1)
     return ModelInfo(
         version=__version__,
-        config=Path(cfg.filename).stem,
+        config=Path(cfg.filename or 'config').stem,
         checkpoint=os.path.basename(checkpoint) if checkpoint else None,
         num_classes=recognizer.cls_head.num_classes,
         classes=getattr(recognizer, 'classes', None),

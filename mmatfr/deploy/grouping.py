@@ -74,14 +74,16 @@ def group_clip(
     else:
         scale = torch.full_like(own_peak, peak)
         last_bin = torch.full_like(own_peak, _MOST_BINS - 1)
-    position = magnitude * ((2 * num_bins).to(magnitude.dtype) / scale)
+    # As torch divides a number by a tensor, to the last bit.
+    steps = scale.reciprocal() * (2 * num_bins).to(magnitude.dtype)
+    position = magnitude * steps
     position = torch.where(still, torch.zeros_like(position), position)
     # Whole numbers, exact in single precision.
     bins = torch.minimum((position / 2).floor(), last_bin).clamp_min(0)
     labels = bins
     if contiguous:
-        steps = (bins[1:] != bins[:-1]).to(bins).cumsum(0)
-        labels = torch.cat([torch.zeros_like(bins[:1]), steps])
+        turns = (bins[1:] != bins[:-1]).to(bins).cumsum(0)
+        labels = torch.cat([torch.zeros_like(bins[:1]), turns])
     ends = min(ends, (num_frames - 1) // 2)
     if ends:
         # In front of and behind all other labels.

@@ -39,6 +39,8 @@ __all__ = ['ClipNetwork']
 
 # Arguments of the adaptive backbones that mmaction2's classes do not have.
 _ADAPTIVE = ('sgs', 'readout', 'execution', 'channels_last', 'lateral_length')
+# Height and width of the frames that numbers of frames are read from.
+_PROBE_SIZE = (64, 64)
 
 
 class ClipNetwork(nn.Module):
@@ -54,6 +56,7 @@ class ClipNetwork(nn.Module):
         pathways (list[str]): Names of the pathways that sample; '' is that of
             a backbone that has one.
         num_bins (list[int]): Their numbers of bins B.
+        lengths (list[int]): Their numbers of frames before sampling.
 
     Raises:
         ValueError: If a part of the recognizer cannot be exported.
@@ -90,8 +93,11 @@ class ClipNetwork(nn.Module):
             sampler.layer for sampler in self.samplers.values()
         )
         self.pathways = list(self.samplers)
+        self.lengths = self._lengths_without_sampling()
+        numbers = get_num_bins(recognizer) if self.samplers else {}
         self.num_bins = [
-            sampler.num_bins for sampler in self.samplers.values()
+            length if number is None else number
+            for number, length in zip(numbers.values(), self.lengths)
         ]
 
     def forward(
@@ -131,7 +137,8 @@ class ClipNetwork(nn.Module):
                 the largest.
 
         Returns:
-            list[dict[int, int]]: For each pathway, B' by the number of bins.
+            list[dict[int, int]]: For each pathway, a number of bins by the B'
+            that comes of it.
         """
         _, groups = self._run(frames, torch.tensor(self.num_bins))
         generator = torch.Generator().manual_seed(0)
@@ -140,14 +147,16 @@ class ClipNetwork(nn.Module):
             magnitude = groups[name].magnitude
             noise = torch.rand(8, len(magnitude), generator=generator) * 2 - 1
             noise = noise * rounding * magnitude.max()
+            others = (magnitude + noise).clamp_min(0)
+            magnitudes = torch.cat([magnitude[None], others])
+            options = self.samplers[name].options
             found.append({})
             for number in numbers:
-                own, *others = (
-                    self.samplers[name].group(each, torch.tensor(number))
-                    for each in (magnitude, *(magnitude + noise).clamp_min(0))
-                )
-                if all(torch.equal(own.index, each.index) for each in others):
-                    found[-1][number] = int(own.length)
+                made = group_frames(magnitudes, number, **options)
+                start = made.lengths.cumsum(0) - made.lengths
+                index = made.index - start[:, None]
+                if bool((index == index[0]).all()):
+                    found[-1].setdefault(int(made.lengths[0]), number)
         return found
 
     def _run(
@@ -194,23 +203,12 @@ class ClipNetwork(nn.Module):
             module = getattr(block, 'net', block).relu
         self.samplers[pathway] = _Sampler(
             layer,
-            get_num_bins(recognizer)[layer_name],
-            self.num_frames_of(pathway),
             self.is_2d,
             module,
             before_activation,
         )
         for name in (*after, *sum(stages[stage + 1 :], ())):
             _fit_short_clips(self.backbone, name)
-
-    def num_frames_of(self, pathway: str) -> int:
-        """Number of frames of a pathway, before sampling."""
-        if isinstance(self.backbone, ResNet3dSlowFast):
-            rate = self.backbone.resample_rate
-            if pathway == 'fast_path':
-                rate //= self.backbone.speed_ratio
-            return len(_nearest(self.num_frames, rate))
-        return self.num_frames
 
     @contextmanager
     def _sampling(
@@ -259,9 +257,7 @@ class ClipNetwork(nn.Module):
         fast_groups = groups.get('fast_path')
         if self.lateral_length == 'frames':
             if fast_groups is not None:
-                fast = fast_groups.spread(
-                    fast, self.num_frames_of('fast_path')
-                )
+                fast = fast_groups.spread(fast, len(fast_groups.index))
             maps = lateral(fast)
             if slow_groups is not None:
                 maps = slow_groups.merge(maps)
@@ -290,12 +286,22 @@ class ClipNetwork(nn.Module):
         return x.mean(dim=2, keepdim=True)
 
     @torch.no_grad()
+    def _lengths_without_sampling(self) -> List[int]:
+        """Number of frames that each pathway samples from."""
+        frames = torch.zeros(
+            self.num_frames, *_PROBE_SIZE, 3, dtype=torch.uint8
+        )
+        bins = torch.ones(len(self.samplers), dtype=torch.long)
+        _, groups = self._run(frames, bins)
+        return [len(groups[name].index) for name in self.samplers]
+
+    @torch.no_grad()
     def _outputs_without_sampling(self) -> List[int]:
         """Number of frames of each output of the plain backbone."""
         shape = (
-            (self.num_frames, 3, 64, 64)
+            (self.num_frames, 3, *_PROBE_SIZE)
             if self.is_2d
-            else (1, 3, self.num_frames, 64, 64)
+            else (1, 3, self.num_frames, *_PROBE_SIZE)
         )
         outputs = self.backbone(torch.zeros(shape))
         if isinstance(outputs, Tensor):
@@ -354,8 +360,6 @@ class _Sampler:
 
     Args:
         layer (SGS): The layer.
-        num_bins (int, optional): Its number of bins; None for that of frames.
-        num_frames (int): Number of frames of its pathway.
         is_2d (bool): Whether maps are (T, C, H, W).
         module (nn.Module): Where it samples.
         before (bool): Whether what the module takes, not what it returns.
@@ -364,19 +368,20 @@ class _Sampler:
     def __init__(
         self,
         layer: SGS,
-        num_bins: Optional[int],
-        num_frames: int,
         is_2d: bool,
         module: nn.Module,
         before: bool,
     ) -> None:
         self.layer = layer
-        self.num_bins = num_frames if num_bins is None else num_bins
         self.is_2d = is_2d
         self.module = module
         self.before = before
         # What bins divide, where that is the range that training has seen.
         self.peak = layer.bin_range == 'data' and layer.running_peak.item()
+        self.options = dict(layer.binning.keywords)
+        del self.options['num_bins']
+        if not self.peak:
+            self.options['peak'] = None
 
     @contextmanager
     def sampling(
@@ -406,11 +411,7 @@ class _Sampler:
 
     def group(self, magnitude: Tensor, num_bins: Tensor) -> ClipGroups:
         """Groups the frames of a clip by their magnitudes, (T,)."""
-        options = dict(self.layer.binning.keywords)
-        del options['num_bins']
-        if not self.peak:
-            options['peak'] = None
-        return group_clip(magnitude, num_bins, **options)
+        return group_clip(magnitude, num_bins, **self.options)
 
     def magnitude(self, x: Tensor) -> Tensor:
         """Magnitude of each frame, (T,).

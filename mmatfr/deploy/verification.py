@@ -2,11 +2,11 @@
 
 from typing import (
     Callable,
-    Dict,
     Iterator,
     List,
     NamedTuple,
     Sequence,
+    Set,
     Tuple,
 )
 
@@ -74,37 +74,40 @@ def choose_clips(
         seed (int): Of what the clips show. Defaults to 0.
 
     Returns:
-        list[ProbeClip]: One for each B' that can be had, and one with the
-        numbers of bins of the config.
+        list[ProbeClip]: One for each B' that can be had, and two with the
+        numbers of bins of the config, of which one has another size.
     """
     clips = list(_make_clips(network.num_frames, size, seed))
     default = tuple(network.num_bins)
-    chosen = [ProbeClip(clips[-1], default)]
+    *_, larger = _make_clips(
+        network.num_frames, (size[0] + 32, size[1] + 16), seed
+    )
+    chosen = [ProbeClip(clips[0], default), ProbeClip(larger, default)]
     if not network.pathways:
-        return [ProbeClip(frames, default) for frames in clips]
-    candidates = [
-        *range(1, 2 * network.num_frames + 1),
-        *np.unique(
-            np.geomspace(2 * network.num_frames, _MOST_BINS, 40).astype(int)
-        ).tolist(),
+        return chosen
+    few = 2 * network.num_frames
+    many = np.geomspace(few, _MOST_BINS, 40).astype(int)
+    numbers = sorted({*range(1, few), *many.tolist()})
+    taken: List[Set[int]] = [set() for _ in network.pathways]
+    # A clip of which B' can be many ways stands for those of few.
+    by_clip = [
+        network.stable_lengths(frames, numbers, _ROUNDING) for frames in clips
     ]
-    # (clip, number of bins) by B', for each pathway
-    found: List[Dict[int, Tuple[int, int]]] = [{} for _ in network.pathways]
-    for place, frames in enumerate(clips):
-        for pathway, lengths in enumerate(
-            network.stable_lengths(frames, candidates, _ROUNDING)
-        ):
-            for number, length in lengths.items():
-                found[pathway].setdefault(length, (place, number))
-    rounds = max(map(len, found))
-    for pathway, by_length in enumerate(found):
-        pairs = [by_length[length] for length in sorted(by_length)]
-        found[pathway] = [pairs[i % len(pairs)] for i in range(rounds)]
-    for pairs in zip(*found):
-        # Pathways of one clip: each brings its number of bins.
-        chosen.append(
-            ProbeClip(clips[pairs[0][0]], tuple(number for _, number in pairs))
-        )
+    for place in sorted(
+        range(len(clips)), key=lambda i: -sum(map(len, by_clip[i]))
+    ):
+        news = []
+        for found, lengths in zip(by_clip[place], taken):
+            new = [found[length] for length in found if length not in lengths]
+            lengths.update(found)
+            news.append(new)
+        for i in range(max(map(len, news))):
+            # A pathway with nothing new repeats what it has.
+            own = tuple(
+                new[i % len(new)] if new else next(iter(found.values()), 1)
+                for new, found in zip(news, by_clip[place])
+            )
+            chosen.append(ProbeClip(clips[place], own))
     return chosen
 
 
@@ -128,8 +131,10 @@ def _make_clips(
     yield _as_frames(still * (0.2 + 0.8 * time**2))
     far = texture(1, 24)
     yield _as_frames(still * (1 - time) + far * time)
-    light = torch.rand(num_frames, 3, 1, 1, generator=generator)
-    yield _as_frames(texture(num_frames, 16) * 0.5 + light * 0.5)
+    for share in (0.2, 0.5, 0.8):
+        light = torch.rand(num_frames, 3, 1, 1, generator=generator)
+        noise = texture(num_frames, 16)
+        yield _as_frames(noise * (1 - share) + light * share)
 
 
 def _as_frames(clip: Tensor) -> Tensor:

@@ -1,0 +1,94 @@
+"""Exported files compute in every engine what PyTorch computes."""
+
+import pytest
+from tiny_recognizers import (
+    NUM_FRAMES,
+    R18,
+    SIZE,
+    SLOWFAST,
+    TSM,
+    X3D,
+    build,
+    make_config,
+)
+
+from mmatfr.deploy import ENGINES, export_onnx
+
+PATH = dict(
+    similarity='path', grid=3, embedding='identity', magnitude_grad=False
+)
+
+
+@pytest.mark.parametrize(
+    'backbone, fewest, most',
+    [
+        (dict(X3D, sgs=None), [], []),
+        (
+            dict(
+                X3D,
+                sgs=dict(stage=0, border=1, border_groups=True, **PATH),
+            ),
+            [3],
+            [NUM_FRAMES],
+        ),
+        # With one group a temporal pool has a window longer than the clip.
+        (dict(R18, with_pool2=True, sgs=dict(stage=1)), [1], [NUM_FRAMES]),
+        (
+            dict(
+                SLOWFAST,
+                sgs=dict(
+                    stage=1,
+                    pre_activation=True,
+                    similarity='l2',
+                    kernel='linear',
+                ),
+            ),
+            [1, 1],
+            [NUM_FRAMES // 2, NUM_FRAMES],
+        ),
+        (dict(TSM, sgs=dict(stage=1, **PATH)), [1], [NUM_FRAMES]),
+    ],
+    ids=['base', 'x3d', 'resnet3d', 'slowfast', 'tsm'],
+)
+def test_is_verified_from_one_group_to_all_frames(
+    backbone, fewest, most, tmp_path
+):
+    cfg = make_config(backbone)
+    recognizer = build(cfg)
+    out = tmp_path / 'model.onnx'
+    steps = []
+    info = export_onnx(
+        recognizer, cfg, str(out), on_step=lambda *step: steps.append(step)
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ['model.onnx']
+    assert list(info.verified) == list(ENGINES)
+    for result in info.verified.values():
+        assert result['lengths'] == [
+            list(range(first, last + 1)) for first, last in zip(fewest, most)
+        ]
+        assert 0 < result['largest_difference'] < 1e-4
+    assert {name for name, _, _ in steps} == {
+        'exporting',
+        'PyTorch',
+        *ENGINES,
+    }
+    assert info.crop == [SIZE, SIZE] and info.num_frames == NUM_FRAMES
+
+
+def test_keeps_no_file_that_differs(tmp_path):
+    cfg = make_config(X3D, sgs=dict(stage=1))
+    out = tmp_path / 'model.onnx'
+    out.write_text('of before')
+    with pytest.raises(ValueError, match='differ by .* in onnxruntime'):
+        export_onnx(build(cfg), cfg, str(out), rtol=0)
+    assert [path.name for path in tmp_path.iterdir()] == ['model.onnx']
+    assert out.read_text() == 'of before'
+
+
+def test_refuses_another_ending_and_no_engine(tmp_path):
+    cfg = make_config(X3D, sgs=dict(stage=1))
+    with pytest.raises(ValueError, match='must end in .onnx'):
+        export_onnx(build(cfg), cfg, str(tmp_path / 'model.pth'))
+    with pytest.raises(ValueError, match='no engine is installed'):
+        export_onnx(build(cfg), cfg, str(tmp_path / 'm.onnx'), engines=[])
+    assert not list(tmp_path.iterdir())
