@@ -1,9 +1,13 @@
-"""Recognizes a video: classes, temporal resolution, cost and a figure."""
+"""Recognizes a video: classes, temporal resolution, cost and a figure.
+
+CONFIG may be a file of tools/deployment/export_model.py, which is then run in
+--engine.
+"""
 
 import argparse
 import os
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import torch
 from mmengine.dataset import pseudo_collate
@@ -12,13 +16,18 @@ from rich.table import Table
 from torch import nn
 
 from mmatfr.analysis import ClipRecorder
-from mmatfr.analysis.figures import draw_groups, groups_of_layers
+from mmatfr.analysis.figures import (
+    ClipGroups,
+    draw_groups,
+    groups_of_layers,
+)
 from mmatfr.analysis.recognizers import (
     first_view,
     load_recognizer,
     read_clips,
 )
 from mmatfr.cli import run_script
+from mmatfr.deploy import ENGINES, load_model
 from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
@@ -27,12 +36,16 @@ _TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_8.pth'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('video', help='a video file')
     parser.add_argument(
         'config',
         nargs='?',
-        help=f'config of a recognizer, by path or by name (default: {_NAME})',
+        help='config of a recognizer, by path or by name, or an exported '
+        f'file, *.onnx (default: {_NAME})',
     )
     parser.add_argument(
         'checkpoint',
@@ -50,7 +63,71 @@ def parse_args() -> argparse.Namespace:
         default='cuda' if torch.cuda.is_available() else 'cpu',
         help='default: %(default)s',
     )
-    return parser.parse_args()
+    parser.add_argument(
+        '--engine',
+        choices=list(ENGINES),
+        help=f'of an exported file (default: {next(iter(ENGINES))})',
+    )
+    args = parser.parse_args()
+    if args.engine and not is_deployed(args.config):
+        parser.error('--engine is for an exported file, *.onnx')
+    return args
+
+
+def is_deployed(config: Optional[str]) -> bool:
+    return config is not None and config.endswith('.onnx')
+
+
+def print_classes(
+    video: str, names: Sequence[str], scores: Sequence[float]
+) -> None:
+    table = Table(title=os.path.basename(video))
+    table.add_column('class')
+    table.add_column('score', justify='right')
+    for name, score in zip(names, scores):
+        table.add_row(name, f'{score:.3f}')
+    Console().print(table)
+
+
+def save_figure(args: argparse.Namespace, clips: List[ClipGroups]) -> None:
+    if not clips:
+        print('nothing samples here: no figure to draw')
+        return
+    out = Path(
+        args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_groups(clips).savefig(out)
+    print(f'figure of the first view: {out}')
+
+
+def run_deployed(args: argparse.Namespace) -> None:
+    if args.checkpoint:
+        raise ValueError(
+            f'{args.config!r} has its weights in it; leave out '
+            f'{args.checkpoint!r}'
+        )
+    model = load_model(args.config, args.engine or next(iter(ENGINES)))
+    views = model.read_views(args.video)
+    result = model(views)
+    top = result.scores.argsort()[::-1][: args.topk]
+    print_classes(
+        args.video, [model.class_name(i) for i in top], result.scores[top]
+    )
+    clips = []
+    for pathway in model.info.pathways:
+        lengths, groups = result.lengths, result.groups
+        if pathway:
+            lengths, groups = lengths[pathway], groups[pathway]
+        num_frames = groups.shape[1]
+        print(
+            f"{pathway or 'temporal resolution'} B': {lengths.tolist()} of "
+            f'{num_frames} frames, for {len(lengths)} view(s)'
+        )
+        step = model.info.num_frames // num_frames
+        title = ', '.join(filter(None, [Path(args.video).name, pathway]))
+        clips.append(ClipGroups(views[0, ::step], groups[0], title=title))
+    save_figure(args, clips)
 
 
 def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
@@ -60,6 +137,8 @@ def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
 
 
 def run(args: argparse.Namespace) -> None:
+    if is_deployed(args.config):
+        return run_deployed(args)
     config = config_path(args.config or _NAME)
     checkpoint = args.checkpoint or released_weights(Path(config).stem)
     if checkpoint is None and args.config:
@@ -81,15 +160,12 @@ def run(args: argparse.Namespace) -> None:
 
     scores = sample.pred_score.cpu()
     top = scores.topk(min(args.topk, len(scores)))
-    table = Table(title=os.path.basename(args.video))
-    table.add_column('class')
-    table.add_column('score', justify='right')
-    for name, score in zip(
-        class_names(model, top.indices.tolist()), top.values.tolist()
-    ):
-        table.add_row(name, f'{score:.3f}')
+    print_classes(
+        args.video,
+        class_names(model, top.indices.tolist()),
+        top.values.tolist(),
+    )
     console = Console()
-    console.print(table)
     console.print(
         f"temporal resolution B': {records.lengths.tolist()} of "
         f'{records.num_frames} frames, for {len(records.lengths)} view(s)'
@@ -103,15 +179,7 @@ def run(args: argparse.Namespace) -> None:
         first_view(model, data['inputs']),
         title=os.path.basename(args.video),
     )
-    if not clips:
-        console.print('nothing samples here: no figure to draw')
-        return
-    out = Path(
-        args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draw_groups(clips).savefig(out)
-    console.print(f'figure of the first view: {out}')
+    save_figure(args, clips)
 
 
 if __name__ == '__main__':

@@ -58,7 +58,8 @@ class ClipGroups(NamedTuple):
         pictures (np.ndarray): What the network saw of each frame,
             (T, H, W, 3), uint8, RGB.
         group (np.ndarray): Number of the group of each frame, (T,), from 0.
-        magnitude (np.ndarray): Delta of each frame, (T,).
+        magnitude (np.ndarray, optional): Delta of each frame, (T,); None
+            where it is not known, as of a deployed file.
         edges (np.ndarray, optional): Edges of the bins, (B + 1,); None if the
             binning has no bins of equal width.
         title (str): What the clip is.
@@ -66,7 +67,7 @@ class ClipGroups(NamedTuple):
 
     pictures: np.ndarray
     group: np.ndarray
-    magnitude: np.ndarray
+    magnitude: Optional[np.ndarray] = None
     edges: Optional[np.ndarray] = None
     title: str = ''
 
@@ -152,13 +153,18 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
     Returns:
         Figure: Save it with ``savefig``.
     """
-    heights = [_STRIP_HEIGHT, _STRIP_HEIGHT, _PLOT_HEIGHT] * len(clips)
-    figure = new_figure(width, sum(heights) + 0.5 * len(clips))
-    panels = figure.subfigures(len(clips), 1, squeeze=False, hspace=0.04)[:, 0]
-    for panel, clip in zip(panels, clips):
-        strip, means, plot = panel.subplots(
-            3, 1, height_ratios=[_STRIP_HEIGHT, _STRIP_HEIGHT, _PLOT_HEIGHT]
-        )
+    heights = [
+        [_STRIP_HEIGHT, _STRIP_HEIGHT]
+        + ([] if clip.magnitude is None else [_PLOT_HEIGHT])
+        for clip in clips
+    ]
+    totals = [sum(own) + 0.5 for own in heights]
+    figure = new_figure(width, sum(totals))
+    panels = figure.subfigures(
+        len(clips), 1, squeeze=False, hspace=0.04, height_ratios=totals
+    )[:, 0]
+    for panel, clip, own in zip(panels, clips, heights):
+        strip, means, *plot = panel.subplots(len(own), 1, height_ratios=own)
         panel.suptitle(
             f'{clip.title}{": " if clip.title else ""}'
             f'{clip.length} groups of {len(clip.group)} frames',
@@ -180,7 +186,8 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
             'group\nmeans',
             slots=len(clip.group),
         )
-        _draw_magnitudes(plot, clip)
+        if plot:
+            _draw_magnitudes(*plot, clip)
     return figure
 
 
