@@ -1,0 +1,91 @@
+"""The commands of docs/deploy.md."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+
+
+def run(script, *args):
+    return subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / script), *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+@pytest.fixture(scope='module')
+def folder(tempo, tmp_path_factory):
+    """What the page calls model.onnx and video.mp4."""
+    folder = tmp_path_factory.mktemp('page')
+    done = run(
+        'deployment/export_model.py', NAME, 'released', folder / 'model.onnx'
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for engine in ('onnxruntime', 'openvino'):
+        assert re.search(
+            f"{engine}: as PyTorch on 1\\d clips with B' 1 to 16", done.stdout
+        )
+    video = next(tempo.rglob('*.mp4'))
+    (folder / 'video.mp4').symlink_to(video)
+    return folder
+
+
+def test_snippets_of_the_page_run(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    text = (ROOT / 'docs' / 'deploy.md').read_text()
+    snippets = re.findall(r'```python\n(.*?)```', text, flags=re.DOTALL)
+    snippets = [code for code in snippets if 'Execution' not in code]
+    assert len(snippets) == 2
+    for code in snippets:
+        names = {}
+        exec(code, names)
+        lengths = names.get(
+            'lengths', getattr(names.get('result'), 'lengths', None)
+        )
+        assert 1 <= lengths[0] <= 16
+
+
+@pytest.mark.parametrize('engine', ['onnxruntime', 'openvino'])
+def test_demo_runs_an_exported_file(folder, engine):
+    done = run(
+        'demo.py',
+        folder / 'video.mp4',
+        folder / 'model.onnx',
+        '--engine',
+        engine,
+        '--out',
+        folder / f'{engine}.png',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.search(r"resolution B': \[\d+\] of 16 frames", done.stdout)
+    assert (folder / f'{engine}.png').stat().st_size > 1000
+
+
+def test_demo_says_what_does_not_fit(folder):
+    done = run('demo.py', folder / 'video.mp4', NAME, '--engine', 'openvino')
+    assert done.returncode == 2 and '*.onnx' in done.stderr
+    done = run(
+        'demo.py', folder / 'video.mp4', folder / 'model.onnx', 'some.pth'
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith('error: ')
+    assert "leave out 'some.pth'" in done.stderr
+
+
+def test_exporter_says_that_no_weights_are_released(tmp_path):
+    done = run(
+        'deployment/export_model.py',
+        'x3d_s-atfr_8xb16-13x6x1-300e_kinetics400-rgb',
+        'released',
+        tmp_path / 'model.onnx',
+    )
+    assert done.returncode == 1
+    assert 'error: no weights have been released' in done.stderr
+    assert not list(tmp_path.iterdir())
