@@ -14,12 +14,14 @@ from .grouping import (
     pack_labels,
 )
 from .layer import SGS
+from .learned import LearnedPath
 from .similarity import SIMILARITIES
 
 __all__ = [
     'SGS',
     'SIMILARITIES',
     'Groups',
+    'LearnedPath',
     'equal_groups',
     'group_frames',
     'join_groups',

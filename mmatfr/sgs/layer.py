@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
+from .learned import LearnedPath
 from .similarity import Similarity, get_similarity
 
 __all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS']
@@ -46,8 +47,9 @@ class SGS(nn.Module):
             distance to the clip's mean vector 'l2', 'l1' or 'cosine'
             (authors' code), the length of the path of Z up to the frame,
             'path' or 'path_squared', which makes groups of neighbours in the
-            order of time, or a function from (N, T, D) to (N, T). Defaults
-            to 'norm'.
+            order of time, the path over steps that a small head predicts,
+            'learned_path' (:class:`LearnedPath`), or a function or module
+            from (N, T, D) to (N, T). Defaults to 'norm'.
         kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
             'linear' falls from 1 at the centre of the bin to 0 at its edges.
             Defaults to 'delta'.
@@ -169,6 +171,17 @@ class SGS(nn.Module):
                 "embedding='identity'"
             )
         self.in_channels = in_channels
+        if similarity == 'learned_path':
+            if embedding != 'identity':
+                raise ValueError(
+                    "similarity='learned_path' has a head of its own over "
+                    'the pooled features, which '
+                    f'embedding={embedding!r} would hide; set '
+                    "embedding='identity'"
+                )
+            similarity = LearnedPath(in_channels, grid)
+            # No gradient would reach it: it is fitted beforehand.
+            similarity.requires_grad_(magnitude_grad)
         self.similarity = get_similarity(similarity)
         self.binning: Callable[[Tensor], Groups] = partial(
             group_frames,
@@ -331,7 +344,9 @@ class SGS(nn.Module):
         options = (
             dict(
                 similarity=getattr(
-                    self.similarity, '__name__', self.similarity
+                    self.similarity,
+                    '__name__',
+                    type(self.similarity).__name__,
                 ),
                 embedding=self.embedding,
                 grid=self.grid,

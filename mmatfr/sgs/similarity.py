@@ -14,7 +14,9 @@ from torch import Tensor
 __all__ = [
     'SIMILARITIES',
     'Similarity',
+    'accumulate_steps',
     'cosine',
+    'find_steps',
     'get_similarity',
     'l1',
     'l2',
@@ -93,7 +95,7 @@ def path(z: Tensor) -> Tensor:
     Returns:
         Tensor: Magnitudes, (N, T), of which the first is 0.
     """
-    return _accumulate(torch.linalg.vector_norm(_steps(z), dim=-1))
+    return accumulate_steps(torch.linalg.vector_norm(find_steps(z), dim=-1))
 
 
 def path_squared(z: Tensor) -> Tensor:
@@ -107,18 +109,26 @@ def path_squared(z: Tensor) -> Tensor:
     Returns:
         Tensor: Magnitudes, (N, T), of which the first is 0.
     """
-    return _accumulate(_steps(z).square().sum(dim=-1))
+    return accumulate_steps(find_steps(z).square().sum(dim=-1))
 
 
-def _steps(z: Tensor) -> Tensor:
-    """From each frame to the next, (N, T - 1, D); 0 if less than rounding."""
+def find_steps(z: Tensor) -> Tensor:
+    """Steps from each frame to the next.
+
+    Args:
+        z (Tensor): Similarity vectors, (N, T, D).
+
+    Returns:
+        Tensor: Steps, (N, T - 1, D), 0 if less than rounding.
+    """
     steps = z.diff(dim=1)
     scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
     moved = steps.detach().abs().amax(dim=-1, keepdim=True)
     return steps.masked_fill(moved <= _STEP_RTOL * scale, 0.0)
 
 
-def _accumulate(steps: Tensor) -> Tensor:
+def accumulate_steps(steps: Tensor) -> Tensor:
+    """Length of the path so far, (N, T), by its steps, (N, T - 1)."""
     return F.pad(steps.cumsum(dim=1), (1, 0))
 
 
@@ -147,7 +157,7 @@ def get_similarity(similarity: Union[str, Similarity]) -> Similarity:
     if similarity not in SIMILARITIES:
         raise ValueError(
             f'similarity={similarity!r} is unknown; choose one '
-            f'of {sorted(SIMILARITIES)} or pass a function from '
-            '(N, T, D) to (N, T)'
+            f'of {[*sorted(SIMILARITIES), "learned_path"]} or pass a '
+            'function from (N, T, D) to (N, T)'
         )
     return SIMILARITIES[similarity]

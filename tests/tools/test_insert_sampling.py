@@ -52,6 +52,28 @@ def test_the_weights_stay_and_the_range_is_found(tempo, tmp_path):
     assert weights['backbone.sgs.running_peak'] > 0
 
 
+def test_head_is_fitted(tempo, tmp_path):
+    plain = build_recognizer(load_config(str(FOLDER / PLAIN)).model)
+    torch.save(plain.state_dict(), tmp_path / 'plain.pth')
+    done = insert(
+        NAME,
+        *(tmp_path / 'plain.pth', tmp_path / 'inserted.pth'),
+        *('--batches', '1', '--fit-batches', '2', '--cfg-options'),
+        'model.backbone.sgs.similarity=learned_path',
+        f'train_dataloader.dataset.data_root={tempo}',
+        f'train_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'backbone.sgs: the head explains' in done.stdout
+    weights = torch.load(tmp_path / 'inserted.pth')['state_dict']
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(weights.pop(name), value)
+    assert weights['backbone.sgs.running_peak'] > 0
+    assert weights['backbone.sgs.similarity.fc.weight'].shape == (1, 16, 1)
+
+
 def test_one_line_says_what_is_wrong(tmp_path):
     done = insert(NAME, 'no.pth', tmp_path / 'out.pth')
     assert done.returncode == 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
@@ -95,6 +95,7 @@ class Row:
             where it has any, as in the recipe.
         lr_factor (float): What the learning rate of the recipe is multiplied
             with.
+        hooks (tuple[dict]): Hooks that its training has beside the recipe's.
         from_scratch (bool): Whether it is trained from scratch, by the
             schedule of the network that the other rows start from.
         weights_of (str, optional): The row whose weights are tested, 'base'
@@ -108,6 +109,7 @@ class Row:
     num_frames: Optional[int] = None
     random_bins: bool = True
     lr_factor: float = 1.0
+    hooks: Tuple[dict, ...] = ()
     from_scratch: bool = False
     weights_of: Optional[str] = None
 
@@ -149,6 +151,7 @@ class Row:
                 for hook in cfg.custom_hooks
                 if hook.type != 'RandomBinsHook'
             ]
+        cfg.custom_hooks = [*cfg.custom_hooks, *self.hooks]
         return cfg
 
     def prepare(self, recognizer: nn.Module) -> None:
@@ -197,6 +200,8 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
 # To be compared with the path in one number of bins throughout.
 _variant = partial(Row, random_bins=False)
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
+_PREDICTED = dict(similarity='learned_path', bin_range='clip')
+_EQUAL = (6, 10, 12)
 _BINS = (4, 6, 8, 9, 10, 12, 13, 16, 24, 32, 48)
 
 ROWS = {
@@ -227,7 +232,19 @@ ROWS = {
         num_frames=32,
     ),
     'path': Row('ATFR, path sampling (ours)'),
-    'equal6': Row('6 equal groups', binning=partial(equal_groups, length=6)),
+    **{
+        f'equal{length}': Row(
+            f'{length} equal groups',
+            binning=partial(equal_groups, length=length),
+        )
+        for length in _EQUAL
+    },
+    # Over steps that a head predicts, fitted before the training.
+    'learned_path': Row(
+        'learned path',
+        sgs=_PREDICTED,
+        hooks=(dict(type='FitSimilarityHook'),),
+    ),
     # From the paper's setting to the recipe, and away from it.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
     'neighbours': Row(
@@ -317,6 +334,14 @@ ROWS = {
         )
         for bins in _BINS
     },
+    **{
+        f'learned_path_bins{bins}': Row(
+            f'learned path, {bins} bins when tested',
+            sgs=dict(_PREDICTED, num_bins=bins),
+            weights_of='learned_path',
+        )
+        for bins in _BINS
+    },
     'fixed_bins8': Row(
         'path, one number of bins throughout, 8 when tested',
         sgs=dict(num_bins=8),
@@ -358,7 +383,8 @@ ROWS.update(
             'full64',
             'pool2',
             'pool4',
-            'equal6',
+            *(f'equal{length}' for length in _EQUAL),
+            'learned_path',
             'stride2',
             'random',
         )
@@ -366,9 +392,10 @@ ROWS.update(
 )
 ROWS.update(
     {
-        f'inserted_path_bins{bins}': replace(
-            ROWS[f'path_bins{bins}'], weights_of='inserted_path'
+        f'inserted_{name}_bins{bins}': replace(
+            ROWS[f'{name}_bins{bins}'], weights_of=f'inserted_{name}'
         )
+        for name in ('path', 'learned_path')
         for bins in _BINS
     }
 )
@@ -397,6 +424,17 @@ TABLES = {
             name
             for name, row in ROWS.items()
             if name.startswith('inserted_') and row.num_frames != 64
+        ),
+    ],
+    # For --world: equal groups, path and learned path, at several costs.
+    'world': [
+        'base',
+        *(f'inserted_{name}' for name in ('pool4', 'pool2', 'random')),
+        *(f'inserted_equal{length}' for length in _EQUAL),
+        *(
+            f'inserted_{name}_bins{bins}'
+            for name in ('path', 'learned_path')
+            for bins in (6, 8, 12, 16, 24)
         ),
     ],
     # With --video-frames 64.

@@ -30,6 +30,7 @@ import mmatfr  # noqa: F401
 from mmatfr.analysis.charts import draw_tradeoff
 from mmatfr.analysis.insertion import see_clips
 from mmatfr.analysis.recognizers import load_recognizer, read_batch
+from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
 from mmatfr.analysis.timing import time_per_clip
 from mmatfr.cli import describe_run, run_script, write_report
 from mmatfr.datasets.tempo import SIZES, WORLDS, get_size, write_tempo
@@ -40,6 +41,8 @@ _NUM_SEEN = 20  # batches, by a layer that is not trained
 _CURVES = {
     'path_bins': 'path sampling, one checkpoint, other bins when tested',
     'inserted_path_bins': 'put into the trained network without training',
+    'learned_path_bins': 'learned path, other bins when tested',
+    'inserted_learned_path_bins': 'learned path, without training the network',
 }
 
 
@@ -272,6 +275,8 @@ class Comparison:
             runner = Runner.from_cfg(cfg)
             runner.load_or_resume()
             loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
+            if learned_similarities(runner.model):
+                fit_similarity(runner.model, loader)
             see_clips(runner.model, islice(loader, _NUM_SEEN))
             runner.save_checkpoint(
                 cfg.work_dir,

@@ -1,13 +1,16 @@
 """Puts sampling into a trained recognizer without training it.
 
 The weights of the network without sampling are taken over as they are. With
-`bin_range='data'` the layers then look at clips of the training list, to learn
-how much happens in one; nothing else changes.
+`similarity='learned_path'` the heads of the layers, and nothing else, then
+learn from clips of the training list what the network makes of their steps;
+with `bin_range='data'` the layers look at clips, to learn how much happens in
+one.
 """
 
 import argparse
 from itertools import islice
 from pathlib import Path
+from typing import Iterable
 
 from mmengine.config import DictAction
 from mmengine.runner import Runner
@@ -15,6 +18,7 @@ from mmengine.runner import Runner
 from mmatfr.analysis import sgs_layers
 from mmatfr.analysis.insertion import see_clips
 from mmatfr.analysis.recognizers import load_config
+from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
 from mmatfr.cli import make_progress, run_script
 
 
@@ -35,6 +39,13 @@ def parse_args() -> argparse.Namespace:
         help='number of batches that are looked at (default: %(default)s)',
     )
     parser.add_argument(
+        '--fit-batches',
+        type=int,
+        default=200,
+        help='number of batches that heads are fitted to (default: '
+        '%(default)s)',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -42,8 +53,10 @@ def parse_args() -> argparse.Namespace:
         help='settings that go on top of the config, name=value',
     )
     args = parser.parse_args()
-    if args.batches < 1:
-        parser.error(f'--batches {args.batches} must be positive')
+    for name in ('batches', 'fit_batches'):
+        if getattr(args, name) < 1:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} {getattr(args, name)} must be positive')
     return args
 
 
@@ -68,14 +81,24 @@ def run() -> None:
     runner.load_or_resume()
     loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
     with make_progress() as progress:
-        see_clips(
-            runner.model,
-            progress.track(
-                islice(loader, args.batches),
-                total=min(args.batches, len(loader)),
-                description='look at clips',
-            ),
-        )
+
+        def first(number: int, description: str) -> Iterable[dict]:
+            return progress.track(
+                islice(loader, number),
+                total=min(number, len(loader)),
+                description=description,
+            )
+
+        if learned_similarities(runner.model):
+            explained = fit_similarity(
+                runner.model, first(args.fit_batches, 'look at steps')
+            )
+            for name, share in explained.items():
+                print(
+                    f'{name}: the head explains {100 * share:.0f} % of how '
+                    'the steps differ'
+                )
+        see_clips(runner.model, first(args.batches, 'look at clips'))
     runner.save_checkpoint(
         str(out.parent),
         out.name,

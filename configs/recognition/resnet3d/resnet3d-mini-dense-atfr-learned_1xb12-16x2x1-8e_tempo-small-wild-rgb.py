@@ -1,0 +1,31 @@
+_base_ = [
+    '../../_base_/models/resnet3d_mini_dense.py',
+    '../../_base_/datasets/tempo_small_wild.py',
+    '../../_base_/schedules/tempo_finetune_8e.py',
+]
+
+# Where everything moves, change is not importance: a head is fitted to what
+# the network makes of the steps, see docs/training.md. A group is a stretch of
+# the path over these.
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3d',
+        sgs=dict(
+            stage=0,
+            similarity='learned_path',
+            num_bins=12,
+            embedding='identity',
+            grid=7,
+            magnitude_grad=False,
+        ),
+    )
+)
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='FitSimilarityHook'),
+    dict(type='RandomBinsHook'),
+]
+load_from = (
+    'work_dirs/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-wild-rgb/'
+    'epoch_12.pth'
+)

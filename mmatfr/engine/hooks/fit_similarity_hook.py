@@ -1,0 +1,58 @@
+"""Heads that predict steps, fitted before the network is trained on."""
+
+from itertools import islice
+
+from mmaction.registry import HOOKS
+from mmengine.dist import broadcast
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
+
+__all__ = ['FitSimilarityHook']
+
+
+@HOOKS.register_module()
+class FitSimilarityHook(Hook):
+    """Fits the heads of ``similarity='learned_path'`` before training.
+
+    The weights that the run starts from have to be those of a trained network,
+    as the heads learn what that makes of the steps between frames, see
+    :func:`mmatfr.analysis.fit_similarity`. A run that is resumed keeps the
+    heads that it has.
+
+    Args:
+        num_batches (int): Number of batches of the training list that are
+            looked at. Defaults to 200.
+        epochs (int): How often the heads see their steps. Defaults to 30.
+
+    Raises:
+        ValueError: If a number is not positive; before the first iteration,
+            if no layer has such a head.
+    """
+
+    def __init__(self, num_batches: int = 200, epochs: int = 30) -> None:
+        for name, value in (('num_batches', num_batches), ('epochs', epochs)):
+            if value < 1:
+                raise ValueError(f'{name}={value!r} must be positive')
+        self.num_batches = num_batches
+        self.epochs = epochs
+
+    def before_train(self, runner) -> None:
+        """Fits the heads, unless the run is a resumed one."""
+        if runner.iter > 0:
+            return
+        model = runner.model
+        model = model.module if is_model_wrapper(model) else model
+        explained = fit_similarity(
+            model,
+            islice(runner.train_dataloader, self.num_batches),
+            epochs=self.epochs,
+        )
+        for name, layer in learned_similarities(model).items():
+            for parameter in layer.similarity.parameters():
+                broadcast(parameter.data)  # one head for all processes
+            runner.logger.info(
+                f'{name}: the head explains {100 * explained[name]:.0f} % of '
+                'how the steps of the training clips differ'
+            )
