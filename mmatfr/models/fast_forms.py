@@ -5,15 +5,19 @@ that are held channels last: the channels of a pixel lie side by side, and so
 the pixels of a frame and the frames of a clip.
 """
 
+from typing import Tuple
+
+import torch
 from mmaction.models.backbones.resnet_tsm import TemporalShift
 from mmcv.cnn import ConvModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmatfr.ragged import FlatConv3d, is_swapped, swap_class
 
 from .ragged_forms import RaggedTemporalShift
 
-__all__ = ['accelerate']
+__all__ = ['accelerate', 'fold']
 
 
 def accelerate(network: nn.Module) -> nn.Module:
@@ -38,17 +42,68 @@ def accelerate(network: nn.Module) -> nn.Module:
 class FoldingConvModule:
     """Mixin: a ``ConvModule`` that folds its normalisation into its kernel.
 
-    mmcv can do so in each forward where the normalisation is in evaluation
-    mode (arXiv:2305.11624). It is worth it as long as the kernel holds fewer
-    numbers than the maps.
+    It does so in each forward where the normalisation is in evaluation mode
+    (arXiv:2305.11624), as mmcv's ``efficient_conv_bn_eval``, which sets an
+    attribute of the convolution for that: no module changes here, so that
+    threads may share a network and ``torch.compile`` can follow. It is worth
+    it as long as the kernel holds fewer numbers than the maps. A convolution
+    or normalisation that somebody watches by a hook runs by itself.
     """
 
-    def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
+    def forward(
+        self, x: Tensor, activate: bool = True, norm: bool = True
+    ) -> Tensor:
         """Runs the module on feature maps."""
+        if not norm or not self._folds(x):
+            return super().forward(x, activate, norm)
+        if self.with_explicit_padding:
+            x = self.padding_layer(x)
+        x = self.conv._conv_forward(x, *fold(self.conv, self.norm))
+        return self.activate(x) if activate and self.with_activation else x
+
+    def _folds(self, x: Tensor) -> bool:
         conv = getattr(self.conv, 'net', self.conv)  # of a temporal shift
-        self.turn_on_efficient_conv_bn_eval(
+        return (
             self.with_norm
+            and self.order == ('conv', 'norm', 'act')
             and isinstance(conv, (nn.Conv2d, nn.Conv3d))
+            and isinstance(self.norm, _BatchNorm)
+            and self.norm.track_running_stats
+            and not self.norm.training
             and conv.weight.numel() < x.numel()
+            and not any(map(_is_watched, (self.conv, conv, self.norm)))
         )
-        return super().forward(x, *args, **kwargs)
+
+
+def fold(conv: nn.Module, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
+    """Folds a normalisation in evaluation mode into the kernel before it.
+
+    Args:
+        conv (nn.Module): A convolution.
+        norm (_BatchNorm): The normalisation of what it returns.
+
+    Returns:
+        tuple[Tensor]: Weight and bias of both in one, differentiable with
+        respect to the parameters of both.
+    """
+    scale = torch.rsqrt(norm.running_var + norm.eps)
+    if norm.weight is not None:
+        scale = scale * norm.weight
+    bias = (
+        -norm.running_mean
+        if conv.bias is None
+        else (conv.bias - norm.running_mean)
+    )
+    bias = bias * scale
+    if norm.bias is not None:
+        bias = bias + norm.bias
+    return conv.weight * scale.view(-1, *[1] * (conv.weight.dim() - 1)), bias
+
+
+def _is_watched(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )

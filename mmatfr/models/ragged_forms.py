@@ -123,7 +123,7 @@ class RaggedTemporalShift(Ragged):
                 [self.num_segments] * (len(x) // self.num_segments)
             )
         return _Shift.apply(
-            x, *layout.edges(x.device), x.shape[1] // self.shift_div
+            x, *layout.edges(x.device), int(x.shape[1]) // self.shift_div
         )
 
 

@@ -4,7 +4,7 @@ from typing import Optional, Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import (
     conv_flop_count,
     flop_registry,
@@ -89,9 +89,16 @@ def conv3d(
 
 
 def _needs_onednn(x: Tensor, groups: int) -> bool:
-    """Whether torch would do without oneDNN (ConvParams::use_mkldnn)."""
+    """Whether torch would do without oneDNN (ConvParams::use_mkldnn).
+
+    Whoever traces, compiles or counts is shown ``F.conv3d``: it is what others
+    know, and fake tensors have no memory to hand to oneDNN.
+    """
     return (
-        x.device.type == 'cpu'
+        type(x) in (Tensor, nn.Parameter)
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and x.device.type == 'cpu'
         and x.dtype == torch.float32
         and len(x) == 1
         and groups == 1
