@@ -1,11 +1,14 @@
 """Lists of data sets, and the check of their videos."""
 
+import csv
 import os
 import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 
 from mmatfr.datasets.video_dataset import read_list
@@ -148,3 +151,115 @@ def test_kinetics600(run, tmp_path):
         ('zumba/aaaaaaaaaaa_000001_000011.mp4', [1])
     ]
     assert_error(run(script, cwd=tmp_path), '2 classes and not 600')
+
+
+SENTENCES = {
+    'bbaf2n': 'bin blue at f two now',
+    'bbaf3s': 'bin blue at f three soon',
+    'lrwz9a': 'lay red with z nine again',
+    'sgip4p': 'set green in p four please',
+}
+
+
+def write_grid(folder):
+    """Writes videos of 360x288 and alignments as the corpus has them."""
+    (folder / 's1').mkdir()
+    (folder / 'align').mkdir()
+    frames = np.zeros((75, 288, 360, 3), np.uint8)
+    frames[:, 180:250, 80:220] = 200
+    for name, sentence in SENTENCES.items():
+        writer = cv2.VideoWriter(
+            str(folder / 's1' / f'{name}.mpg'),
+            cv2.VideoWriter_fourcc(*'PIM1'),
+            25,
+            (360, 288),
+        )
+        assert writer.isOpened()
+        for frame in frames:
+            writer.write(frame)
+        writer.release()
+        lines = ['0 10250 sil']
+        for place, word in enumerate(sentence.split()):
+            start = 10250 + 6000 * place
+            lines.append(f'{start} {start + 6000} {word}')
+        lines += ['46250 47000 sp', '47000 74500 sil']
+        path = folder / 'align' / f'{name}.align'
+        path.write_text('\n'.join(lines) + '\n')
+
+
+def prepare_grid(run, folder, *args):
+    script = 'grid/prepare.py'
+    return run(script, 's1', 'align', '--out', 'grid', *args, cwd=folder)
+
+
+def test_grid_crops_the_mouth_and_lists_the_words(run, tmp_path):
+    write_grid(tmp_path)
+    (tmp_path / 'align/lrwz9a.align').unlink()
+    done = prepare_grid(run, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '3 videos, 1 have no alignment' in done.stdout
+    out = tmp_path / 'grid'
+    with open(out / 'words.csv', newline='') as file:
+        rows = {row['video']: row for row in csv.DictReader(file)}
+    assert list(rows) == ['bbaf2n.mp4', 'bbaf3s.mp4', 'sgip4p.mp4']
+    row = rows['sgip4p.mp4']
+    assert row['frames'] == '75'
+    words = [row[k] for k in ('command', 'color', 'preposition', 'letter')]
+    assert words == ['set', 'green', 'in', 'p']
+    assert (row['command_start'], row['command_end']) == ('10', '16')
+    assert (row['adverb'], row['adverb_end']) == ('please', '46')
+    # The same first four words are in the same split.
+    assert rows['bbaf2n.mp4']['split'] == rows['bbaf3s.mp4']['split']
+    listed = {}
+    for split in ('train', 'val', 'test'):
+        for line in (out / f'color_{split}.txt').read_text().splitlines():
+            name, label = line.split()
+            listed[name] = label
+            assert rows[name]['split'] == split
+    assert listed == {
+        'bbaf2n.mp4': '0',
+        'bbaf3s.mp4': '0',
+        'sgip4p.mp4': '1',
+    }
+    assert (out / 'color_classes.txt').read_text() == 'blue\ngreen\n'
+    capture = cv2.VideoCapture(str(out / 'videos/bbaf2n.mp4'))
+    _, frame = capture.read()
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 75
+    assert frame.shape == (64, 128, 3)
+    assert frame.min() > 150  # the mouth and nothing around it
+    assert not list(out.rglob('*.part*'))
+
+
+def test_splits_of_grid_are_of_the_sizes_that_the_page_names():
+    script = SimpleNamespace(**runpy.run_path(str(TOOLS / 'grid/prepare.py')))
+    names = [
+        f'{a}{b}{c}{d}'
+        for a in 'blps'
+        for b in 'bgrw'
+        for c in 'abiw'
+        for d in 'abcdefghijklmnopqrstuvxyz'
+    ]
+    splits = [script.choose_split(name) for name in names]
+    for split, share in (('train', 0.7), ('val', 0.1), ('test', 0.2)):
+        assert splits.count(split) / len(splits) == pytest.approx(
+            share, abs=0.03
+        )
+
+
+def test_grid_says_what_is_wrong(run, tmp_path):
+    assert_error(prepare_grid(run, tmp_path), "'s1' has no videos NAME.mpg")
+    write_grid(tmp_path)
+    done = prepare_grid(run, tmp_path, '--crop', '180', '300', '80', '220')
+    assert_error(done, '288 rows and 360 columns', '--crop 180 300 80 220')
+    path = tmp_path / 'align/bbaf2n.align'
+    path.write_text('0 1000 bin\n')
+    assert_error(
+        prepare_grid(run, tmp_path), 'bbaf2n.align', '1 words and not 6'
+    )
+    path.write_text('bin blue\n')
+    assert_error(prepare_grid(run, tmp_path), 'bbaf2n.align', "'bin blue'")
+    (tmp_path / 's1/bbaf2n.mpg').write_bytes(b'no video')
+    path.unlink()
+    for name in SENTENCES:
+        (tmp_path / f'align/{name}.align').unlink(missing_ok=True)
+    assert_error(prepare_grid(run, tmp_path), 'no alignment NAME.align')
