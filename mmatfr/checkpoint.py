@@ -1,12 +1,13 @@
 """Checkpoint files: reading them safely, and their hashes."""
 
 import hashlib
+import io
 import json
 import os.path as osp
 import pickle
 import re
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple, Union
 from urllib.parse import urlparse
 
 import torch
@@ -15,13 +16,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .atomic_write import write_bytes
+
 __all__ = [
     'check_hash',
     'fetch',
     'hash_in_name',
     'open_checkpoint',
+    'pack_checkpoint',
     'read_checkpoint',
     'sha256_of',
+    'write_checkpoint',
 ]
 
 # <config>_<yyyymmdd>-<first 8 of the SHA-256>, as the zoos of OpenMMLab have
@@ -135,7 +140,14 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
         loaded = CheckpointLoader.load_checkpoint(
             path, map_location='cpu', logger='silent'
         )
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+    except FileNotFoundError:
+        raise
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        OSError,  # of a small file that is cut short
+        RuntimeError,
+    ) as error:
         raise ValueError(
             f'the checkpoint cannot be read: {path!r} is damaged or no '
             'checkpoint, or holds more than weights and plain values; get it '
@@ -144,6 +156,36 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
     if not isinstance(loaded, dict):
         raise ValueError(f'{path!r} holds no weights; name another')
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+def pack_checkpoint(content: Dict[str, Any]) -> bytes:
+    """Packs what a ``.pth`` holds.
+
+    In memory, as torch's own writer says neither the file nor the cause when
+    the disk is full, and so that the archive does not carry a file's name.
+
+    Args:
+        content (dict): Weights and plain values.
+
+    Returns:
+        bytes: The content of the file.
+    """
+    archive = io.BytesIO()
+    torch.save(content, archive)
+    return archive.getvalue()
+
+
+def write_checkpoint(path: Union[str, Path], content: Dict[str, Any]) -> None:
+    """Writes a ``.pth``, whole or not at all.
+
+    Args:
+        path (str | Path): The file.
+        content (dict): Weights and plain values.
+
+    Raises:
+        WriteError: If the file cannot be written.
+    """
+    write_bytes(path, pack_checkpoint(content))
 
 
 def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:

@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from .atomic_write import WriteError, atomic_path, write_text
 from .datasets import UnreadableVideoError
 
 __all__ = [
@@ -74,7 +75,8 @@ def describe_error(error: Exception) -> Optional[str]:
             'is damaged or no checkpoint, copy it again or name another'
         )
     if isinstance(
-        error, (ValueError, FileNotFoundError, UnreadableVideoError)
+        error,
+        (ValueError, FileNotFoundError, UnreadableVideoError, WriteError),
     ):
         # A worker of the data loader puts its own traceback first.
         return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
@@ -162,12 +164,14 @@ def write_report(
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f'{name}.json']
-    paths[0].write_text(
-        json.dumps(dict(run=describe_run(), **report), indent=2) + '\n'
+    write_text(
+        paths[0],
+        json.dumps(dict(run=describe_run(), **report), indent=2) + '\n',
     )
     for key, figure in figures.items():
         stem = name if key == 'figure' else f'{name}_{key}'
         for ending in ('png', 'pdf'):
             paths.append(out / f'{stem}.{ending}')
-            figure.savefig(paths[-1])
+            with atomic_path(paths[-1]) as part:
+                figure.savefig(part)
     print(f'written: {", ".join(map(str, paths))}')

@@ -10,13 +10,17 @@ it, and mmengine 0.10.7 needs ``pkg_resources``, which setuptools dropped in
 version 81.
 """
 
+import functools
 import importlib.util
+import inspect
 import sys
 import types
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Callable
+from typing import Callable, List, Tuple, Union
+
+from .atomic_write import atomic_open, write_bytes
 
 __all__ = ['apply', 'require_mmcv']
 
@@ -142,8 +146,85 @@ def _get_function(owner: type, name: str) -> Callable:
     )
 
 
+def keep_checkpoints_whole() -> bool:
+    """Keeps an old checkpoint until the new one is whole.
+
+    mmengine writes checkpoints, results and ``last_checkpoint`` in place, and
+    ``CheckpointHook`` with ``max_keep_ckpts`` or ``save_best`` deletes the old
+    checkpoint before it writes the new one. A process that is killed, or a
+    disk that is full, at that time loses both (mmengine 0.10.7; not reported).
+
+    Returns:
+        bool: Whether this mmengine does so.
+    """
+    from mmengine.fileio import LocalBackend
+    from mmengine.hooks import CheckpointHook, checkpoint_hook
+
+    if 'os.replace' in inspect.getsource(LocalBackend):
+        return False
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        Path(filepath).parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(filepath, obj)
+
+    def put_text(
+        self, obj: str, filepath: Union[str, Path], encoding: str = 'utf-8'
+    ) -> None:
+        put(self, obj.encode(encoding), filepath)
+
+    LocalBackend.put, LocalBackend.put_text = put, put_text
+    checkpoint_hook.open = atomic_open  # of `last_checkpoint` alone
+    for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
+        setattr(
+            CheckpointHook, name, _remove_last(getattr(CheckpointHook, name))
+        )
+    return True
+
+
+def _remove_last(save: Callable) -> Callable:
+    """Lets a method of ``CheckpointHook`` remove files when it has written."""
+
+    @functools.wraps(save)
+    def save_then_remove(self, *args, **kwargs) -> None:
+        backend = self.file_backend
+        self.file_backend = _RemoveLater(backend)
+        try:
+            save(self, *args, **kwargs)
+            outdated = self.file_backend.outdated
+        finally:
+            self.file_backend = backend
+        kept = {
+            self.last_ckpt,
+            getattr(self, 'best_ckpt_path', None),
+            *getattr(self, 'best_ckpt_path_dict', {}).values(),
+        }
+        for remove, path in outdated:
+            if path not in kept:  # a new one may have the name of an old one
+                remove(path)
+
+    return save_then_remove
+
+
+class _RemoveLater:
+    """A file backend of mmengine that only takes note of what to remove."""
+
+    def __init__(self, backend) -> None:
+        self._backend = backend
+        self.outdated: List[Tuple[Callable, str]] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._backend, name)
+
+    def remove(self, path: str) -> None:
+        self.outdated.append((self._backend.remove, path))
+
+    def rmtree(self, path: str) -> None:
+        self.outdated.append((self._backend.rmtree, path))
+
+
 def apply() -> None:
     """Applies every work-around; called once by ``import mmatfr``."""
     require_mmcv()
     provide_missing_drn()
     allow_checkpoint_classes()
+    keep_checkpoints_whole()

@@ -7,6 +7,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mmatfr  # noqa: F401  isort: skip
 import copy
+import resource
 
 import pytest
 import torch
@@ -25,6 +26,14 @@ def tempo(tmp_path_factory):
     for _ in write_tempo(folder, Tempo(train=24, val=12, test=12)):
         pass
     return folder
+
+
+@pytest.fixture
+def full_disk():
+    """Lets no file grow beyond a number of bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture

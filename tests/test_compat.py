@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -140,3 +141,102 @@ def test_state_of_one_cycle_is_read(strategy, other, third):
 def test_everything_else_is_refused(content, name):
     with pytest.raises(pickle.UnpicklingError, match=name):
         save_and_load(dict(content=content))
+
+
+TRAINING = """
+import resource, signal, sys
+import mmatfr, torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+class Linear(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(100_000))
+    def forward(self, inputs, mode='tensor'):
+        return dict(loss=(inputs.mean() * self.weight).mean())
+
+class LittleSpace(Hook):
+    def before_train_epoch(self, runner):
+        if runner.epoch == 1 and SPACE:
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (SPACE, hard))
+
+def train(work_dir, name, space, resume=False):
+    global SPACE
+    SPACE = space
+    Runner(
+        Linear(), work_dir=work_dir, experiment_name=name, resume=resume,
+        train_dataloader=dict(
+            batch_size=1, num_workers=0, dataset=[torch.ones(2)],
+            sampler=dict(type='DefaultSampler', shuffle=False)),
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        default_hooks=dict(checkpoint=dict(
+            type='CheckpointHook', interval=1, max_keep_ckpts=1)),
+        custom_hooks=[LittleSpace()], log_level='ERROR').train()
+
+"""
+FULL_THEN_KILLED = """
+folder, half_a_checkpoint = sys.argv[1], 200_000
+try:
+    train(folder, 'full', half_a_checkpoint)
+except mmatfr.atomic_write.WriteError as error:
+    print(error)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+# From now on the kernel kills who writes too much.
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+train(folder, 'killed', half_a_checkpoint, resume=True)
+"""
+
+
+def test_full_disk_and_kill_leave_the_last_checkpoint(tmp_path):
+    code = TRAINING + FULL_THEN_KILLED
+    killed = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert killed.returncode == -signal.SIGXFSZ, killed.stderr
+    # Before that the disk was full, which is said in one line.
+    path = tmp_path / 'epoch_2.pth'
+    said = f'{str(path)!r} cannot be written (File too large); free space'
+    assert any(line.startswith(said) for line in killed.stdout.splitlines())
+    assert [p.name for p in tmp_path.glob('epoch*')] == ['epoch_1.pth']
+    last = (tmp_path / 'last_checkpoint').read_text()
+    assert last == str(tmp_path / 'epoch_1.pth')
+    assert torch.load(last)['meta']['epoch'] == 1
+    # The same training goes on, and then removes what is outdated.
+    names = {}
+    exec(TRAINING, names)
+    names['train'](str(tmp_path), tmp_path.name, space=None, resume=True)
+    assert [p.name for p in tmp_path.glob('*.pth')] == ['epoch_2.pth']
+    assert torch.load(path)['meta']['epoch'] == 2
+
+
+def test_new_checkpoint_under_the_name_of_the_old_one_stays(tmp_path):
+    from mmengine.hooks import CheckpointHook
+
+    class Backend:
+        def isfile(self, path):
+            return os.path.isfile(path)
+
+        def remove(self, path):
+            os.remove(path)
+
+    hook = CheckpointHook()
+    hook.file_backend, hook.last_ckpt = Backend(), str(tmp_path / 'new')
+    for name in ('old', 'new'):
+        (tmp_path / name).touch()
+
+    def save(self):
+        for name in ('old', 'new'):
+            self.file_backend.remove(str(tmp_path / name))
+        assert len(list(tmp_path.iterdir())) == 2
+
+    compat._remove_last(save)(hook)
+    assert [path.name for path in tmp_path.iterdir()] == ['new']
+    assert isinstance(hook.file_backend, Backend)

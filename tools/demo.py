@@ -26,6 +26,7 @@ from mmatfr.analysis.recognizers import (
     load_recognizer,
     read_clips,
 )
+from mmatfr.atomic_write import atomic_path
 from mmatfr.cli import run_script
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.zoo.models import config_path, released_weights
@@ -97,7 +98,8 @@ def save_figure(args: argparse.Namespace, clips: List[ClipGroups]) -> None:
         args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_groups(clips).savefig(out)
+    with atomic_path(out) as part:
+        draw_groups(clips).savefig(part)
     print(f'figure of the first view: {out}')
 
 

@@ -36,6 +36,8 @@ from mmatfr.analysis.recognizers import (
     read_clips,
 )
 from mmatfr.analysis.timing import time_per_clip
+from mmatfr.atomic_write import atomic_path, write_text
+from mmatfr.checkpoint import read_checkpoint
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CONFIGS = 'configs/recognition/resnet3d'
@@ -81,6 +83,37 @@ def run_script(*command: str) -> None:
         sys.exit(done.returncode)
 
 
+def plan_training(name: str, checkpoint: Path) -> Optional[List[str]]:
+    """Finds out what is left of a training.
+
+    Args:
+        name (str): Name of the config.
+        checkpoint (Path): The checkpoint of the last epoch.
+
+    Returns:
+        list[str]: The command that trains, or goes on. None if the checkpoint
+        is there and whole.
+    """
+    if _is_whole(checkpoint):
+        return None
+    command = [sys.executable, 'tools/train.py', f'{_CONFIGS}/{name}.py']
+    last = checkpoint.with_name('last_checkpoint')
+    if last.is_file() and _is_whole(Path(last.read_text().strip())):
+        command.append('--resume')
+    return command
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    if not checkpoint.is_file():
+        return False
+    try:
+        read_checkpoint(str(checkpoint))
+    except ValueError:
+        print(f'{checkpoint} is incomplete and is written anew')
+        return False
+    return True
+
+
 def train(title: str, name: str, epochs: int) -> Path:
     """Trains a config through tools/train.py, with a progress bar.
 
@@ -94,12 +127,10 @@ def train(title: str, name: str, epochs: int) -> Path:
     """
     work_dir = Path('work_dirs') / name
     checkpoint = work_dir / f'epoch_{epochs}.pth'
-    if checkpoint.is_file():
+    command = plan_training(name, checkpoint)
+    if command is None:
         print(f'{title}: {checkpoint} is there already')
         return checkpoint
-    command = [sys.executable, 'tools/train.py', f'{_CONFIGS}/{name}.py']
-    if (work_dir / 'last_checkpoint').is_file():
-        command.append('--resume')
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
@@ -209,7 +240,8 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
         drawn.append(
             groups_of_clip(model.backbone.sgs, data['inputs'][0], title=title)
         )
-    draw_groups(drawn).savefig(path)
+    with atomic_path(path) as part:
+        draw_groups(drawn).savefig(part)
 
 
 def show(rows: List[dict], console: Optional[Console] = None) -> None:
@@ -281,8 +313,9 @@ def main() -> None:
         python=platform.python_version(),
         torch=torch.__version__,
     )
-    (out / 'table.json').write_text(
-        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n'
+    write_text(
+        out / 'table.json',
+        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n',
     )
     show(rows)
     print(

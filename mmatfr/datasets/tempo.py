@@ -35,6 +35,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 import cv2
 import numpy as np
 
+from mmatfr.atomic_write import atomic_open, atomic_path, write_text
+
 from .worlds import WORLDS, Disturbance, draw_disturbance
 
 __all__ = [
@@ -608,23 +610,28 @@ def write_video(
         fps (int): Frames per second. Defaults to 25.
         codec (str): Four-character code of the encoder. Defaults to 'mp4v'.
     """
-    path = Path(path)
-    part = path.with_name(f'{path.stem}.part{path.suffix}')
     size = (frames.shape[2], frames.shape[1])
-    writer = cv2.VideoWriter(
-        str(part), cv2.VideoWriter_fourcc(*codec), fps, size
-    )
-    if not writer.isOpened():
-        part.unlink(missing_ok=True)
-        raise TempoError(
-            f'OpenCV cannot write {path} with the codec {codec!r}: choose a '
-            "codec that its build has, such as 'mp4v', and a folder that can "
-            'be written to'
+    with atomic_path(path) as part:
+        writer = cv2.VideoWriter(
+            str(part), cv2.VideoWriter_fourcc(*codec), fps, size
         )
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
-    os.replace(part, path)
+        if not writer.isOpened():
+            raise TempoError(
+                f'OpenCV cannot write {path} with the codec {codec!r}: choose '
+                "a codec that its build has, such as 'mp4v', and a folder "
+                'that can be written to'
+            )
+        for frame in frames:
+            writer.write(frame)
+        writer.release()
+        # OpenCV says nothing of a full disk, which leaves a file without the
+        # index of its frames.
+        written = cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT)
+        if written != len(frames):
+            raise TempoError(
+                f'{path} has {written:.0f} of {len(frames)} frames after it '
+                'was written: free space on the disk, or choose another folder'
+            )
 
 
 def _write_clip(job: Tuple[str, Tempo, str, int]) -> None:
@@ -651,15 +658,9 @@ def _list_files(out: Path) -> List[Path]:
     ]
 
 
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(text, encoding='utf-8')
-    os.replace(part, path)
-
-
 def _write_lists(out: Path, tempo: Tempo) -> None:
     """Writes the names of the classes and the lists of the splits."""
-    _write_text(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    write_text(out / 'classes.txt', '\n'.join(CLASSES) + '\n')
     for split in SPLITS:
         lines, rows = [], []
         for index in range(getattr(tempo, split)):
@@ -675,13 +676,12 @@ def _write_lists(out: Path, tempo: Tempo) -> None:
                     clip.length,
                 )
             )
-        part = out / f'{split}.csv.part'
-        with open(part, 'w', newline='', encoding='utf-8') as file:
+        table = out / f'{split}.csv'
+        with atomic_open(table, newline='', encoding='utf-8') as file:
             writer = csv.writer(file, lineterminator='\n')
             writer.writerow(('filename', 'label', 'class', 'start', 'length'))
             writer.writerows(rows)
-        os.replace(part, out / f'{split}.csv')
-        _write_text(out / f'{split}.txt', ''.join(lines))
+        write_text(out / f'{split}.txt', ''.join(lines))
 
 
 def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
@@ -723,12 +723,12 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
     try:
         for split in SPLITS:
             (out / 'videos' / split).mkdir(parents=True, exist_ok=True)
-        _write_text(sidecar, json.dumps(asdict(tempo), indent=2) + '\n')
     except OSError as error:
         raise TempoError(
             f'{out} cannot be written to '
             f'({error.strerror}): choose another folder'
         ) from error
+    write_text(sidecar, json.dumps(asdict(tempo), indent=2) + '\n')
     return False
 
 

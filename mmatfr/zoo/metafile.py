@@ -20,6 +20,7 @@ from mmatfr.analysis.recognizers import (
     clip_shape,
     load_config,
 )
+from mmatfr.atomic_write import write_text
 
 __all__ = [
     'count',
@@ -67,14 +68,27 @@ def read_metafile(path: Path) -> Dict[str, Any]:
     Returns:
         dict: Its ``Collections`` and its ``Models``, lists; empty where there
         is no such file.
+
+    Raises:
+        ValueError: If the file is damaged or cut short.
     """
-    content = {}
-    if path.is_file():
-        content = yaml.load(path.read_text(encoding='utf-8'), _LOADER) or {}
-    return dict(
-        Collections=content.get('Collections') or [],
-        Models=content.get('Models') or [],
-    )
+    if not path.is_file():
+        return dict(Collections=[], Models=[])
+    try:
+        content = yaml.load(path.read_text(encoding='utf-8'), _LOADER)
+    except (yaml.YAMLError, UnicodeError):
+        content = None
+    content = content if isinstance(content, dict) else {}
+    parts = {key: content.get(key) for key in ('Collections', 'Models')}
+    if 'Models' not in content or not all(
+        isinstance(entry, dict) and 'Name' in entry
+        for part in parts.values()
+        for entry in part or []
+    ):
+        raise ValueError(
+            f'the metafile {str(path)!r} is damaged or cut short; get it again'
+        )
+    return {key: part or [] for key, part in parts.items()}
 
 
 def read_entries(root: Path) -> Dict[str, Dict[str, Any]]:
@@ -85,6 +99,9 @@ def read_entries(root: Path) -> Dict[str, Dict[str, Any]]:
 
     Returns:
         dict[str, dict]: The entry of each model by its name.
+
+    Raises:
+        ValueError: If a metafile is damaged or cut short.
     """
     return {
         entry['Name']: entry
@@ -221,4 +238,4 @@ def write_metafile(
         }
     ]
     content = dict(Collections=collection, Models=list(entries))
-    path.write_text(_HEAD + dump_yaml(content), encoding='utf-8')
+    write_text(path, _HEAD + dump_yaml(content))

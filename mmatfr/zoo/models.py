@@ -6,7 +6,7 @@ import os.path as osp
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Set
 
 from mmengine.logging import print_log
 from torch import nn
@@ -18,12 +18,13 @@ from mmatfr.analysis.recognizers import (
 )
 from mmatfr.checkpoint import open_checkpoint
 
-from .metafile import read_entries
+from .metafile import read_metafile
 
 __all__ = [
     'config_path',
     'create_model',
     'find_configs',
+    'find_entry',
     'list_models',
     'released_weights',
     'zoo_root',
@@ -109,9 +110,46 @@ def list_models(pattern: str = '*', released: bool = False) -> List[str]:
     """
     names = fnmatch.filter(find_configs(), pattern)
     if released:
-        entries = read_entries(zoo_root())
-        names = [n for n in names if 'Weights' in entries.get(n, {})]
+        have = _released()
+        names = [name for name in names if name in have]
     return names
+
+
+def _released() -> Set[str]:
+    names = set()
+    for folder in {config.parent for config in find_configs().values()}:
+        try:
+            models = read_metafile(folder / 'metafile.yml')['Models']
+        except ValueError as error:  # of one family; the others are there
+            print_log(str(error), logger='current', level=logging.WARNING)
+        else:
+            names |= {entry['Name'] for entry in models if 'Weights' in entry}
+    return names
+
+
+def find_entry(name: str) -> Dict[str, Any]:
+    """Finds what the metafile of a model says of it.
+
+    Args:
+        name (str): Its name.
+
+    Returns:
+        dict: The entry, empty if the zoo has no such model.
+
+    Raises:
+        ValueError: If the metafile is damaged or cut short.
+    """
+    config = find_configs().get(name)
+    if config is None:
+        return {}
+    path = config.with_name('metafile.yml')
+    entries = {e['Name']: e for e in read_metafile(path)['Models']}
+    if name not in entries:
+        raise ValueError(
+            f'the metafile {str(path)!r} has no entry of {name!r}; it may be '
+            'cut short, get it again'
+        )
+    return entries[name]
 
 
 def released_weights(name: str) -> Optional[str]:
@@ -122,12 +160,14 @@ def released_weights(name: str) -> Optional[str]:
 
     Returns:
         str: Path or URL. None if there are none.
+
+    Raises:
+        ValueError: If the metafile that names them is damaged or cut short.
     """
-    root = zoo_root()
-    weights = read_entries(root).get(name, {}).get('Weights')
+    weights = find_entry(name).get('Weights')
     if weights is None or '://' in weights:
         return weights
-    return str(root / weights)
+    return str(zoo_root() / weights)
 
 
 def create_model(

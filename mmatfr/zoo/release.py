@@ -1,12 +1,22 @@
 """Releases: weights that are published, and what is said of them."""
 
 import datetime
-import io
+import hashlib
 import json
 import re
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 import torch
 from mmengine.config import Config
@@ -19,12 +29,13 @@ from mmatfr.analysis.recognizers import (
     check_weights,
     load_config,
 )
+from mmatfr.atomic_write import write_bytes, write_text
 from mmatfr.checkpoint import (
     check_hash,
     fetch,
     open_checkpoint,
+    pack_checkpoint,
     read_checkpoint,
-    sha256_of,
 )
 from mmatfr.version import __version__
 
@@ -32,16 +43,18 @@ from .metafile import (
     dataset_of,
     dump_yaml,
     make_entry,
-    read_entries,
     read_metafile,
     write_metafile,
 )
-from .models import config_path, zoo_root
+from .models import config_path
+from .models import find_entry as zoo_entry
 
 __all__ = [
     'Release',
     'add_to_zoo',
+    'check_folder',
     'check_release',
+    'discard_on_error',
     'find_entry',
     'publish',
     'read_metrics',
@@ -68,10 +81,33 @@ class Release(NamedTuple):
     Attributes:
         files (list[Path]): The ``.pth`` first.
         entry (dict): Entry of a metafile.
+        new (list[Path]): Those of its files, and of what :func:`register`
+            writes, that were not there before.
     """
 
     files: List[Path]
     entry: Dict[str, Any]
+    new: List[Path]
+
+
+@contextmanager
+def discard_on_error(release: Release) -> Iterator[None]:
+    """Removes the new files of a release that turns out to be unfit.
+
+    Args:
+        release (Release): What was published.
+    """
+    try:
+        yield
+    except BaseException:
+        for file in release.new:
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _said_of(pth: Path) -> List[Path]:
+    """The entry of a metafile and the model card beside the weights."""
+    return [pth.with_suffix(ending) for ending in ('.yml', '.md')]
 
 
 def _choose_weights(
@@ -147,8 +183,13 @@ def publish(
             'numbers that are not finite; take an earlier epoch'
             + (', or publish without --half' if half else '')
         )
-    content = io.BytesIO()  # whose archive does not carry a file's name
-    torch.save(
+    root = _root_of(path)
+    metafile = read_metafile(path.parent / 'metafile.yml')
+    collection = (metafile['Collections'] or [dict(Name='ATFR')])[0]['Name']
+    old = {e['Name']: e for e in metafile['Models']}.get(path.stem, {})
+    given = {k: v for k, v in old.items() if k == 'Published'}
+    entry = make_entry(path, root, collection, given)
+    archive = pack_checkpoint(
         dict(
             meta=dict(
                 config=path.stem,
@@ -156,35 +197,33 @@ def publish(
                 dataset_meta=known,
             ),
             state_dict=weights,
-        ),
-        content,
+        )
     )
-    out.mkdir(parents=True, exist_ok=True)
     date = date or datetime.datetime.now(datetime.UTC).date()
-    draft = out / f'{path.stem}.part'
-    draft.write_bytes(content.getvalue())
-    digest = sha256_of(str(draft))
+    digest = hashlib.sha256(archive).hexdigest()
     stem = f'{path.stem}_{date:%Y%m%d}-{digest[:8]}'
     pth, tensors = (out / f'{stem}{end}' for end in ('.pth', '.safetensors'))
-    draft.rename(pth)
     # One key: the order of several would differ from run to run.
     said = dict(mmatfr=json.dumps(dict(config=path.stem, **known)))
+    contents = {pth: archive}
     if safetensors:
-        tensors.write_bytes(save(weights, metadata=said))
-    files = [pth, tensors] if safetensors else [pth]
-    root = _root_of(path)
-    metafile = read_metafile(path.parent / 'metafile.yml')
-    collection = (metafile['Collections'] or [dict(Name='ATFR')])[0]['Name']
-    old = {e['Name']: e for e in metafile['Models']}.get(path.stem, {})
-    given = {k: v for k, v in old.items() if k == 'Published'}
-    entry = make_entry(path, root, collection, given)
+        contents[tensors] = save(weights, metadata=said)
+    new = [file for file in (*contents, *_said_of(pth)) if not file.exists()]
+    release = Release(list(contents), entry, new)
+    with discard_on_error(release):
+        out.mkdir(parents=True, exist_ok=True)
+        for file, content in contents.items():
+            write_bytes(file, content)
     entry['Weights'] = (
         pth.resolve().relative_to(root).as_posix()
         if pth.resolve().is_relative_to(root)
         else pth.name
     )
-    entry['SHA256'] = {f.name: sha256_of(str(f)) for f in files}
-    return Release(files, entry)
+    entry['SHA256'] = {
+        file.name: hashlib.sha256(content).hexdigest()
+        for file, content in contents.items()
+    }
+    return release
 
 
 def _root_of(config: Path) -> Path:
@@ -320,10 +359,31 @@ Weights and names of the classes, SHA-256:
 
 Trained on the named data alone: on other videos its classes mean little. Apache 2.0.
 """  # noqa: E501
-    yml, md = (pth.with_suffix(end) for end in ('.yml', '.md'))
-    yml.write_text(dump_yaml(dict(Models=[entry])), encoding='utf-8')
-    md.write_text(card, encoding='utf-8')
+    yml, md = _said_of(pth)
+    write_text(yml, dump_yaml(dict(Models=[entry])))
+    write_text(md, card)
     return [yml, md]
+
+
+def check_folder(out: Path, root: Path) -> None:
+    """Makes sure that weights in a folder can be found from the zoo.
+
+    Args:
+        out (Path): Folder of a release that has no URL.
+        root (Path): The folder that ``configs`` is in.
+
+    Raises:
+        ValueError: If it is outside of ``root``.
+    """
+    if not out.resolve().is_relative_to(root):
+        raise _outside(out, root)
+
+
+def _outside(out: Path, root: Path) -> ValueError:
+    return ValueError(
+        f'{str(out)!r} is outside of {str(root)!r}; publish into a folder in '
+        'there, or name the URL that the weights will have with --url'
+    )
 
 
 def add_to_zoo(release: Release, root: Path) -> Path:
@@ -345,11 +405,7 @@ def add_to_zoo(release: Release, root: Path) -> Path:
         '://' not in entry['Weights']
         and not (root / entry['Weights']).exists()
     ):
-        raise ValueError(
-            f'the weights are in {str(release.files[0].parent)!r}, outside of '
-            f'{str(root)!r}; publish into a folder in there, or name the URL '
-            'that they will have with --url'
-        )
+        raise _outside(release.files[0].parent, root)
     path = (root / entry['Config']).parent / 'metafile.yml'
     old = read_metafile(path)
     title = entry['In Collection']
@@ -373,7 +429,7 @@ def find_entry(path: str) -> Optional[Dict[str, Any]]:
     file = Path(path)
     beside = read_metafile(file.with_suffix('.yml'))['Models']
     match = _RELEASE.fullmatch(file.stem)
-    zoo = read_entries(zoo_root()).get(match['name'] if match else '', {})
+    zoo = zoo_entry(match['name']) if match else {}
     for entry in (*beside, zoo):
         if file.name in entry.get('SHA256', {}):
             return entry

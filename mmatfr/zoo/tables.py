@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+from mmatfr.atomic_write import write_text
+
 from .metafile import read_entries, read_metafile
 
 __all__ = [
@@ -229,13 +231,13 @@ def update_pages(root: Path) -> None:
     entries = list(read_entries(root).values())
     for path in sorted(root.glob('configs/recognition/*/README.md')):
         own = read_metafile(path.parent / 'metafile.yml')['Models']
-        page = replace_between(path.read_text(), 'models', family_table(own))
-        path.write_text(page)
+        page = path.read_text(encoding='utf-8')
+        write_text(path, replace_between(page, 'models', family_table(own)))
     path = root / 'README.md'
-    page = path.read_text()
+    page = path.read_text(encoding='utf-8')
     for name, table in (
         ('released', released_table(entries)),
         ('published', published_table(entries)),
     ):
         page = replace_between(page, name, table)
-    path.write_text(page)
+    write_text(path, page)

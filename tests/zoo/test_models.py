@@ -1,10 +1,13 @@
 """Models by name."""
 
+import shutil
+
 import pytest
 import torch
 from mmaction.registry import MODELS
 
 import mmatfr
+from mmatfr.zoo import models
 from mmatfr.zoo.models import find_configs, released_weights
 
 NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
@@ -41,6 +44,29 @@ def test_builds_the_network_without_sampling():
     model = mmatfr.create_model(NAME, backbone=dict(sgs=None))
     assert model.backbone.lengths is None
     assert not any('sgs' in key for key in model.state_dict())
+
+
+def test_cut_metafile_is_named_and_the_others_are_read(tmp_path, monkeypatch):
+    root = models.zoo_root()
+    shutil.copytree(root / 'configs', tmp_path / 'configs')
+    monkeypatch.setattr(models, 'zoo_root', lambda: tmp_path)
+    find_configs.cache_clear()
+    try:
+        metafile = tmp_path / 'configs/recognition/x3d/metafile.yml'
+        whole = metafile.read_bytes()
+        start = whole.index(f'Name: {NAME}'.encode())
+        # In a list, in an entry, in a name, before the models, at the start.
+        for size in (start - 3, start + 2, start + 20, 400, 40, 0):
+            metafile.write_bytes(whole[:size])
+            with pytest.raises(
+                ValueError, match='x3d/metafile.yml.*cut short'
+            ):
+                released_weights(NAME)
+            others = mmatfr.list_models(released=True)
+            assert others and not any('x3d' in name for name in others)
+            assert all(released_weights(name) for name in others)
+    finally:
+        find_configs.cache_clear()
 
 
 def test_says_what_is_wrong():

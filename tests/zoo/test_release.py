@@ -12,10 +12,18 @@ from safetensors.torch import load_file
 
 import mmatfr
 from mmatfr.analysis.recognizers import build_recognizer, load_config
+from mmatfr.atomic_write import WriteError
 from mmatfr.checkpoint import open_checkpoint, sha256_of
 from mmatfr.zoo.metafile import read_entries
 from mmatfr.zoo.models import config_path
-from mmatfr.zoo.release import add_to_zoo, check_release, publish, register
+from mmatfr.zoo.release import (
+    add_to_zoo,
+    check_folder,
+    check_release,
+    discard_on_error,
+    publish,
+    register,
+)
 from mmatfr.zoo.tables import released_table
 
 ROOT = Path(__file__).parents[2]
@@ -219,6 +227,26 @@ def test_refuses_what_is_not_fit(trained, tmp_path):
     torch.save(trained[1], stray)
     with pytest.raises(ValueError, match='nothing is said of'):
         check_release(str(stray))
+
+
+@pytest.mark.parametrize('size', [10_000, 110_000])
+def test_full_disk_leaves_nothing(trained, tmp_path, full_disk, size):
+    # Of 101 kB are the .pth and of 116 kB the .safetensors.
+    full_disk(size)
+    with pytest.raises(WriteError, match='cannot be written.*free space'):
+        publish(NAME, str(trained[0]), tmp_path / 'out')
+    assert not list((tmp_path / 'out').iterdir())
+
+
+def test_refused_release_leaves_only_what_was_there(trained, tmp_path):
+    release = publish(NAME, str(trained[0]), tmp_path, safetensors=False)
+    again = publish(NAME, str(trained[0]), tmp_path)
+    assert again.files[0] == release.files[0]
+    register(again, METRICS)
+    with pytest.raises(ValueError, match='outside'), discard_on_error(again):
+        check_folder(tmp_path, ROOT)
+    assert list(tmp_path.iterdir()) == release.files
+    check_folder(ROOT / 'releases', ROOT)
 
 
 def run(*args):

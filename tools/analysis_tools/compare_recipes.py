@@ -32,6 +32,7 @@ from mmatfr.analysis.insertion import see_clips
 from mmatfr.analysis.recognizers import load_recognizer, read_batch
 from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
 from mmatfr.analysis.timing import time_per_clip
+from mmatfr.atomic_write import atomic_open, write_text
 from mmatfr.cli import describe_run, run_script, write_report
 from mmatfr.datasets.tempo import SIZES, WORLDS, get_size, write_tempo
 
@@ -305,7 +306,7 @@ class Comparison:
             ROWS[name].prepare(runner.model)
             metrics = {k: float(v) for k, v in runner.test().items()}
             result.parent.mkdir(parents=True, exist_ok=True)
-            result.write_text(json.dumps(metrics, indent=2) + '\n')
+            write_text(result, json.dumps(metrics, indent=2) + '\n')
         return json.loads(result.read_text())
 
     def seconds(self, names: Sequence[str], seed: int) -> Dict[str, float]:
@@ -470,7 +471,7 @@ def run() -> None:
     write_report(
         out, title, dict(seeds=args.seeds, rows=results), figure=figure
     )
-    with open(out / f'{title}.md', 'w', encoding='utf-8') as file:
+    with atomic_open(out / f'{title}.md', encoding='utf-8') as file:
         machine = describe_run()
         print(
             f'`{machine["command"]}`; {machine["cores"]} CPU cores, '

@@ -15,6 +15,8 @@ from mmatfr.cli import run_script
 from mmatfr.zoo.models import config_path, zoo_root
 from mmatfr.zoo.release import (
     add_to_zoo,
+    check_folder,
+    discard_on_error,
     publish,
     read_metrics,
     register,
@@ -71,6 +73,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.register and not args.url:
+        check_folder(Path(args.out), zoo_root())
     metrics = read_metrics(args.test_log) if args.test_log else None
     release = publish(
         args.config,
@@ -83,17 +87,13 @@ def run(args: argparse.Namespace) -> None:
     if args.url:
         address = args.url.rstrip('/')
         release.entry['Weights'] = f'{address}/{release.files[0].name}'
-    try:
+    with discard_on_error(release):
         if metrics is None:
             cfg = load_config(config_path(args.config))
             metrics = test_release(cfg, release.files[0], args.cfg_options)
         written = register(release, metrics)
         if args.register:
             written.append(add_to_zoo(release, zoo_root()))
-    except BaseException:
-        for file in release.files:  # nothing half-done stays
-            file.unlink(missing_ok=True)
-        raise
     if args.register:
         update_pages(zoo_root())
     for path in (*release.files, *written):

@@ -7,6 +7,7 @@ What is computed is computed anew from the configs; what is given in a metafile
 import argparse
 from pathlib import Path
 
+from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, run_script
 from mmatfr.zoo.metafile import (
     dump_yaml,
@@ -72,7 +73,7 @@ def update_metafiles(root: Path) -> None:
     imports = [
         f'configs/recognition/{folder.name}/metafile.yml' for folder in folders
     ]
-    (root / 'model-index.yml').write_text(dump_yaml(dict(Import=imports)))
+    write_text(root / 'model-index.yml', dump_yaml(dict(Import=imports)))
 
 
 def run(args: argparse.Namespace) -> None:

@@ -3,10 +3,9 @@
 import argparse
 from typing import Callable
 
-import torch
 from torch import Tensor
 
-from mmatfr.checkpoint import fetch, read_checkpoint
+from mmatfr.checkpoint import fetch, read_checkpoint, write_checkpoint
 from mmatfr.cli import run_script
 
 
@@ -41,7 +40,7 @@ def run_converter(
         if not all(isinstance(value, Tensor) for value in loaded.values()):
             raise ValueError('the checkpoint holds no weights; name another')
         weights = convert(loaded, **args)
-        torch.save({container: weights}, out)
+        write_checkpoint(out, {container: weights})
         print(f'{len(weights)} weights written to {out}')
 
     run_script(run)

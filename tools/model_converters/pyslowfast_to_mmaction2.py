@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 import mmatfr  # noqa: F401  registers the backbones
+from mmatfr.checkpoint import write_checkpoint
 from mmatfr.models.pyslowfast import convert_pyslowfast, enumerate_some
 
 CONTAINERS = ('model_state', 'state_dict')
@@ -104,8 +105,7 @@ def convert(checkpoint: str, out: str, config: Optional[str] = None) -> None:
         print(f'missing: {len(missing)}')
         for name, value in missing.items():
             print(f'  {name} {tuple(value.shape)}')
-    with open(out, 'wb') as file:
-        torch.save(dict(meta=dict(), state_dict=weights), file)
+    write_checkpoint(out, dict(meta=dict(), state_dict=weights))
     print(f'{len(weights)} weights written to {out}')
 
 

@@ -20,6 +20,7 @@ from mmatfr.analysis.recognizers import (
     load_recognizer,
     read_clips,
 )
+from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import config_path, released_weights
 
@@ -99,8 +100,9 @@ def run(args: argparse.Namespace) -> None:
     paths = [out / f'{name}.{ending}' for ending in ('png', 'pdf', 'html')]
     figure = draw_groups(clips)
     for path in paths[:2]:
-        figure.savefig(path)
-    paths[2].write_text(make_page(clips, name), encoding='utf-8')
+        with atomic_path(path) as part:
+            figure.savefig(part)
+    write_text(paths[2], make_page(clips, name))
     print(f'written: {", ".join(map(str, paths))}')
 
 

@@ -21,6 +21,7 @@ from mmatfr.analysis.statistics import (
     rank_classes,
     summarize,
 )
+from mmatfr.atomic_write import write_text
 
 __all__ = ['TemporalResolutionHook']
 
@@ -155,8 +156,9 @@ class TemporalResolutionHook(Hook):
         path = osp.join(
             runner.log_dir, f'temporal_resolution_{split}{name}.json'
         )
-        with open(path, 'w') as file:
-            json.dump(dict(all=summary, classes=ranked), file, indent=2)
+        write_text(
+            path, json.dumps(dict(all=summary, classes=ranked), indent=2)
+        )
         if self._recorder.layers:
             runner.logger.info(f'{_name_ends(ranked)}; all classes: {path}')
         if split == 'test':

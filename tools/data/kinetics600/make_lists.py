@@ -9,6 +9,7 @@ import csv
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from mmatfr.atomic_write import write_text
 from mmatfr.cli import run_script
 
 SPLITS = ('train', 'val')
@@ -117,10 +118,10 @@ def run(args: argparse.Namespace) -> None:
                 'which lists cannot have; rename them, e.g. with '
                 "mmaction2's rename_classnames.sh"
             )
-    (data / 'classes.txt').write_text(''.join(f'{n}\n' for n in names))
+    write_text(data / 'classes.txt', ''.join(f'{n}\n' for n in names))
     for split, lines in lists.items():
         path = data / f'kinetics600_{split}_list_videos.txt'
-        path.write_text(''.join(f'{line}\n' for line in lines))
+        write_text(path, ''.join(f'{line}\n' for line in lines))
         missing = len(annotated[split]) - len(lines)
         print(f'{len(lines):>8} videos, {missing} are missing: {path}')
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path, PurePosixPath
 from typing import Dict, List, Optional, Set
 
+from mmatfr.atomic_write import write_text
 from mmatfr.cli import run_script
 from mmatfr.datasets.video_dataset import read_list
 
@@ -127,10 +128,10 @@ def run(args: argparse.Namespace) -> None:
     }
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'classes.txt').write_text(''.join(f'{n}\n' for n in labels))
+    write_text(out / 'classes.txt', ''.join(f'{n}\n' for n in labels))
     for split, lines in lists.items():
         path = out / f'minikinetics_{split}_list_videos.txt'
-        path.write_text(''.join(f'{line}\n' for line in lines))
+        write_text(path, ''.join(f'{line}\n' for line in lines))
         print(f'{len(lines):>8} videos: {path}')
 
 

@@ -19,6 +19,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
+from mmatfr.atomic_write import write_text
 from mmatfr.datasets.tempo import (
     CLASSES,
     WORLDS,
@@ -159,7 +160,7 @@ def main() -> int:
         rows=rows,
     )
     path = Path(args.work_dir) / 'shortcuts.json'
-    path.write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
+    write_text(path, json.dumps(report, indent=2) + '\n')
 
     table = Table(
         title=f'{args.world}: {len(CLASSES)} classes, '

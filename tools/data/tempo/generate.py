@@ -14,6 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mmatfr.atomic_write import WriteError
 from mmatfr.datasets.tempo import (
     SIZES,
     SPLITS,
@@ -122,7 +123,7 @@ def main() -> int:
             task = progress.add_task('clips', total=total)
             for done in steps:
                 progress.update(task, completed=done)
-    except TempoError as error:
+    except (TempoError, WriteError) as error:
         print(f'{os.path.basename(__file__)}: error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
