@@ -314,7 +314,7 @@ def clip_shape(
     for transform in test_pipeline(cfg):
         if 'clip_len' in transform:
             num_frames = transform['clip_len']
-            if num_frames == 1:  # frames of a 2D recognizer
+            if num_frames == 1 and cfg.model.type == 'Recognizer2D':
                 num_frames = cfg.model.backbone.get(
                     'num_segments', transform.get('num_clips', 1)
                 )

@@ -75,6 +75,15 @@ def test_is_verified_from_one_group_to_all_frames(
     assert info.crop == [SIZE, SIZE] and info.num_frames == NUM_FRAMES
 
 
+def test_a_clip_may_have_one_frame(tmp_path):
+    cfg = make_config(R18, sgs=dict(stage=1, **PATH))
+    cfg.test_dataloader.dataset.pipeline[1].clip_len = 1
+    info = export_onnx(build(cfg), cfg, str(tmp_path / 'model.onnx'))
+    assert info.num_frames == 1
+    for result in info.verified.values():
+        assert result['lengths'] == [[1]]
+
+
 def test_keeps_no_file_that_differs(tmp_path):
     cfg = make_config(X3D, sgs=dict(stage=1))
     out = tmp_path / 'model.onnx'
