@@ -46,7 +46,13 @@ PATH = dict(
             [1, 1],
             [NUM_FRAMES // 2, NUM_FRAMES],
         ),
-        (dict(TSM, sgs=dict(stage=1, **PATH)), [1], [NUM_FRAMES]),
+        (
+            dict(
+                TSM, sgs=dict(stage=1, **dict(PATH, similarity='learned_path'))
+            ),
+            [1],
+            [NUM_FRAMES],
+        ),
     ],
     ids=['base', 'x3d', 'resnet3d', 'slowfast', 'tsm'],
 )
@@ -76,7 +82,7 @@ def test_is_verified_from_one_group_to_all_frames(
 
 
 def test_a_clip_may_have_one_frame(tmp_path):
-    cfg = make_config(R18, sgs=dict(stage=1, **PATH))
+    cfg = make_config(R18, with_pool2=False, sgs=dict(stage=1, **PATH))
     cfg.test_dataloader.dataset.pipeline[1].clip_len = 1
     info = export_onnx(build(cfg), cfg, str(tmp_path / 'model.onnx'))
     assert info.num_frames == 1

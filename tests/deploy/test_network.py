@@ -37,6 +37,9 @@ NETWORKS = dict(
         X3D,
         sgs=dict(stage=0, num_bins=5, border=1, border_groups=True, **PATH),
     ),
+    learned=dict(
+        R18, sgs=dict(stage=1, **dict(PATH, similarity='learned_path'))
+    ),
     contiguous=dict(X3D, sgs=dict(stage=2, contiguous=True, order='time')),
     authors=dict(R18, sgs=dict(stage=1, pre_activation=True, **LINEAR)),
     frames=dict(R18, readout='frames', sgs=dict(stage=2)),
