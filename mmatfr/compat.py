@@ -186,6 +186,8 @@ def _remove_last(save: Callable) -> Callable:
 
     @functools.wraps(save)
     def save_then_remove(self, *args, **kwargs) -> None:
+        if not hasattr(self, 'file_backend'):  # a validation alone
+            return save(self, *args, **kwargs)
         backend = self.file_backend
         self.file_backend = _RemoveLater(backend)
         try:
