@@ -4,6 +4,8 @@ import logging
 import os
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
@@ -12,6 +14,7 @@ from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from mmatfr.analysis.recognizers import clip_shape, test_pipeline
+from mmatfr.atomic_write import atomic_path
 from mmatfr.version import __version__
 
 from .engines import available_engines, make_engine
@@ -80,38 +83,50 @@ def export_onnx(
     on_step('exporting', 1, 1)
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f'.{path.stem}.{os.getpid()}.onnx')
-    try:
+    with atomic_path(path) as draft:
         _save(program, info, draft)
-        clips = choose_clips(network, tuple(size))
-        references = []
-        for clip in clips:
-            references.append(run_reference(recognizer, clip))
-            on_step('PyTorch', len(references), len(clips))
-        verified: Dict[str, dict] = {}
-        for name in engines:
-            engine = make_engine(name, str(draft), fixed_size=False)
-            done = iter(range(1, len(clips) + 1))
-            difference = compare(
-                engine,
-                info,
-                clips,
-                references,
-                rtol,
-                lambda: on_step(name, next(done), len(clips)),  # noqa: B023
-            )
-            verified[name] = dict(
-                clips=len(clips),
-                lengths=_covered(references),
-                largest_difference=difference,
-            )
-            del engine
-        info = ModelInfo(**{**vars(info), 'verified': verified})
+        verified = _verify(
+            draft, info, recognizer, network, engines, rtol, on_step
+        )
+        info = replace(info, verified=verified)
         _save(program, info, draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
     return info
+
+
+def _verify(
+    path: Path,
+    info: ModelInfo,
+    recognizer: nn.Module,
+    network: ClipNetwork,
+    engines: Sequence[str],
+    rtol: float,
+    on_step: OnStep,
+) -> Dict[str, dict]:
+    """Compares the engines with PyTorch; by engine, what was compared."""
+    clips = choose_clips(network, tuple(info.crop))
+    references = []
+    for clip in clips:
+        references.append(run_reference(recognizer, clip))
+        on_step('PyTorch', len(references), len(clips))
+    # B' of the clips, for each pathway.
+    columns = zip(*(reference.lengths for reference in references))
+    lengths = [sorted(set(column)) for column in columns]
+    verified = {}
+    for name in engines:
+        engine = make_engine(name, str(path), fixed_size=False)
+        done = count(1)
+        difference = compare(
+            engine,
+            info,
+            clips,
+            references,
+            rtol,
+            lambda: on_step(name, next(done), len(clips)),  # noqa: B023
+        )
+        verified[name] = dict(
+            clips=len(clips), lengths=lengths, largest_difference=difference
+        )
+    return verified
 
 
 def _export(network: ClipNetwork) -> 'torch.onnx.ONNXProgram':
@@ -160,12 +175,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _covered(references) -> List[List[int]]:
-    """B' of the clips, for each pathway."""
-    columns = zip(*(reference.lengths for reference in references))
-    return [sorted(set(column)) for column in columns]
 
 
 def _describe(
