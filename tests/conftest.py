@@ -11,12 +11,18 @@ import resource
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 init_default_scope('mmaction')
+settings.register_profile(
+    'ci', max_examples=40, deadline=None, derandomize=True
+)
+settings.register_profile('fuzz', max_examples=2000, deadline=None)
+settings.load_profile('ci')
 
 
 @pytest.fixture(scope='session')

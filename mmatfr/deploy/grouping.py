@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from mmatfr.sgs.grouping import (
+    _EDGE_RTOL,
     _EDGE_WEIGHT,
     _MOST_BINS,
+    _MOVING_RTOL,
     _STILL_ATOL,
     _STILL_RTOL,
 )
@@ -48,7 +50,7 @@ def group_clip(
     """Sorts the frames of one clip into bins of equal width.
 
     Args:
-        magnitude (Tensor): Delta, (T,), non-negative.
+        magnitude (Tensor): Delta, (T,). What is below 0 counts as 0.
         num_bins (Tensor): Number of bins B, a scalar, int64.
         kernel (str): As for :func:`mmatfr.sgs.group_frames`, and so are the
             other options.
@@ -62,24 +64,28 @@ def group_clip(
     Returns:
         ClipGroups: The same groups as :func:`mmatfr.sgs.group_frames` makes.
     """
+    magnitude = magnitude.clamp_min(0.0)
     num_frames = magnitude.shape[0]
     normalize = kernel == 'delta' if normalize is None else normalize
     frames = torch.arange(num_frames, device=magnitude.device)
     own_peak = magnitude.amax(0)
     spread = own_peak - magnitude.amin(0)
-    still = spread <= _STILL_RTOL * own_peak.clamp_min(_STILL_ATOL)
+    level = own_peak.clamp_min(_STILL_ATOL)
+    still = spread <= _STILL_RTOL * level
     if peak is None:
         scale = torch.where(still, torch.ones_like(own_peak), own_peak)
         last_bin = (num_bins - 1).to(magnitude.dtype)
     else:
         scale = torch.full_like(own_peak, peak)
         last_bin = torch.full_like(own_peak, _MOST_BINS - 1)
+    all_bins = num_bins.to(magnitude.dtype)
     # As torch divides a number by a tensor, to the last bit.
-    steps = scale.reciprocal() * (2 * num_bins).to(magnitude.dtype)
+    steps = scale.reciprocal() * (2 * all_bins)
     position = magnitude * steps
     position = torch.where(still, torch.zeros_like(position), position)
     # Whole numbers, exact in single precision.
-    bins = torch.minimum((position / 2).floor(), last_bin).clamp_min(0)
+    bins = (position / 2 + _EDGE_RTOL * all_bins).floor()
+    bins = torch.minimum(bins, last_bin).clamp_min(0)
     labels = bins
     if contiguous:
         turns = (bins[1:] != bins[:-1]).to(bins).cumsum(0)
@@ -111,5 +117,6 @@ def group_clip(
         weight = torch.ones_like(offset)
     if normalize:
         weight = weight / count
-    weight = torch.where(still, 1 / count, weight)
+    moving = (spread / (_MOVING_RTOL * level)).clamp_max(1.0)
+    weight = torch.where(still, 1 / count, (1 / count).lerp(weight, moving))
     return ClipGroups(index, weight, first.long().sum())

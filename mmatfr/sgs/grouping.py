@@ -24,15 +24,24 @@ __all__ = [
 KERNELS = ('delta', 'linear')
 ORDERS = ('magnitude', 'time')
 
-# A clip is still when its magnitudes differ by less than rounding.
+# A clip is still when its magnitudes differ by less than rounding, relative to
+# the largest.
 _STILL_RTOL = 1e-6
 _STILL_ATOL = 1e-12
+# The weights of a clip that moves a little go over into those of a still one.
+# A sudden change would turn the rounding that separates the two into another
+# result; this slope multiplies it by 1000.
+_MOVING_RTOL = 1e-3
+# A frame that rounding leaves just below the edge of a bin counts as on it, by
+# this share of all bins: equal steps, for one, put frames on edges.
+_EDGE_RTOL = 1e-6
 # Weight under the linear kernel of a frame that lies on the edge of its bin.
 # The authors' code adds it to every weight, so that the bin counts as active.
 _EDGE_WEIGHT = 1e-7
-# Bins of a given width have no last one; numbers to here are exact in single
-# precision.
-_MOST_BINS = 2**20
+# Bins of a given width go on beyond the B-th, to here: the place of a frame in
+# its bin, in half widths, carries the rounding of its magnitude, which grows
+# with the number of the bin, to 1e-3 in this one.
+_MOST_BINS = 2**12
 
 
 class Groups(NamedTuple):
@@ -80,14 +89,17 @@ def group_frames(
     ``b = min(floor(Delta / (2 gamma)), B - 1)`` with the half width ``gamma =
     Delta_max / (2 B)``: the published indicator would drop the frames that lie
     on an edge, the one of maximal magnitude always among them. A still clip
-    (all magnitudes equal) becomes one group, the plain mean of its frames.
+    (all magnitudes equal, or none above 0) becomes one group, the plain mean
+    of its frames. Where the kernel gives other weights than the mean's, those
+    of a clip whose magnitudes spread by less than a thousandth of the largest
+    lie in between.
 
     The gradient to the magnitudes is, for both kernels, that of the triangle
     ``1 - |Delta - beta| / gamma`` of the frame's own bin; ``gamma`` is
     differentiated through Delta_max.
 
     Args:
-        magnitude (Tensor): Delta, (N, T), non-negative.
+        magnitude (Tensor): Delta, (N, T). What is below 0 counts as 0.
         num_bins (int, optional): Number of bins B. Defaults to None, which
             stands for T.
         kernel (str): Weight of a frame in its group: 'delta' is 1, 'linear'
@@ -101,7 +113,8 @@ def group_frames(
             Defaults to False.
         peak (float, optional): What takes the place of Delta_max, the same
             for all clips. Magnitudes beyond it go on into further bins of
-            the same width. Defaults to None, each clip's own.
+            the same width, up to 4096 in all. Defaults to None, each clip's
+            own.
         ends (int): Number of frames at each end of a clip that are groups of
             their own, whatever their magnitude; a clip has at least one
             other frame. Defaults to 0.
@@ -109,12 +122,14 @@ def group_frames(
     Returns:
         Groups: The groups of the batch.
     """
+    magnitude = magnitude.clamp_min(0.0)
     num_frames = magnitude.shape[1]
     num_bins = num_frames if num_bins is None else num_bins
     normalize = kernel == 'delta' if normalize is None else normalize
     own_peak = magnitude.max(dim=1, keepdim=True).values
     spread = (own_peak - magnitude.min(dim=1, keepdim=True).values).detach()
-    still = spread <= _STILL_RTOL * own_peak.detach().clamp_min(_STILL_ATOL)
+    level = own_peak.detach().clamp_min(_STILL_ATOL)
+    still = spread <= _STILL_RTOL * level
     # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
     if peak is None:
         scale = own_peak.masked_fill(still, 1.0)
@@ -122,7 +137,8 @@ def group_frames(
     else:
         scale, num_labels = peak, _MOST_BINS
     position = (magnitude * (2 * num_bins / scale)).masked_fill(still, 0.0)
-    bins = (position.detach() / 2).floor().long().clamp_(0, num_labels - 1)
+    bins = (position.detach() / 2 + _EDGE_RTOL * num_bins).floor().long()
+    bins = bins.clamp_(0, num_labels - 1)
     labels = bins
     if contiguous:
         labels, num_labels = _runs(bins), num_frames
@@ -146,7 +162,8 @@ def group_frames(
     weight = value + (triangle - triangle.detach())
     if normalize:
         weight = weight / count
-    weight = torch.where(still, 1 / count, weight)
+    moving = (spread / (_MOVING_RTOL * level)).clamp_max(1.0)
+    weight = torch.where(still, 1 / count, (1 / count).lerp(weight, moving))
     return Groups(index, weight, lengths)
 
 

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
 from .learned import LearnedPath
-from .similarity import Similarity, get_similarity
+from .similarity import (
+    ROUNDING,
+    Similarity,
+    drop_rounding,
+    get_similarity,
+)
 
 __all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS']
 
@@ -52,7 +57,10 @@ class SGS(nn.Module):
             from (N, T, D) to (N, T). Defaults to 'norm'.
         kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
             'linear' falls from 1 at the centre of the bin to 0 at its edges.
-            Defaults to 'delta'.
+            It multiplies the rounding of a magnitude, relative to the largest
+            of the clip, by 2 B, and so does what a clip gives differ between
+            one batch and another: by 1e-5 for most, by more for clips that
+            hardly change. Defaults to 'delta', which has no such slope.
         normalize (bool, optional): Whether weights are divided by the number
             of frames in the group. Defaults to None: True for 'delta', False
             for 'linear'.
@@ -292,16 +300,20 @@ class SGS(nn.Module):
             z (Tensor): As :meth:`pool` returns them.
 
         Returns:
-            Tensor: Z, (N, T, D).
+            Tensor: Z, (N, T, D), equal for all frames of a clip whose pooled
+            features differ by no more than rounding.
         """
-        if self.embedding == 'identity':
-            return z
-        dtype = z.dtype
-        z = z.to(self.fc1.weight.dtype)
-        z = self.fc2(self.relu(self.fc1(z)))
-        if self.embedding == 'mlp_bn':
-            z = self._normalize(z.flatten(0, 1)).view_as(z)
-        return z.to(dtype)
+        # Before the MLP: it could make much of what is rounding here.
+        moved = drop_rounding(z - z.mean(dim=1, keepdim=True), z).detach()
+        still = (moved == 0).all(dim=2, keepdim=True).all(dim=1, keepdim=True)
+        if self.embedding != 'identity':
+            dtype = z.dtype
+            z = z.to(self.fc1.weight.dtype)
+            z = self.fc2(self.relu(self.fc1(z)))
+            if self.embedding == 'mlp_bn':
+                z = self._normalize(z.flatten(0, 1)).view_as(z)
+            z = z.to(dtype)
+        return torch.where(still, z.mean(dim=1, keepdim=True), z)
 
     def _replicate_inner(self, z: Tensor) -> Tensor:
         last = z.shape[1] - 1
@@ -313,7 +325,7 @@ class SGS(nn.Module):
 
     def _peak(self, magnitude: Tensor) -> Tensor:
         """What counts as the largest magnitude, (1,) or (N, 1)."""
-        peak = magnitude.detach().amax(dim=1, keepdim=True)
+        peak = magnitude.detach().amax(dim=1, keepdim=True).clamp_min(0.0)
         if self.training:
             self.num_batches_tracked += 1
             share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
@@ -321,7 +333,7 @@ class SGS(nn.Module):
             self.running_peak += share * (mean - self.running_peak)
         # A clip of which nothing is known but itself: a little more than its
         # peak, which so falls into the last bin, and not 0 if it is still.
-        own = (peak * (1 + 1e-6)).masked_fill(peak == 0, 1.0)
+        own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
         return torch.where(
             self.running_peak > 0, self.running_peak.to(peak.dtype), own
         )

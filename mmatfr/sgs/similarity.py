@@ -2,20 +2,23 @@
 
 Each function takes the similarity vectors Z of a batch, (N, T, D), and returns
 their magnitudes Delta, (N, T). Any callable of that signature can take their
-place.
+place. It returns equal magnitudes, or 0, for vectors that rounding alone tells
+apart, see :func:`drop_rounding`; what is below 0 counts as 0.
 """
 
-from typing import Callable, Dict, Union
+from typing import Callable, Dict, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 __all__ = [
+    'ROUNDING',
     'SIMILARITIES',
     'Similarity',
     'accumulate_steps',
     'cosine',
+    'drop_rounding',
     'find_steps',
     'get_similarity',
     'l1',
@@ -30,9 +33,13 @@ Similarity = Callable[[Tensor], Tensor]
 # What the authors' code adds to every signed component of the difference from
 # the mean (it is the default of ``torch.nn.functional.pairwise_distance``).
 _PAIRWISE_EPS = 1e-6
-# A step from frame to frame is none when it is less than rounding, relative to
-# the largest vector of the clip.
-_STEP_RTOL = 1e-6
+# Norm of a vector that has no direction, likewise
+# (``torch.nn.functional.cosine_similarity``).
+_COSINE_EPS = 1e-8
+# A difference between vectors is none when it is no more than this, relative
+# to the largest component in the clip: single precision rounds to 1.2e-7, and
+# what made the vectors has added up some of these.
+ROUNDING = 1e-6
 
 
 def norm(z: Tensor) -> Tensor:
@@ -80,7 +87,21 @@ def cosine(z: Tensor) -> Tensor:
     Returns:
         Tensor: Magnitudes, (N, T).
     """
-    return 1 - F.cosine_similarity(z, z.mean(dim=1, keepdim=True), dim=-1)
+    units, no_direction = _directions(z)
+    mean, no_mean = _directions(z.mean(dim=1, keepdim=True))
+    # 1 - a b = |a - b|^2 / 2 for unit vectors: never negative, and without the
+    # cancellation that leaves of small angles nothing but rounding. A vector
+    # without a direction is at right angles to all.
+    half = drop_rounding(units - mean, units).square().sum(dim=-1) / 2
+    return half + (no_direction.to(z.dtype) + no_mean.to(z.dtype)) / 2
+
+
+def _directions(z: Tensor) -> Tuple[Tensor, Tensor]:
+    """Unit vectors, (N, T, D), 0 where there are none, and where, (N, T)."""
+    length = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    none = length <= _COSINE_EPS
+    units = (z / length.masked_fill(none, 1.0)).masked_fill(none, 0.0)
+    return units, none.squeeze(-1)
 
 
 def path(z: Tensor) -> Tensor:
@@ -121,10 +142,24 @@ def find_steps(z: Tensor) -> Tensor:
     Returns:
         Tensor: Steps, (N, T - 1, D), 0 if less than rounding.
     """
-    steps = z.diff(dim=1)
+    return drop_rounding(z.diff(dim=1), z)
+
+
+def drop_rounding(differences: Tensor, z: Tensor) -> Tensor:
+    """Sets differences to 0 that are no more than rounding.
+
+    Args:
+        differences (Tensor): Between similarity vectors, (N, S, D).
+        z (Tensor): The vectors, (N, T, D); the largest component of a clip
+            says how coarse its rounding is.
+
+    Returns:
+        Tensor: The differences, (N, S, D), those vectors of them set to 0 of
+        which no component exceeds :data:`ROUNDING` times the largest of z.
+    """
     scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
-    moved = steps.detach().abs().amax(dim=-1, keepdim=True)
-    return steps.masked_fill(moved <= _STEP_RTOL * scale, 0.0)
+    largest = differences.detach().abs().amax(dim=-1, keepdim=True)
+    return differences.masked_fill(largest <= ROUNDING * scale, 0.0)
 
 
 def accumulate_steps(steps: Tensor) -> Tensor:
@@ -133,7 +168,7 @@ def accumulate_steps(steps: Tensor) -> Tensor:
 
 
 def _from_mean(z: Tensor) -> Tensor:
-    return z.mean(dim=1, keepdim=True) - z + _PAIRWISE_EPS
+    return drop_rounding(z.mean(dim=1, keepdim=True) - z, z) + _PAIRWISE_EPS
 
 
 SIMILARITIES: Dict[str, Similarity] = dict(

@@ -80,6 +80,48 @@ def test_still_clip_is_one_group_the_mean(kernel, normalize, value):
     assert magnitude.grad.tolist() == [[0.0] * 5]
 
 
+@pytest.mark.parametrize('options', [dict(), dict(kernel='linear')], ids=str)
+def test_magnitudes_that_are_not_positive_count_as_zero(options):
+    magnitude = torch.tensor([[0.0, -2e-7, -1.0], [-1.0, -2.0, -3.0]])
+    groups = group_frames(magnitude, **options)
+    assert groups.lengths.tolist() == [1, 1]
+    torch.testing.assert_close(groups.weight, torch.full((2, 3), 1 / 3))
+    some = group_frames(torch.tensor([[-1.0, 0.0, 1.0]]), **options)
+    none = group_frames(torch.tensor([[0.0, 0.0, 1.0]]), **options)
+    assert all(map(torch.equal, some, none))
+
+
+def test_frames_on_an_edge_stay_together_whatever_rounding_says():
+    steps = torch.arange(8.0)  # equal steps: each frame is on an edge
+    below, above = (
+        torch.cat([steps[:1], torch.nextafter(steps[1:7], to), steps[7:]])
+        for to in (torch.tensor(0.0), torch.tensor(9.0))
+    )
+    for magnitude in (below, above):
+        groups = group_frames(magnitude[None], num_bins=7)
+        assert groups.index.tolist() == [[*range(7), 6]]
+
+
+@pytest.mark.parametrize('normalize', [True, False])
+@pytest.mark.parametrize('kernel', ['delta', 'linear'])
+def test_weights_go_over_into_those_of_a_still_clip(kernel, normalize):
+    """Rounding at the threshold must not turn one result into another."""
+    spread = torch.tensor([0.0, 0.9e-6, 1.2e-6, 1e-5, 3e-5])[:, None]
+    magnitude = 1 - spread * torch.tensor([0.0, 1.0, 0.4, 0.7])
+    weight = group_frames(
+        magnitude.double(), kernel=kernel, normalize=normalize
+    ).weight
+    moved = (weight[1:] - weight[:-1]).abs().amax(dim=1)
+    assert (moved <= 1000 * spread.diff(dim=0)[:, 0] + 2e-3).all()
+
+
+def test_bins_of_the_data_end_where_rounding_would_decide():
+    magnitude = torch.tensor([[1e3, 1e5, 1e6, 1e7]])
+    groups = group_frames(magnitude, num_bins=8, kernel='linear', peak=1.0)
+    assert groups.index.tolist() == [[0, 0, 0, 0]]
+    assert group_frames(magnitude / 1e3, 8, peak=1.0).lengths == 3
+
+
 @pytest.mark.parametrize('kernel', ['delta', 'linear'])
 def test_one_frame_gives_itself(kernel):
     x = torch.rand(2, 3, 1, 2, 2)
@@ -133,7 +175,8 @@ def test_groups_agree_with_a_plain_loop(
         st.lists(
             st.lists(
                 st.one_of(
-                    st.sampled_from([0.0, 1.0, 2.0, 4.0]), st.floats(0, 1e4)
+                    st.sampled_from([0.0, 1.0, 2.0, 4.0, 4.0 - 1e-4]),
+                    st.floats(0, 1e4),
                 ),
                 min_size=num_frames,
                 max_size=num_frames,
@@ -169,12 +212,15 @@ def test_groups_agree_with_a_plain_loop(
 def plain_groups(delta, num_bins, kernel, normalize, order, contiguous):
     """The definition, frame by frame: weight by frame, group by group."""
     peak = max(delta)
-    if peak - min(delta) <= 1e-6 * max(peak, 1e-12):
+    spread = (peak - min(delta)) / max(peak, 1e-12)
+    if spread <= 1e-6:
         return [{t: 1 / len(delta) for t in range(len(delta))}]
+    moving = min(spread / 1e-3, 1)
     half_width = peak / (2 * num_bins)
     groups, previous = {}, None
     for t, value in enumerate(delta):
-        b = min(math.floor(value * (2 * num_bins / peak) / 2), num_bins - 1)
+        b = math.floor(value * (2 * num_bins / peak) / 2 + 1e-6 * num_bins)
+        b = min(b, num_bins - 1)
         key = (b, t) if contiguous and b != previous else (b, 0)
         if contiguous and b == previous:
             key = max(k for k in groups if k[0] == b)
@@ -188,7 +234,8 @@ def plain_groups(delta, num_bins, kernel, normalize, order, contiguous):
         ordered.sort(key=lambda item: sum(item[1]) / len(item[1]))
     return [
         {
-            t: weight / (len(group) if normalize else 1)
+            t: moving * weight / (len(group) if normalize else 1)
+            + (1 - moving) / len(group)
             for t, weight in group.items()
         }
         for _, group in ordered

@@ -84,6 +84,39 @@ def test_edge_cases_are_finite(choice, train, scene):
         assert parameter.grad.isfinite().all()
 
 
+@pytest.mark.parametrize('choice', CHOICES, ids=as_id)
+def test_rounding_is_not_motion(choice):
+    """What a sharp normalisation makes of it does not count, either."""
+    x = torch.rand(1, 6, 1, 3, 3).repeat(2, 1, 8, 1, 1)
+    x *= 1 + 1e-7 * torch.randn(2, 6, 8, 3, 3)
+    sgs = SGS(6, **choice).eval()
+    if sgs.embedding == 'mlp_bn':
+        z = sgs.fc2(sgs.relu(sgs.fc1(sgs.pool(x)))).detach()
+        sgs.bn.running_mean.copy_(z.mean(dim=(0, 1)))
+        sgs.bn.running_var.fill_(1e-9)
+        sgs.bn.eps = 0.0
+    maps, lengths = sgs(x)
+    assert lengths.tolist() == [1, 1]
+    torch.testing.assert_close(maps[0].transpose(0, 1), x.mean(dim=2))
+
+
+@pytest.mark.parametrize('bin_range', ['clip', 'data'])
+@pytest.mark.parametrize('kernel', ['delta', 'linear'])
+def test_similarity_that_is_never_positive(kernel, bin_range):
+    sgs = SGS(
+        6,
+        similarity=lambda z: -z.square().sum(dim=-1),
+        embedding='identity',
+        kernel=kernel,
+        bin_range=bin_range,
+    )
+    x = torch.rand(2, 6, 8, 3, 3)
+    for mode in (True, False):
+        maps, lengths = sgs.train(mode)(x)
+        assert lengths.tolist() == [1, 1]
+        torch.testing.assert_close(maps[0].transpose(0, 1), x.mean(dim=2))
+
+
 def test_bins_of_the_data_are_as_wide_for_every_clip():
     """The path of a clip is cut every so often, however long it is."""
     steps = torch.ones(3, 11)

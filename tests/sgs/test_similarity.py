@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,44 @@ def test_groups_of_a_path_are_neighbours_in_order(
 def test_gradients_agree_with_finite_differences(name):
     z = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(SIMILARITIES[name], z)
+
+
+@pytest.mark.parametrize('name', ['l1', 'l2', 'cosine'])
+def test_distances_less_than_rounding_are_none(name):
+    z = torch.rand(2, 6, 4)
+    z[0] = z[0, :1] * (1 + 1e-7 * torch.tensor([0, 1, 0, -1, 1, 0]))[:, None]
+    magnitude = SIMILARITIES[name](z)
+    assert (magnitude[0] == magnitude[0, 0]).all()
+    assert group_frames(magnitude).lengths[0] == 1
+    assert len(magnitude[1].unique()) == 6
+
+
+def test_cosine_is_exact_for_small_angles():
+    angles = torch.tensor([-3e-3, -1e-3, 0.0, 1e-3, 3e-3])
+    z = torch.stack([angles.cos(), angles.sin()], dim=1)[None]
+    expected = 2 * (angles.double() / 2).sin().square()
+    torch.testing.assert_close(
+        SIMILARITIES['cosine'](z)[0].double(), expected, rtol=1e-3, atol=1e-12
+    )
+
+
+def test_cosine_sees_directions_only():
+    """Frames of another brightness are equal; 1 - cos rounds below 0."""
+    z = torch.rand(100, 1, 6) * torch.linspace(1, 2, 8)[:, None]
+    assert (SIMILARITIES['cosine'](z) == 0).all()
+
+
+def test_cosine_is_that_of_torch():
+    z = torch.randn(3, 5, 4, dtype=torch.float64)
+    z[0, 1] = 0  # at right angles to all
+    z[1] = 0
+    mean = z.mean(dim=1, keepdim=True)
+    torch.testing.assert_close(
+        SIMILARITIES['cosine'](z), 1 - F.cosine_similarity(z, mean, dim=-1)
+    )
+    z.requires_grad_()
+    (grad,) = torch.autograd.grad(SIMILARITIES['cosine'](z).sum(), z)
+    assert (grad.abs() < 10).all()
 
 
 @pytest.mark.parametrize('name', SIMILARITIES)
