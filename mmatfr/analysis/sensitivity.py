@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmatfr.sgs import SGS, LearnedPath, equal_groups
+from mmatfr.sgs.similarity import find_steps
 
 from .layers import sgs_layers
 
@@ -18,9 +19,10 @@ __all__ = [
     'learned_similarities',
 ]
 
-# Least share of a step, relative to the mean of its clip: the logarithm of
-# less is a matter of noise.
-_LEAST_SHARE = 1e-3
+# Logarithm of the share of a step that is none.
+_NO_SHARE = -30.0
+# Weight of the loss that makes the predicted shares of a clip add up to 1.
+_TOTAL = 0.1
 
 
 class Steps(NamedTuple):
@@ -41,8 +43,8 @@ def find_sensitivities(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
 
     No frames are grouped. With x the input of a layer and g the gradient there
     of the cross-entropy with the network's own prediction, a step weighs
-    ``s_t = sum_cells |mean_cell g_t (x_t - x_(t-1))|``: what changes and is
-    not looked at weighs nothing. No label is used.
+    ``s_t = |sum g_t (x_t - x_(t-1))|``, the sum over channels and places: what
+    changes and is not looked at weighs nothing. No label is used.
 
     Args:
         recognizer (nn.Module): A trained recognizer of mmaction2, in
@@ -63,9 +65,9 @@ def find_sensitivities(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
         for (name, layer), clips in zip(layers.items(), inputs):
             steps = []
             for x in clips:
-                weighed = next(gradients)[:, :, 1:] * x.diff(dim=2)
-                weighed = layer.pool(weighed).abs().sum(dim=-1)
-                steps.append(Steps(layer.pool(x), weighed))
+                change = next(gradients)[:, :, 1:] * x.diff(dim=2)
+                change = change.sum(dim=(1, 3, 4)).abs()
+                steps.append(Steps(layer.pool(x), change))
             found[name] = Steps(*map(torch.cat, zip(*steps)))
     return found
 
@@ -118,29 +120,30 @@ def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
 def fit_similarity(
     recognizer: nn.Module,
     batches: Iterable[dict],
-    epochs: int = 30,
+    epochs: int = 12,
     lr: float = 3e-3,
     batch_size: int = 24,
 ) -> Dict[str, float]:
     """Fits the heads of a trained recognizer, and nothing else of it.
 
     Each head of a :class:`mmatfr.sgs.LearnedPath` learns to predict, from
-    features alone, the logarithm of what :func:`find_sensitivities` says of
-    a step, relative to the mean of its clip.
+    features alone, the share of each step in what :func:`find_sensitivities`
+    says of all steps of its clip.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, with the weights of
             the network without sampling.
         batches (Iterable[dict]): What the data loader gives; each is looked
             at once.
-        epochs (int): How often the heads see all steps. Defaults to 30.
+        epochs (int): How often the heads see all steps. Defaults to 12.
         lr (float): Learning rate of AdamW, which falls to 0 along a cosine.
             Defaults to 3e-3.
         batch_size (int): Number of clips of an iteration. Defaults to 24.
 
     Returns:
-        dict[str, float]: For each head by the name of its layer, the share of
-        the variance of the logarithms that it explains on these clips.
+        dict[str, float]: For each head by the name of its layer, how much it
+        explains of the divergence of the shares of these clips from equal
+        ones, at most 1.
 
     Raises:
         ValueError: If no layer has such a head.
@@ -176,13 +179,21 @@ def fit_similarity(
 def _fit(
     layer: SGS, steps: Steps, epochs: int, lr: float, batch_size: int
 ) -> float:
-    """Fits one head; returns the share of the variance that it explains."""
+    """Fits one head; returns how much it explains."""
     head = layer.similarity
     features = layer._replicate_inner(steps.features)
-    share = steps.sensitivity / steps.sensitivity.mean(
-        dim=1, keepdim=True
-    ).clamp_min(torch.finfo(steps.sensitivity.dtype).tiny)
-    target = share.clamp_min(_LEAST_SHARE).log()
+    # Where no step is seen, as at a border, there is nothing to predict.
+    moved = (find_steps(features) != 0).any(dim=-1)
+    target = steps.sensitivity * moved
+    target = target / target.sum(dim=1, keepdim=True).clamp_min(
+        torch.finfo(target.dtype).tiny
+    )
+
+    def predict(clips: Tensor) -> Tensor:
+        return head.log_steps(features[clips]).masked_fill(
+            ~moved[clips], _NO_SHARE
+        )
+
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=0.01)
     wanted = [p.requires_grad for p in head.parameters()]
     head.requires_grad_(True)
@@ -191,9 +202,10 @@ def _fit(
     with torch.enable_grad():
         for _ in range(epochs):
             for clips in torch.randperm(len(target)).split(batch_size):
-                loss = F.mse_loss(
-                    head.log_steps(features[clips]), target[clips]
-                )
+                scores = predict(clips)
+                # The shares as they are, not up to a factor.
+                total = scores.logsumexp(dim=1).square().mean()
+                loss = _divergence(target[clips], scores) + _TOTAL * total
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -202,14 +214,14 @@ def _fit(
         parameter.requires_grad_(wants)
         parameter.grad = None
     with torch.no_grad():
-        parts = range(0, len(target), batch_size)
-        error = sum(
-            (
-                head.log_steps(features[i : i + batch_size])
-                - target[i : i + batch_size]
-            )
-            .square()
-            .sum()
-            for i in parts
-        )
-    return float(1 - error / (target - target.mean()).square().sum())
+        parts = torch.arange(len(target)).split(batch_size)
+        scores = torch.cat([predict(clips) for clips in parts])
+        even = torch.zeros_like(scores).masked_fill(~moved, _NO_SHARE)
+        left = _divergence(target, scores) / _divergence(target, even)
+    return float(1 - left)
+
+
+def _divergence(target: Tensor, scores: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of predicted from true shares."""
+    logs = scores.log_softmax(dim=1)
+    return F.kl_div(logs, target, reduction='batchmean')

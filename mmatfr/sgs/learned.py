@@ -3,7 +3,7 @@
 Change is not importance: with a moving camera every step of the path is as
 long as another. Here a small head looks at the features of neighbouring
 frames and predicts how much the step between them matters; what follows, the
-path and its bins, stays as it is.
+path and its bins, stays as it is. It knows nothing of how it is trained.
 """
 
 import torch
@@ -13,8 +13,8 @@ from .similarity import accumulate_steps, find_steps
 
 __all__ = ['LearnedPath']
 
-# Bounds of the logarithm of a step, relative to e^0 = 1. Beyond them a step is
-# none, or all that there is, at any number of bins.
+# Bound of the logarithm of a step, against overflow: fitted heads predict
+# shares, whose logarithms are below 0.
 _MAX_LOG_STEP = 10.0
 
 
@@ -27,9 +27,9 @@ class LearnedPath(nn.Module):
     neighbours in the order of time, and a step between frames that are equal
     up to rounding is none.
 
-    What the head should predict is a matter of training, see
-    :func:`mmatfr.analysis.fit_similarity`. Untrained, all steps are nearly
-    equal.
+    The head is to predict the share of a step in all that a trained network
+    makes of the steps of the clip, see :func:`mmatfr.analysis.fit_similarity`.
+    As it starts, all steps are nearly equal.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.
@@ -76,7 +76,7 @@ class LearnedPath(nn.Module):
         if z.shape[1] == 1:
             return z.new_zeros(z.shape[:2])
         moved = find_steps(z).detach().abs().amax(dim=-1) > 0
-        log_steps = self.log_steps(z).clamp(-_MAX_LOG_STEP, _MAX_LOG_STEP)
+        log_steps = self.log_steps(z).clamp_max(_MAX_LOG_STEP)
         return accumulate_steps(log_steps.exp() * moved)
 
     def log_steps(self, z: Tensor) -> Tensor:

@@ -77,8 +77,7 @@ def test_is_the_change_of_the_loss_along_the_step(clips, execution):
     (steps,) = find_sensitivities(recognizer, make_batch(clips)).values()
     assert steps.features.shape == (6, 6, 4 * 2 * 2)
     assert steps.sensitivity.shape == (6, 5)
-    # By differences: frame 3 of clip 1 goes on in the direction it came from,
-    # one channel and quarter of the map at a time.
+    # By differences: frame 3 of clip 1 goes on in the direction it came from.
     recognizer.double()
     layer, x, moved = recognizer.backbone.sgs, None, None
 
@@ -98,20 +97,13 @@ def test_is_the_change_of_the_loss_along_the_step(clips, execution):
 
     label = scores().argmax(dim=1)
     step = x[:, :, 3] - x[:, :, 2]
-    half, total = x.shape[-1] // 2, 0.0
-    for channel in range(4):
-        for row in (slice(half), slice(half, None)):
-            for column in (slice(half), slice(half, None)):
-                change = 0.0
-                for sign in (1, -1):
-                    moved = torch.zeros_like(x)
-                    moved[:, channel, 3, row, column] = (
-                        sign * 1e-5 * step[:, channel, row, column]
-                    )
-                    change += sign * F.cross_entropy(scores(), label)
-                total += abs(change) / 2e-5 / half**2
+    change = 0.0
+    for sign in (1, -1):
+        moved = torch.zeros_like(x)
+        moved[:, :, 3] = sign * 1e-4 * step
+        change += sign * F.cross_entropy(scores(), label)
     assert steps.sensitivity[1, 2].item() == pytest.approx(
-        total.item(), rel=1e-3
+        abs(change.item()) / 2e-4, rel=1e-3
     )
 
 
@@ -152,7 +144,8 @@ def test_fits_the_head_and_nothing_else(clips):
     layer = recognizer.eval().backbone.sgs
     recognizer.test_step(make_batch(clips))
     steps = layer.magnitude.diff(dim=1)
-    assert steps[:, :3].min() > 2 * steps[:, 3:].max()
+    assert steps[:, :3].mean() > 5 * steps[:, 3:].mean()
+    assert steps.sum(dim=1).mean() == pytest.approx(1, abs=0.2)  # shares
 
 
 def test_says_that_there_is_nothing_to_fit(clips):
