@@ -2,7 +2,7 @@
 
 import copy
 from functools import partial
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -74,7 +74,6 @@ class CostModel:
                 module.execution = 'sequential'
         self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
         self._num_frames: Dict[tuple, Tuple[int, ...]] = {}
-        self._warm: Set[Tuple[int, ...]] = set()
 
     def gflops(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
@@ -166,12 +165,6 @@ class CostModel:
         self, clip_shape: Tuple[int, ...], lengths: Tuple[int, ...]
     ) -> Tuple[float, Dict[str, float]]:
         self._set_lengths(lengths)
-        if clip_shape not in self._warm:
-            # A backbone may ask itself for the shapes of its outputs when it
-            # first sees such a clip, which is no cost of the clip.
-            with torch.no_grad():
-                self._run(clip_shape)
-            self._warm.add(clip_shape)
         counter = FlopCounterMode(display=False)
         # A layer that samples runs within another module where it does so
         # before the last activation of a stage, or in a neck.

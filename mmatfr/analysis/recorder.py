@@ -100,8 +100,6 @@ class ClipRecorder:
 
     def _see_clips(self, backbone: nn.Module, args: tuple, out) -> None:
         x = args[0]
-        if x.is_meta:  # a backbone that asks itself for a shape
-            return
         if self._frames is None:
             num_clips, *shape = x.shape
         else:  # (N T, C, H, W)
@@ -130,7 +128,7 @@ class ClipRecorder:
             lengths = torch.empty(0, len(seen))
         gflops = [
             self._cost.gflops(shape, clip)
-            for shape, clip in zip(shapes, lengths.tolist())
+            for shape, clip in zip(shapes, lengths.tolist(), strict=True)
         ]
         return ClipRecords(
             lengths.long().flatten() if len(seen) < 2 else lengths.long(),

@@ -95,7 +95,6 @@ class RaggedTemporalShift(Ragged):
     """
 
     converts_children = True
-    layouts = None
 
     @property
     def weight(self) -> Tensor:
@@ -117,7 +116,7 @@ class RaggedTemporalShift(Ragged):
 
     def shift_clips(self, x: Tensor) -> Tensor:
         """Shifts channels within each clip, (F, C, H, W)."""
-        layout = self.layouts.of(x) if self.layouts else None
+        layout = self.layout_of(x)
         if layout is None:
             layout = Layout(
                 [self.num_segments] * (len(x) // self.num_segments)

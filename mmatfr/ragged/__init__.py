@@ -7,17 +7,28 @@ from .convert import (
     find_refusals,
     register_per_frame,
 )
-from .frames import frame_axis, take_frames
-from .layout import Layout, Layouts, Window, pack
+from .frames import frame_axis, take_clips, take_frames
+from .layout import Layout, Window, pack
 from .modules import Ragged, RaggedSqueezeExcitation, register_ragged_form
+from .route import (
+    PROBE_FRAMES,
+    Clips,
+    Places,
+    Route,
+    start_run,
+    watch_places,
+)
 from .swap import is_swapped, swap_class
 
 __all__ = [
+    'PROBE_FRAMES',
+    'Clips',
     'FlatConv3d',
     'Layout',
-    'Layouts',
+    'Places',
     'Ragged',
     'RaggedSqueezeExcitation',
+    'Route',
     'Window',
     'conv3d',
     'convert_ragged',
@@ -28,6 +39,9 @@ __all__ = [
     'pack',
     'register_per_frame',
     'register_ragged_form',
+    'start_run',
     'swap_class',
+    'take_clips',
     'take_frames',
+    'watch_places',
 ]

@@ -1,10 +1,12 @@
 """Activation checkpointing on clips of unequal length."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .layout import Layouts
+from .route import current_run, resume_run
 
 __all__ = ['RaggedCheckpoint']
 
@@ -12,26 +14,19 @@ __all__ = ['RaggedCheckpoint']
 class RaggedCheckpoint:
     """Mixin: a block under activation checkpointing (``with_cp``).
 
-    Its second forward runs within backward, when the layouts of the forward
-    pass are gone; so it keeps its own.
-
-    Attributes:
-        layouts (Layouts): Shared by the ragged modules of a network.
+    Its second forward runs within backward, when the forward is over, and
+    perhaps in another thread; so it keeps what the forward knew.
     """
-
-    layouts: Layouts
 
     def forward(self, x: Tensor) -> Tensor:
         """Runs the block, and once more in backward."""
-        run = super().forward
+        block = super().forward
         if not torch.is_grad_enabled():
-            return run(x)
-        layout = self.layouts.of(x)
-        if layout is None:
-            return checkpoint(run, x, use_reentrant=False)
+            return block(x)
+        run = replace(current_run(), checkpointed=True)
 
-        def replay(x: Tensor) -> Tensor:
-            with self.layouts.replay(layout):
-                return run(x)
+        def resume(x: Tensor) -> Tensor:
+            with resume_run(run):
+                return block(x)
 
-        return checkpoint(replay, x, use_reentrant=False)
+        return checkpoint(resume, x, use_reentrant=False)

@@ -5,8 +5,8 @@ from typing import Dict, Type
 from torch import nn
 
 from .checkpoint import RaggedCheckpoint
-from .layout import Layouts
-from .modules import RAGGED_FORMS
+from .modules import RAGGED_FORMS, Ragged
+from .route import Places, Route
 from .swap import is_swapped, swap_class
 
 __all__ = [
@@ -101,13 +101,19 @@ def describe_refusals(refusals: Dict[str, str]) -> str:
 
 
 def convert_ragged(
-    module: nn.Module, layouts: Layouts, path: str = '', alone: bool = True
+    module: nn.Module,
+    route: Route,
+    places: Places,
+    path: str = '',
+    alone: bool = True,
 ) -> nn.Module:
     """Gives every module that mixes frames its ragged form, in place.
 
     Args:
         module (nn.Module): A part of a network.
-        layouts (Layouts): Where its modules will find the clips.
+        route (Route): Where its modules will find the clips.
+        places (Mapping): Where they were seen to run,
+            :func:`mmatfr.ragged.watch_places`.
         path (str): Its name in the network, for messages. Defaults to ''.
         alone (bool): Whether running each clip alone is a way out. Defaults
             to True.
@@ -116,32 +122,47 @@ def convert_ragged(
         nn.Module: The same module.
 
     Raises:
-        ValueError: If a module has no ragged form.
+        ValueError: If a module has no ragged form, or the number of frames
+            changes where no ragged module does it.
     """
+    way_out = (
+        "set execution='sequential', which runs each clip alone, or "
+        if alone
+        else ''
+    )
     refusals = find_refusals(module, path)
     if refusals:
-        way_out = "set execution='sequential', which runs each clip alone, or "
         raise ValueError(
             'cannot run clips of unequal length: '
-            f'{describe_refusals(refusals)}; {way_out if alone else ""}give '
+            f'{describe_refusals(refusals)}; {way_out}give '
             'the module a ragged form with mmatfr.ragged.register_ragged_form '
             '(or register_per_frame, if it treats every frame alone)'
         )
-    _convert(module, layouts)
+    converted: Dict[str, Ragged] = {}
+    _convert(module, route, path, converted)
+    unreached = route.extend(converted, places)
+    if unreached:
+        raise ValueError(
+            f'`{unreached[0]}` runs behind something that changes the number '
+            f'of frames and is no ragged module; {way_out}give it a ragged '
+            'form with mmatfr.ragged.register_ragged_form'
+        )
     return module
 
 
-def _convert(module: nn.Module, layouts: Layouts) -> None:
+def _convert(
+    module: nn.Module, route: Route, path: str, converted: Dict[str, Ragged]
+) -> None:
     if is_swapped(module):
         return
     form = RAGGED_FORMS.get(type(module).forward)
     if form is not None:
-        module.layouts = layouts
+        module.route = route
         swap_class(module, form)
-        if not form.converts_children:
-            return
-    for child in module.children():
-        _convert(child, layouts)
-    if getattr(module, 'with_cp', False):
-        module.with_cp, module.layouts = False, layouts
-        swap_class(module, RaggedCheckpoint)
+        converted[path] = module
+    if form is None or form.converts_children:
+        for name, child in module.named_children():
+            _convert(child, route, f'{path}.{name}'.lstrip('.'), converted)
+        if getattr(module, 'with_cp', False):
+            module.with_cp = False
+            swap_class(module, RaggedCheckpoint)

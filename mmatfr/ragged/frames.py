@@ -5,7 +5,14 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-__all__ = ['frame_axis', 'put_frames', 'repack', 'take_frames', 'unpack']
+__all__ = [
+    'frame_axis',
+    'put_frames',
+    'repack',
+    'take_clips',
+    'take_frames',
+    'unpack',
+]
 
 
 def frame_axis(x: Tensor) -> int:
@@ -48,6 +55,22 @@ def take_frames(x: Tensor, index: Tensor) -> Tensor:
     """
     maps, axis = unpack(x)
     return repack(maps.index_select(axis, index), axis)
+
+
+def take_clips(x: Tensor, index: Tensor) -> Tensor:
+    """Takes clips of equal length out of a packed tensor.
+
+    Args:
+        x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
+        index (Tensor): Place in x of each frame of N clips, (N, T), int64.
+
+    Returns:
+        Tensor: (N, C, T, H, W), or (N * T, C, H, W) of the latter.
+    """
+    if frame_axis(x) == 0:
+        return x.index_select(0, index.flatten())
+    maps = take_frames(x, index.flatten())[0]
+    return maps.unflatten(1, index.shape).transpose(0, 1)
 
 
 def put_frames(

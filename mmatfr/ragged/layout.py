@@ -10,14 +10,11 @@ Networks of 2D modules hold the frames of a batch along the first axis instead,
 (F, C, H, W).
 """
 
-from contextlib import contextmanager
 from typing import (
     Any,
     Dict,
-    Iterator,
     List,
     NamedTuple,
-    Optional,
     Sequence,
     Tuple,
 )
@@ -28,7 +25,7 @@ from torch import Tensor
 
 from .frames import frame_axis, put_frames, take_frames, unpack
 
-__all__ = ['Layout', 'Layouts', 'Window', 'pack']
+__all__ = ['Layout', 'Window', 'pack']
 
 
 class Window(NamedTuple):
@@ -234,10 +231,6 @@ class Layout:
         maps = x.squeeze(2).index_select(0, self.clip_of_frame(x.device))
         return maps.transpose(0, 1)[None]
 
-    def slid(self, window: Window) -> 'Layout':
-        """Layout: What a window of this kind makes of the clips."""
-        return Layout([window.output_length(n) for n in self.lengths])
-
     def slide(
         self, x: Tensor, window: Window, fill: float = 0.0
     ) -> Tuple[Tensor, Tensor]:
@@ -351,107 +344,3 @@ def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:
         torch.cat(list(clips), dim=axis),
         Layout([clip.shape[axis] for clip in clips]),
     )
-
-
-class Layouts:
-    """The layouts of the forward pass that is running.
-
-    One object is shared by all ragged modules of a network, so that a module
-    deep inside finds the clips of the tensor that it is handed, whatever ran
-    before. A layout is found by its number of frames: strides and pools make
-    new layouts on the way, and those of usual networks have the same number of
-    frames only if they are equal. Where they are not, :meth:`of` refuses.
-
-    Outside of a forward pass there is none, and the modules are what they were
-    before their conversion.
-
-    Attributes:
-        is_replaying (bool): Whether what runs is checkpointed, so that what it
-            saves for its backward pass does not last.
-    """
-
-    def __init__(self) -> None:
-        self._known: Optional[Dict[int, List[Layout]]] = None
-        self.is_replaying = False
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Forgets, at its end, the layouts that became known within."""
-        try:
-            yield
-        finally:
-            self._known = None
-
-    def start(self, layout: Layout) -> None:
-        """Begins a ragged part of the network.
-
-        Args:
-            layout (Layout): The layout of its input.
-        """
-        self._known = {layout.num_frames: [layout]}
-
-    def add(self, layout: Layout) -> None:
-        """Makes a layout known to the modules that follow."""
-        if self._known is None:
-            return
-        known = self._known.setdefault(layout.num_frames, [])
-        if all(layout.lengths != other.lengths for other in known):
-            known.append(layout)
-
-    def of(self, x: Tensor) -> Optional[Layout]:
-        """Finds the layout of a tensor.
-
-        Args:
-            x (Tensor): What a module was handed.
-
-        Returns:
-            Layout | None: None where no ragged batch is being run.
-
-        Raises:
-            RuntimeError: If x is not packed, its layout is unknown, or clips
-                of other lengths have the same number of frames in all.
-        """
-        if self._known is None:
-            return None
-        num_frames = x.shape[frame_axis(x)]
-        if (x.dim() == 5 and len(x) != 1) or num_frames not in self._known:
-            raise RuntimeError(
-                'expected a packed tensor, (1, C, F, H, W) or (F, C, H, W), '
-                f'with F in {sorted(self._known)}, but got {tuple(x.shape)}; '
-                'a module before it changes the number of frames unseen'
-            )
-        layout, *others = self._known[num_frames]
-        if others:
-            raise RuntimeError(
-                f'the network holds {num_frames} frames both in clips of '
-                f'{list(layout.lengths)} and of {list(others[0].lengths)} '
-                'frames, which cannot be told apart; set '
-                "execution='sequential'"
-            )
-        return layout
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Lets modules be what they were before their conversion."""
-        known, self._known = self._known, None
-        try:
-            yield
-        finally:
-            self._known = known
-
-    @contextmanager
-    def replay(self, layout: Layout) -> Iterator[None]:
-        """Runs a part of the network on a layout, now or once more later.
-
-        What becomes known within stays known, where a forward is running.
-        """
-        outer, self._known = self._known, {layout.num_frames: [layout]}
-        within, self.is_replaying = self.is_replaying, True
-        try:
-            yield
-        finally:
-            known, self._known = self._known, outer
-            self.is_replaying = within
-            if outer is not None:
-                for layout in sum(known.values(), []):
-                    self.add(layout)

@@ -14,7 +14,8 @@ from torch.nn.modules.utils import _triple
 
 from .conv import FlatConv3d, conv3d
 from .frames import take_frames
-from .layout import Layout, Layouts, Window
+from .layout import Layout, Window
+from .route import Route, current_run
 from .saving import build_again
 
 __all__ = [
@@ -31,20 +32,36 @@ class Ragged:
     Attributes:
         converts_children (bool): Whether the form runs its submodules on
             packed clips, so that they need ragged forms themselves.
-        layouts (Layouts): Shared by the ragged modules of a network.
+        route (Route, optional): What it finds the clips by, shared by the
+            ragged modules of a network.
+        place (int, optional): Where it is on the route.
     """
 
     converts_children = False
-    layouts: Layouts
+    route: Optional[Route] = None
+    place: Optional[int] = None
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
         """Says why a module of this kind has no ragged form, or None."""
         return None
 
+    def output_length(self, length: int) -> int:
+        """Number of frames that it makes of a clip of ``length`` frames.
+
+        To be overridden by forms that change it.
+        """
+        return length
+
+    def layout_of(self, x: Tensor) -> Optional[Layout]:
+        """Layout | None: Where the clips of x lie, if it is packed."""
+        if self.route is None:
+            return None
+        return self.route.layout_of(x, self.place)
+
     def forward(self, x: Tensor) -> Tensor:
         """Runs on packed clips, or as ever where there are none."""
-        layout = self.layouts.of(x)
+        layout = self.layout_of(x)
         if layout is None:
             return super().forward(x)
         return self.forward_ragged(x, layout)
@@ -102,6 +119,9 @@ class _Windowed(Ragged):
         """Window: The temporal side of the module."""
         raise NotImplementedError
 
+    def output_length(self, length: int) -> int:
+        return self.window.output_length(length)
+
     def run_window(
         self, x: Tensor, layout: Layout, run: Callable[[Tensor, int], Tensor]
     ) -> Tensor:
@@ -117,13 +137,12 @@ class _Windowed(Ragged):
             Tensor: Packed, (1, C', F', H', W').
         """
         window = self.window
-        self.layouts.add(layout.slid(window))
         if window.kernel == 1 and window.padding == 0:
             if window.stride > 1:
                 x = take_frames(x, layout.steps(window, x.device))
             return run(x, 1)
         timeline, outputs = layout.slide(x, window, self.fill)
-        if not torch.is_grad_enabled() or self.layouts.is_replaying:
+        if not torch.is_grad_enabled() or current_run().checkpointed:
             return take_frames(run(timeline, window.stride), outputs)
         # The timeline is a copy with zeros in it: no need to keep it.
         with build_again(
@@ -167,7 +186,7 @@ class RaggedConv3d(FlatConv3d, _Windowed):
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
     ) -> Tensor:
-        layout = self.layouts.of(x)
+        layout = self.layout_of(x)
         if layout is None:
             return super()._conv_forward(x, weight, bias)
         return self.run_window(
@@ -218,7 +237,7 @@ class _Pool(_Windowed):
     def forward(self, x: Tensor) -> Tensor:
         window = self.window
         too_short = x.shape[2] + 2 * window.padding < window.reach
-        if too_short and len(x) == 1 and self.layouts.of(x) is None:
+        if too_short and len(x) == 1 and self.layout_of(x) is None:
             return self.forward_ragged(x, Layout([x.shape[2]]))
         return super().forward(x)
 
@@ -263,7 +282,6 @@ class RaggedAvgPool3d(_Pool):
             self.count_include_pad,
             divisor_override=1 if self.divisor_override else None,
         )
-        self.layouts.add(layout.slid(window))
         timeline, outputs = layout.slide(spatial, window)
         total = F.avg_pool3d(
             timeline,
@@ -290,6 +308,9 @@ class _Adaptive(Ragged):
             )
         return None
 
+    def output_length(self, length: int) -> int:
+        return length if _triple(self.output_size)[0] is None else 1
+
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
         """Pools the frames of each clip, (1, C, F, H, W) to (N, C, 1, ...)."""
         raise NotImplementedError
@@ -299,7 +320,6 @@ class _Adaptive(Ragged):
         x = self.pool_maps(x, (None, height, width))
         if frames is None:
             return x
-        self.layouts.add(Layout([1] * layout.num_clips))
         return self.pool_clips(x, layout).transpose(0, 2)
 
 

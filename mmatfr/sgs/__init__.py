@@ -15,6 +15,7 @@ from .grouping import (
 )
 from .layer import SGS
 from .learned import LearnedPath
+from .results import LastResults
 from .similarity import SIMILARITIES
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     'SIMILARITIES',
     'Groups',
     'LearnedPath',
+    'LastResults',
     'equal_groups',
     'group_frames',
     'join_groups',

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
 from .learned import LearnedPath
+from .results import LastResults
 from .similarity import (
     ROUNDING,
     Similarity,
@@ -27,6 +28,9 @@ BIN_RANGES = ('clip', 'data')
 EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 # Least share of a batch in the running mean of the peaks.
 _MOMENTUM = 0.01
+
+
+_last = LastResults()
 
 
 class SGS(nn.Module):
@@ -95,9 +99,6 @@ class SGS(nn.Module):
 
     Attributes:
         binning (Callable): From magnitudes (N, T) to :class:`Groups`.
-        groups (Groups): The groups of the last forward, without gradient
-            history; None before the first.
-        magnitude (Tensor): The magnitudes of the last forward, (N, T).
         running_peak (Tensor): Mean of the clips' largest magnitudes, a
             scalar; 0 as long as none was seen. With ``bin_range='data'``
             alone, as is ``num_batches_tracked``.
@@ -219,8 +220,27 @@ class SGS(nn.Module):
             self.fc2 = nn.Linear(hidden_channels, channels)
         if embedding == 'mlp_bn':
             self.bn = nn.BatchNorm1d(channels)
-        self.groups: Optional[Groups] = None
-        self.magnitude: Optional[Tensor] = None
+
+    @property
+    def groups(self) -> Optional[Groups]:
+        """Groups | None: Those of the last forward in this thread, without
+        gradient history; None before the first."""
+        return _last.of.get(self, (None, None))[0]
+
+    @property
+    def magnitude(self) -> Optional[Tensor]:
+        """Tensor | None: The magnitudes of the last forward in this thread,
+        (N, T)."""
+        return _last.of.get(self, (None, None))[1]
+
+    def remember(self, groups: Groups, magnitude: Tensor) -> None:
+        """Makes these the results of the last forward in this thread.
+
+        Args:
+            groups (Groups): Those of N clips, without gradient history.
+            magnitude (Tensor): Likewise, (N, T).
+        """
+        _last.of[self] = groups, magnitude
 
     def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
         """Groups the frames of each clip.
@@ -255,8 +275,7 @@ class SGS(nn.Module):
                 if self.bin_range == 'data':
                     magnitude = magnitude / self._peak(magnitude)
             groups = self.binning(magnitude)
-        self.magnitude = magnitude.detach()
-        self.groups = groups.detach()
+        self.remember(groups.detach(), magnitude.detach())
         return merge_frames(x, groups), groups.lengths
 
     def embed(self, x: Tensor) -> Tensor:

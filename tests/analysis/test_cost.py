@@ -321,16 +321,21 @@ class TestClipRecorder:
                 seen.append(recorder.take().lengths.tolist())
         assert seen[0] == seen[1] and len(seen[0]) == 5
 
-    def test_a_backbone_that_asks_itself_for_a_shape_is_not_seen(self):
-        model = recognizer('r18')
-        model.backbone.readout = 'frames'
-        with ClipRecorder(model) as recorder, torch.no_grad():
-            model(torch.randn(2, 1, *SHAPE), mode='tensor')
-            assert recorder.take().gflops.shape == (2,)
+    def test_readout_makes_no_difference(self):
+        records = []
+        for readout in ('mean', 'frames'):
+            model = recognizer('r18')
+            model.backbone.readout = readout
+            with ClipRecorder(model) as recorder, torch.no_grad():
+                torch.manual_seed(0)
+                model(torch.randn(2, 1, *SHAPE), mode='tensor')
+                records.append(recorder.take())
+        assert records[0].lengths.shape == (2,)
+        for mean, frames in zip(*records, strict=True):
+            assert torch.equal(*map(torch.as_tensor, (mean, frames)))
 
 
-def test_what_a_backbone_asks_itself_is_no_cost_of_the_first_clip():
-    """For its readout it runs the base once, to see how many frames leave."""
+def test_readout_costs_nothing():
     model = build(
         dict(type='ATFRX3D', **X3D, sgs=dict(stage=1), readout='frames'),
         'X3DHead',

@@ -1,6 +1,8 @@
 """Every backbone with adaptive resolution against its base and itself."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
 from mmatfr.models import ATFR, atfr
-from mmatfr.ragged import Layout
+from mmatfr.ragged import Clips, Layout, frame_axis, start_run, take_clips
 from mmatfr.sgs import equal_groups
 
 X3D_TINY = dict(type='X3D', gamma_w=0.34, gamma_b=2.25, gamma_d=0.6)
@@ -200,12 +202,18 @@ def run(backbone, x):
     Returns a list in any case.
     """
     flat = hasattr(backbone, 'num_segments')
-    outputs = backbone(x.transpose(1, 2).flatten(0, 1) if flat else x)
-    outputs = outputs if isinstance(outputs, tuple) else [outputs]
+    outputs = backbone_outputs(backbone, x)
     return [
         out.unflatten(0, (len(x), -1)).transpose(1, 2) if flat else out
         for out in outputs
     ]
+
+
+def backbone_outputs(backbone, x):
+    """Outputs as the backbone returns them."""
+    flat = hasattr(backbone, 'num_segments')
+    outputs = backbone(x.transpose(1, 2).flatten(0, 1) if flat else x)
+    return outputs if isinstance(outputs, tuple) else [outputs]
 
 
 def lengths_of(backbone):
@@ -215,6 +223,14 @@ def lengths_of(backbone):
 
 def sgs_of(backbone):
     return [m.layer for m in backbone.pathways.values()]
+
+
+def results_of(backbone):
+    return [
+        result
+        for layer in sgs_of(backbone)
+        for result in (layer.magnitude, layer.groups.lengths.float())
+    ]
 
 
 def normalise_similarity(backbone, x):
@@ -354,6 +370,46 @@ def test_readout_frames_has_the_shape_of_the_base(base, execution):
                     assert clip[:, t].equal(clip[:, twin])
 
 
+@pytest.mark.parametrize('base', ['r50_strided', 'r2plus1d', 'slowfast'])
+def test_readout_frames_of_clips_of_several_lengths(base):
+    """Whatever a backbone has seen before."""
+    plain = build(base)
+    plain.eval()  # mmaction2's returns None
+    ours = build(base, sgs=dict(), readout='frames').eval()
+    for num_frames in (8, 16, 12, 8):
+        x = clips(2, num_frames, size=24)
+        with torch.no_grad():
+            expected, actual = run(plain, x), run(ours, x)
+        assert [a.shape for a in actual] == [e.shape for e in expected]
+
+
+@pytest.mark.parametrize('execution', ['packed', 'sequential'])
+@pytest.mark.parametrize('readout', ['mean', 'frames'])
+@pytest.mark.parametrize('base', ['x3d', 'slowfast', 'tsm'])
+def test_hooks_see_the_clips_and_nothing_else(base, readout, execution):
+    backbone = build(
+        base, sgs=dict(), readout=readout, execution=execution
+    ).eval()
+    seen = []
+    stage = backbone.slow_path if base == 'slowfast' else backbone
+    stage.layer4.register_forward_hook(
+        lambda module, args, out: seen.append(out)
+    )
+    with torch.no_grad():
+        run(backbone, clips(2, size=24))
+    assert len(seen) == (1 if execution == 'packed' else 2)
+    assert all(out.device.type == 'cpu' for out in seen)
+    name = 'slow_path.layer4' if base == 'slowfast' else 'layer4'
+    index = backbone.group_of_frames(name)
+    maps = torch.cat(seen, dim=frame_axis(seen[0]))
+    assert index.unique().tolist() == list(range(maps.shape[frame_axis(maps)]))
+    # The readout takes what hooks can take.
+    if readout == 'frames' and base != 'x3d':
+        with torch.no_grad():
+            first, *_ = backbone_outputs(backbone, clips(2, size=24))
+        assert take_clips(maps, index).equal(first)
+
+
 def test_several_outputs_before_and_after_sampling():
     backbone = build('r18', sgs=dict(stage=2), out_indices=(0, 1, 3)).eval()
     plain = build('r18', sgs=None, out_indices=(0, 1, 3)).eval()
@@ -379,34 +435,58 @@ def test_several_outputs_before_and_after_sampling():
 @pytest.mark.parametrize('execution', ['auto', 'packed', 'sequential'])
 @pytest.mark.parametrize('base', ['x3d', 'r18', 'r50_strided'])
 def test_training_normalises_over_real_frames_only(base, execution):
-    """Running statistics equal those of the frames without padding."""
+    """Statistics of the frames without padding, convolved clip by clip."""
     backbone = build(base, sgs=dict(), execution=execution).train().double()
-    # The reference: the same stages on the groups, laid out without ragged
-    # execution, each convolution on each clip alone.
-    reference = copy.deepcopy(backbone)
-    reference.execution = 'sequential'
-    statistics = {}
-    for name, module in reference.named_modules():
-        if isinstance(module, torch.nn.BatchNorm3d):
-            module.register_forward_hook(
-                lambda m, args, out, name=name: statistics.setdefault(
-                    name, []
-                ).append(args[0].transpose(0, 1).flatten(1))
+    statistics, convolved = {}, []
+
+    def see_normalised(name, x):
+        statistics[name] = x.transpose(0, 1).flatten(1)
+
+    def see_convolved(conv, x, out):
+        groups = backbone.sgs.groups
+        if len(x) > 1:  # before the layer
+            return
+        lengths = groups.lengths.tolist()
+        if x.shape[2] != sum(lengths):  # behind the pool
+            lengths = [max(1, length // 2) for length in lengths]
+        if x.shape[2] != sum(lengths):  # and the stride
+            lengths = [-(-length // 2) for length in lengths]
+        alone = [
+            nn.functional.conv3d(
+                clip,
+                conv.weight,
+                conv.bias,
+                conv.stride,
+                conv.padding,
+                conv.dilation,
+                conv.groups,
             )
-    x = clips(4).double()
+            for clip in x.split(lengths, dim=2)
+        ]
+        torch.testing.assert_close(out, torch.cat(alone, dim=2))
+        convolved.append(conv)
+
+    for name, module in backbone.named_modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.register_forward_pre_hook(
+                lambda module, args, name=name: see_normalised(name, *args)
+            )
+        elif isinstance(module, nn.Conv3d):
+            module.register_forward_hook(
+                lambda module, args, out: see_convolved(module, *args, out)
+            )
     before = copy.deepcopy(backbone.state_dict())
-    backbone(x)
-    reference(x)
-    for name, seen in statistics.items():
-        values = torch.cat(seen, dim=1)
+    backbone(clips(4).double())
+    state = backbone.state_dict()
+    for name, values in statistics.items():
         mean = before[f'{name}.running_mean'].lerp(values.mean(dim=1), 0.1)
         var = before[f'{name}.running_var'].lerp(values.var(dim=1), 0.1)
-        state = backbone.state_dict()
         torch.testing.assert_close(state[f'{name}.running_mean'], mean)
         torch.testing.assert_close(state[f'{name}.running_var'], var)
     assert len(statistics) == sum(
-        isinstance(m, torch.nn.BatchNorm3d) for m in backbone.modules()
+        isinstance(m, nn.BatchNorm3d) for m in backbone.modules()
     )
+    assert any(conv.kernel_size[0] > 1 for conv in convolved)
 
 
 @pytest.mark.parametrize('autocast', [False, True])
@@ -480,9 +560,55 @@ def test_copy_is_independent():
         clone(x[:1])
     assert backbone.lengths.shape == (4,)
     (ours,), (theirs,) = backbone.pathways.values(), clone.pathways.values()
-    assert clone.layer2[0].conv2.conv.layouts is theirs.layouts
-    assert theirs.layouts is not ours.layouts
+    assert clone.layer2[0].conv2.conv.route is theirs.route
+    assert theirs.route is not ours.route
     assert theirs.layer is clone.sgs is not backbone.sgs
+
+
+# Channels first: mmcv folds the normalisation of maps held channels last by
+# changing the module.
+@pytest.mark.parametrize('execution', ['packed', 'sequential'])
+@pytest.mark.parametrize('base', ['r18', 'slowfast', 'tsm'])
+def test_two_threads_give_what_one_gives(base, execution):
+    backbone = build(
+        base,
+        sgs=dict(
+            stage=1,
+            similarity='path',
+            embedding='identity',
+            magnitude_grad=False,
+        ),
+        execution=execution,
+        channels_last=False,
+        readout='frames',
+    ).eval()
+    batches = [clips(n, size=24) for n in (2, 3)]
+    inside = threading.Barrier(2)
+
+    def work(x):
+        inside.wait(timeout=60)
+        seen = []
+        with torch.no_grad():
+            for _ in range(5):
+                seen.append([*run(backbone, x), *results_of(backbone)])
+        return seen
+
+    with torch.no_grad():
+        expected = []
+        for x in batches:
+            outputs = run(backbone, x)
+            expected.append([*outputs, *results_of(backbone)])
+    attributes = {m: dict(vars(m)) for m in backbone.modules()}
+    with ThreadPoolExecutor(2) as threads:
+        for seen, outputs in zip(
+            threads.map(work, batches), expected, strict=True
+        ):
+            for again in seen:
+                assert_all_close(again, outputs, 1e-6)
+    # This thread has its own results, and no module has changed.
+    assert len(results_of(backbone)[0]) == 3
+    for module, before in attributes.items():
+        assert vars(module) == before
 
 
 def test_auto_runs_clips_alone_in_evaluation_unless_they_are_small():
@@ -684,6 +810,42 @@ class TestSlowFast:
         assert x[0, width:].abs().amax(dim=(0, 2, 3)).all()
         assert slow.lengths.tolist() == [5]
 
+    @pytest.mark.parametrize('lateral_length', ['longer', 'slow'])
+    def test_readout_frames_takes_each_frames_own_map(self, lateral_length):
+        backbone = build(
+            'slowfast',
+            sgs=dict(),
+            lateral_length=lateral_length,
+            readout='frames',
+            execution='packed',
+        ).eval()
+        slow, fast = backbone.pathways.values()
+        slow.layer.binning = lambda m: equal_groups(m, [5, 3])  # of 8
+        fast.layer.binning = lambda m: equal_groups(m, 32)  # lateral: 8
+        seen = []
+        for path in (backbone.slow_path, backbone.fast_path):
+            path.layer4.register_forward_hook(
+                lambda module, args, out: seen.append(out)
+            )
+        with torch.no_grad():
+            outputs = backbone(clips(2, num_frames=32, size=24))
+        groups = [[0, 0, 1, 1, 2, 3, 3, 4], [0, 0, 0, 1, 1, 1, 2, 2]]
+        # Of 8 frames, 1 and 2 of padding lie in front of the groups.
+        starts = [1, 8 + 2] if lateral_length == 'longer' else [0, 5]
+        (maps, fast_maps) = (packed[0].transpose(0, 1) for packed in seen)
+        assert len(maps) == (16 if lateral_length == 'longer' else 8)
+        assert outputs[0].equal(
+            torch.stack(
+                [
+                    torch.stack([maps[start + g] for g in of_clip], dim=1)
+                    for start, of_clip in zip(starts, groups, strict=True)
+                ]
+            )
+        )
+        assert outputs[1].equal(
+            fast_maps.unflatten(0, (2, 32)).transpose(1, 2)
+        )
+
     @pytest.mark.parametrize('off', ['slow_path', 'fast_path', None])
     def test_lateral_maps_of_frames(self, off):
         sgs = {name: dict(stage=0) for name in ('slow_path', 'fast_path')}
@@ -750,10 +912,10 @@ class TestTSM:
         backbone = build('tsm', sgs=dict(stage=1)).eval()
         shift = backbone.layer2[0].conv1.conv
         shift.net = nn.Identity()
-        layouts = backbone.pathways[''].layouts
+        route = backbone.pathways[''].route
         x = torch.rand(3 + 5, 64, 4, 4)
-        layouts.start(Layout([3, 5]))
-        with layouts.running():
+        with start_run(route):
+            route.begin(Clips(Layout([3, 5]), route.start))
             out = shift(x)
         expected = [
             shift.shift(clip, len(clip), shift.shift_div)

@@ -12,17 +12,46 @@ from mmaction.models.common import Conv2plus1d
 from mmcv.cnn import NonLocal2d, NonLocal3d
 from torch import nn
 
-from mmatfr.ragged import Layouts, convert_ragged, find_refusals, pack
+from mmatfr.ragged import (
+    Clips,
+    Route,
+    convert_ragged,
+    find_refusals,
+    pack,
+    start_run,
+    watch_places,
+)
 
 CHANNELS = 8
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 
 
-def convert(module):
-    layouts = Layouts()
-    module = convert_ragged(module, layouts, 'stage')
-    module.layouts = layouts
-    return module
+# Number of frames of the clip that modules are seen with.
+PLACE = 64
+
+
+def convert(module, frames_first=False):
+    """Converts a module, which keeps its route."""
+    clip = torch.zeros(1, CHANNELS, PLACE, 5, 4)
+    if frames_first:
+        clip = clip[0].transpose(0, 1)
+    probe = copy.deepcopy(module).float().eval()
+    for part in probe.modules():
+        if hasattr(part, 'num_segments'):
+            part.num_segments = PLACE
+    with torch.no_grad(), watch_places(probe) as seen:
+        probe(clip)
+    twins = dict(zip(probe.modules(), module.modules()))
+    places = {twins[twin]: ends for twin, ends in seen.items()}
+    module.route = Route(PLACE)
+    return convert_ragged(module, module.route, places, 'stage')
+
+
+def run_packed(module, x, layout):
+    """Runs a converted module on packed clips."""
+    with start_run(module.route):
+        module.route.begin(Clips(layout, PLACE))
+        return module(x)
 
 
 def shift(num_segments):
@@ -49,7 +78,7 @@ def assert_equals_alone(make, lengths, frames_first):
     """
     torch.manual_seed(sum(lengths))
     module = make(1).double().eval()
-    ragged = convert(copy.deepcopy(module))
+    ragged = convert(copy.deepcopy(module), frames_first)
     axis = 0 if frames_first else 2
     alone = [
         torch.randn(1, CHANNELS, n, 5, 4, dtype=torch.float64) for n in lengths
@@ -72,9 +101,7 @@ def assert_equals_alone(make, lengths, frames_first):
         ragged.zero_grad()
         x = x.detach().contiguous(memory_format=memory_format)
         x.requires_grad_()
-        with ragged.layouts.running():
-            ragged.layouts.start(layout)
-            actual = ragged(x)
+        actual = run_packed(ragged, x, layout)
         actual = actual.split([out.shape[axis] for out in expected], axis)
         for ours, theirs in zip(actual, expected):
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
@@ -147,10 +174,9 @@ def test_non_local_training_normalises_over_all_clips():
     module.conv_out.bn.register_forward_hook(
         lambda module, args, out: seen.append(args[0].shape[2])
     )
-    with ragged.layouts.running():
-        x, layout = pack([torch.rand(1, CHANNELS, n, 4, 4) for n in (2, 5)])
-        ragged.layouts.start(layout)
-        ragged(x)
+    run_packed(
+        ragged, *pack([torch.rand(1, CHANNELS, n, 4, 4) for n in (2, 5)])
+    )
     assert seen == [7]
 
 
@@ -163,11 +189,10 @@ def test_non_local_block_of_another_dimension_is_refused():
 def test_one_frame_has_no_neighbours(fold):
     """A clip of one group is shifted out of its first channels."""
     module = convert(
-        TemporalShift(nn.Identity(), 4, shift_div=CHANNELS // fold)
+        TemporalShift(nn.Identity(), 4, shift_div=CHANNELS // fold),
+        frames_first=True,
     )
     x, layout = pack([torch.rand(n, CHANNELS, 2, 2) + 1 for n in (1, 1, 1)])
-    with module.layouts.running():
-        module.layouts.start(layout)
-        out = module(x)
+    out = run_packed(module, x, layout)
     assert not out[:, : 2 * fold].any()
     assert out[:, 2 * fold :].equal(x[:, 2 * fold :])

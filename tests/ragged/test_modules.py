@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,16 +13,20 @@ from torch import nn
 
 from mmatfr.analysis.timing import peak_memory
 from mmatfr.ragged import (
+    PROBE_FRAMES,
+    Clips,
     Layout,
-    Layouts,
     Ragged,
     RaggedSqueezeExcitation,
+    Route,
     Window,
     convert_ragged,
     find_refusals,
     pack,
     register_per_frame,
     register_ragged_form,
+    start_run,
+    watch_places,
 )
 
 CHANNELS = 4
@@ -56,16 +62,21 @@ def clips_of(lengths, dtype=torch.float64, size=(5, 4)):
 
 
 def convert(module):
-    layouts = Layouts()
-    module = convert_ragged(module, layouts, 'layer3')
-    module.layouts = layouts
-    return module
+    """Converts a module, which keeps its route."""
+    weight = next(module.parameters(), torch.empty(0))
+    clip = weight.new_zeros(1, CHANNELS, PROBE_FRAMES, 5, 4)
+    with torch.no_grad(), watch_places(module) as places:
+        was_training = module.training
+        module.eval()(clip)
+        module.train(was_training)
+    module.route = Route(PROBE_FRAMES)
+    return convert_ragged(module, module.route, places, 'layer3')
 
 
 def run_packed(module, x, layout):
     """Runs a converted module on packed clips."""
-    with module.layouts.running():
-        module.layouts.start(layout)
+    with start_run(module.route):
+        module.route.begin(Clips(layout, PROBE_FRAMES))
         return module(x)
 
 
@@ -349,7 +360,7 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     assert converted is module
     assert list(module.state_dict()) == keys
     assert module(x).equal(expected)
-    assert convert_ragged(module, Layouts()) is module
+    assert convert_ragged(module, Route(8), {}) is module
 
 
 @pytest.mark.parametrize(
@@ -357,7 +368,7 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))],
     ids=['deepcopy', 'pickle'],
 )
-def test_copies_have_layouts_of_their_own(duplicate):
+def test_copies_have_a_route_of_their_own(duplicate):
     module = convert(
         nn.Sequential(
             nn.MaxPool3d((3, 1, 1), 1, (1, 0, 0)), nn.Conv3d(CHANNELS, 2, 3)
@@ -365,8 +376,8 @@ def test_copies_have_layouts_of_their_own(duplicate):
     ).double()
     clone = duplicate(module)
     assert type(clone) is type(module)
-    assert clone.layouts is clone[1].layouts
-    assert clone.layouts is not module.layouts
+    assert clone.route is clone[1].route
+    assert clone.route is not module.route
     x, layout = pack(clips_of([4, 3]))
     torch.testing.assert_close(
         run_packed(clone, x, layout), run_packed(module, x, layout)
@@ -418,7 +429,7 @@ def test_user_module_with_a_form_of_its_own():
 
 
 def test_clip_too_short_for_a_window_says_so():
-    conv = convert_ragged(nn.Conv3d(CHANNELS, 2, 3), Layouts())
+    conv = convert(nn.Conv3d(CHANNELS, 2, 3))
     x, layout = pack(clips_of([4, 2], torch.float32))
     with pytest.raises(ValueError, match='2 frames is too short.*3 frames'):
         run_packed(conv, x, layout)
@@ -429,7 +440,7 @@ def test_layout_and_window():
         Layout([2, 0])
     layout = Layout([3, 2])
     assert (layout.num_clips, layout.num_frames) == (2, 5)
-    assert layout.slid(Window(3, 2, 1)).lengths == (2, 1)
+    assert [Window(3, 2, 1).output_length(n) for n in (3, 2)] == [2, 1]
     x = torch.arange(5.0).view(1, 1, 5, 1, 1)
     assert layout.mean(x).flatten().tolist() == [1, 3.5]
     assert layout.max(x).flatten().tolist() == [2, 4]
@@ -478,13 +489,122 @@ def test_timeline_wastes_no_more_than_the_padding():
 
 
 def test_unseen_change_of_frames_is_not_silently_wrong():
-    module = nn.Sequential(Shuffle(), nn.Conv3d(CHANNELS, 2, 3, padding=1))
-    convert_ragged(module[1], layouts := Layouts())
-    with layouts.running():
-        layouts.start(Layout([3, 2]))
-        with pytest.raises(RuntimeError, match=r'F in \[5\].*\(1, 4, 4, 3'):
-            module[1](torch.rand(1, CHANNELS, 4, 3, 3))
-        layouts.add(Layout([2, 3]))
-        with pytest.raises(RuntimeError, match='cannot be told apart'):
-            module[1](torch.rand(1, CHANNELS, 5, 3, 3))
-    assert layouts.of(torch.rand(1, CHANNELS, 4, 3, 3)) is None
+    module = convert(nn.Conv3d(CHANNELS, 2, 3, padding=1))
+    x = torch.rand(1, CHANNELS, 4, 5, 4)
+    with start_run(module.route):
+        module.route.begin(Clips(Layout([3, 2]), PROBE_FRAMES))
+        with pytest.raises(RuntimeError, match=r'F=5, but got \(1, 4, 4, 5'):
+            module(x)
+        with pytest.raises(RuntimeError, match=r'F=5, but got \(2, 4, 5, 5'):
+            module(torch.rand(2, CHANNELS, 5, 5, 4))
+    assert module(x).shape == (1, 2, 4, 5, 4)
+
+
+class Halve(nn.Module):
+    def forward(self, x):
+        return x[:, :, ::2]
+
+
+register_per_frame(Halve)  # which is not true
+
+
+def test_unseen_change_of_frames_is_refused_when_the_network_is_built():
+    module = nn.Sequential(Halve(), nn.Conv3d(CHANNELS, 2, 3, padding=1))
+    with pytest.raises(ValueError, match='`layer3.1` runs behind something'):
+        convert(module)
+
+
+def test_module_that_runs_at_two_places_is_refused():
+    pool = nn.MaxPool3d((2, 1, 1))
+    with pytest.raises(ValueError, match=r'\[128, 256\] frames.*its own'):
+        convert(nn.Sequential(pool, pool))
+
+
+class Branches(nn.Module):
+    """Both halve a clip of an even number of frames only."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(CHANNELS, 2, 3, (2, 1, 1), 1)
+        self.pool = nn.MaxPool3d((2, 1, 1))
+
+    def forward(self, x):
+        return torch.cat([self.conv(x), self.pool(x)], dim=1)
+
+
+register_per_frame(Branches)
+
+
+def test_ways_to_a_place_that_differ_are_refused():
+    with pytest.raises(ValueError, match='`layer3.pool`.* 1 frames of 3.* 2;'):
+        convert(Branches())
+
+
+def test_equal_numbers_of_frames_in_other_clips_are_told_apart():
+    """Clips of 3 and 3 frames, in all as many as of 4 and 2 before."""
+
+    class Cut(nn.Module):
+        def forward(self, x):
+            return x[:, :, :3]
+
+    @register_ragged_form(Cut)
+    class RaggedCut(Ragged):
+        def output_length(self, length):
+            return 3
+
+        def forward_ragged(self, x, layout):
+            clips = [
+                torch.cat([clip, clip], dim=2)[:, :, :3]
+                for clip in layout.split(x)
+            ]
+            return torch.cat(clips, dim=2)
+
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        Cut(), nn.Conv3d(CHANNELS, CHANNELS, 3, padding=1)
+    ).double()
+    plain = copy.deepcopy(module)
+    x, layout = pack(clips_of([4, 2]))
+    first, second = layout.split(x)
+    actual = run_packed(convert(module), x, layout)
+    expected = torch.cat(
+        [
+            plain[1](clip)
+            for clip in (
+                first[:, :, :3],
+                torch.cat([second, second], dim=2)[:, :, :3],
+            )
+        ],
+        dim=2,
+    )
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
+
+
+def test_threads_do_not_see_each_others_clips():
+    module = convert(nn.Conv3d(CHANNELS, 2, 3, padding=1)).double()
+    batches = [pack(clips_of(lengths)) for lengths in ([4, 1], [2, 3])]
+    expected = [run_packed(module, *batch) for batch in batches]
+    inside = threading.Barrier(2)
+
+    def work(batch):
+        x, layout = batch
+        with start_run(module.route):
+            module.route.begin(Clips(layout, PROBE_FRAMES))
+            inside.wait(timeout=60)
+            return module(x)
+
+    with ThreadPoolExecutor(2) as threads:
+        actual = [*threads.map(work, batches)]
+    assert all(map(torch.equal, actual, expected))
+
+
+def test_checkpointed_block_runs_again_in_another_thread():
+    gradients = []
+    for with_cp in (False, True):
+        torch.manual_seed(0)
+        module = convert(network(with_cp)).double()
+        loss = run_packed(module, *pack(clips_of([5, 2, 3]))).square().sum()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(loss.backward).result()
+        gradients.append([p.grad for p in module.parameters()])
+    torch.testing.assert_close(*gradients)

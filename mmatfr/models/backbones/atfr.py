@@ -1,26 +1,41 @@
 """Adaptive temporal resolution for any staged backbone."""
 
 import sys
-from contextlib import ExitStack
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmatfr.ragged import describe_refusals, frame_axis
+from mmatfr.ragged import (
+    PROBE_FRAMES,
+    Places,
+    describe_refusals,
+    frame_axis,
+    start_run,
+    watch_places,
+)
 
 from ..fast_forms import accelerate
-from .pathway import Pathway, Stages
+from .pathway import Pathway, SampledClips, Stages, join_clips
 
 __all__ = ['ATFR', 'atfr']
 
 READOUTS = ('mean', 'frames')
 EXECUTIONS = ('auto', 'packed', 'sequential')
-# Number of frames, height and width of the clip that the base's shapes are
-# read from.
-_PROBE_SIZE = (64, 64, 64)
+# Height and width of the clip that the base's shapes are read from.
+_PROBE_SIZE = (64, 64)
 # Number of values of a clip below which the calls that run it alone cost more
 # than the memory that running it alone saves, on a CPU (docs/performance.md).
 _SMALL_CLIP = 2**21
@@ -58,7 +73,9 @@ class ATFR:
             its group's map, for heads that localise. A backbone of 2D modules
             returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
-            'sequential' one after another; the results are the same. 'auto'
+            'sequential' one after another; the results are the same.
+            Training with batch normalisation that is not frozen needs the
+            frames of all clips at once and runs packed in any case. 'auto'
             is sequential in evaluation on a CPU, where that is the fastest
             for clips that are not tiny, and packed otherwise. Defaults to
             'auto'.
@@ -96,9 +113,9 @@ class ATFR:
         self.execution = execution
         self.channels_last = channels_last
         self.pathways: Dict[str, Pathway] = {}  # those that sample
-        self._plain = False  # whether the forward of the base is wanted
-        self._base_frames: Dict[int, List[int]] = {}
-        self._sources: List[Optional[str]] = []  # pathway of each output
+        self._places: Dict[str, int] = {}  # after modules, by name
+        # Pathway and place of each output.
+        self._sources: List[Optional[Tuple[str, int]]] = []
         if sgs is not None:
             self._insert_sgs(sgs)
         if sgs is not None if channels_last is None else channels_last:
@@ -115,11 +132,46 @@ class ATFR:
     @property
     def lengths(self) -> Union[None, Tensor, Dict[str, Tensor]]:
         """Tensor | dict[str, Tensor]: Temporal resolution B' of each clip of
-        the last batch, (N,), int64, on the CPU; by pathway, where the base has
-        several. None before the first batch, and without sampling."""
+        the last batch in this thread, (N,), int64, on the CPU; by pathway,
+        where the base has several. None before the first batch, and without
+        sampling."""
         if '' in self.pathways or not self.pathways:
             return getattr(self.pathways.get(''), 'lengths', None)
         return {name: path.lengths for name, path in self.pathways.items()}
+
+    def group_of_frames(self, name: str) -> Optional[Tensor]:
+        """Finds which map of a module's output stands for each frame.
+
+        What a hook on a module behind the layer sees is packed: the groups of
+        all clips along one axis, (1, C, F, H, W), or (F, C, H, W) of a
+        backbone of 2D modules; clip after clip, the groups of each in the
+        order asked for. This is the way back,
+        ``mmatfr.ragged.take_clips(output, index)``.
+
+        Args:
+            name (str): Name of the module, e.g. 'layer3.0'.
+
+        Returns:
+            Tensor | None: Place of the map of each frame, (N, T'), int64, T'
+            the number of frames of a clip there without sampling. Within a
+            hook of the clips that are being run, one where clips run one
+            after another; after a forward of all its clips, in this thread.
+            None for a module before the layer, whose output is not packed.
+
+        Raises:
+            RuntimeError: If there was no forward yet.
+            ValueError: If the module did not run when the backbone was built.
+        """
+        for path in self.pathways.values():
+            if not path.runs_packed(name):
+                continue
+            if name not in self._places:
+                raise ValueError(
+                    f'{name!r} is not a module of {type(self).__name__} that '
+                    'returns feature maps'
+                )
+            return path.group_of_frames(self._places[name])
+        return None
 
     # ---- construction ----
 
@@ -137,64 +189,59 @@ class ATFR:
                     f'the pathways {list(stages)}'
                 )
             given = {name: sgs.get(name) for name in stages}
-        shapes, outputs = self._probe(pathways)
+        names = sum((path.names for path in pathways.values()), ())
+        seen, places, outputs = self._probe(names)
         for name, options in given.items():
             if options is None:
                 continue
             pathways[name].insert(
                 self,
-                [shapes[stage[0]][1] for stage in pathways[name].stages],
+                seen,
+                places,
                 packed=self.execution != 'sequential',
                 **options,
             )
             self.pathways[name] = pathways[name]
-        for i, (name, stage) in enumerate(outputs):
-            if name is None and len(pathways) > 1:
+        self._places = {
+            name: max(after for _, after in places[module])
+            for name, module in self.named_modules()
+            if module in places
+        }
+        sources = {
+            id(seen[name]): (path, stage)
+            for path in pathways.values()
+            for stage, stage_names in enumerate(path.stages)
+            for name in stage_names
+        }
+        for i, out in enumerate(outputs):
+            path, stage = sources.get(id(out), (None, None))
+            if path is None and len(pathways) > 1:
                 raise ValueError(
                     f'output {i} of {type(self).__name__} is not what one of '
                     'its stages returns; name the module that makes it in '
                     'atfr_stages()'
                 )
-            if name is None:  # made by a last step that is no module
-                name, stage = '', len(pathways[''].stages)
-            sampled = stage >= pathways[name].stage
-            self._sources.append(name if sampled else None)
+            if path is None:  # made by a last step that is no module
+                (path,) = pathways.values()
+                stage = len(path.stages)
+            place = out.shape[frame_axis(out)]
+            sampled = stage >= path.stage
+            self._sources.append((path.name, place) if sampled else None)
+            if sampled and self.readout == 'frames':
+                path.check_frames(place)
 
     def _probe(
-        self, pathways: Mapping[str, Pathway]
-    ) -> Tuple[Dict[str, torch.Size], List[Tuple[Optional[str], int]]]:
-        """Finds what the stages return, and which of them make the outputs.
+        self, names: Sequence[str]
+    ) -> Tuple[Dict[str, Tensor], Places, List[Tensor]]:
+        """Runs the base class on a clip that has a shape and no values.
+
+        Args:
+            names (Sequence[str]): Names of modules.
 
         Returns:
-            tuple: The shape after each module by its name, and the pathway and
-            the stage that each output comes from.
+            tuple: What these modules returned by name, the places of all
+            modules, and the outputs.
         """
-        seen, handles = [], []
-
-        def watch(name: str, *source) -> None:
-            handles.append(
-                self.get_submodule(name).register_forward_hook(
-                    lambda module, args, out: seen.append((name, source, out))
-                )
-            )
-
-        for path in pathways.values():
-            for stage, names in enumerate(path.stages):
-                for name in names:
-                    watch(name, path.name, stage)
-        try:
-            outputs = self._run_base(_PROBE_SIZE[0])
-        finally:
-            for handle in handles:
-                handle.remove()
-        shapes, sources = {}, {}
-        for name, source, out in seen:
-            shapes[name] = out.shape
-            sources[id(out)] = source
-        return shapes, [sources.get(id(out), (None, 0)) for out in outputs]
-
-    def _run_base(self, num_frames: int) -> List[Tensor]:
-        """Runs the base class on a clip that has a shape and no values."""
         tensors = {
             name: tensor.to('meta')
             for name, tensor in (
@@ -206,19 +253,25 @@ class ATFR:
         channels = next(p for p in self.parameters() if p.dim() > 3).shape[1]
         num_segments = getattr(self, 'num_segments', None)
         shape = (
-            (1, channels, num_frames)
+            (1, channels, PROBE_FRAMES)
             if num_segments is None
             else (num_segments, channels)
         )
-        clip = torch.empty(*shape, *_PROBE_SIZE[1:], device='meta')
-        self._plain = True
+        clip = torch.empty(*shape, *_PROBE_SIZE, device='meta')
+        seen: Dict[str, Tensor] = {}
+        handles = [
+            self.get_submodule(name).register_forward_hook(
+                lambda module, args, out, name=name: seen.update({name: out})
+            )
+            for name in names
+        ]
         try:
-            with torch.no_grad(), ExitStack() as stack:
-                for path in self.pathways.values():
-                    stack.enter_context(path.paused())
-                return _as_list(functional_call(self, tensors, clip))
+            with torch.no_grad(), watch_places(self) as places:
+                outputs = functional_call(self, tensors, clip)
         finally:
-            self._plain = False
+            for handle in handles:
+                handle.remove()
+        return seen, places, _as_list(outputs)
 
     # ---- forward ----
 
@@ -233,29 +286,44 @@ class ATFR:
             Tensor | tuple[Tensor]: As the base class, with the time axis that
             ``readout`` says.
         """
-        if self._plain:
-            return super().forward(x)
         x = self._to_memory_format(x)
         if not self.pathways:
-            return super().forward(x)
+            return self.forward_base(x)
         self._check_input(x)
         if not self._runs_sequentially(x):
-            return self._run_packed(x)
-        # A clip in 2D modules is as many images as it has frames.
-        clips = x.split(1 if x.dim() == 5 else self.num_segments)
-        with ExitStack() as stack:
-            for path in self.pathways.values():
-                stack.enter_context(path.clip_by_clip())
-            outputs = [self._run_packed(clip) for clip in clips]
-        if isinstance(outputs[0], Tensor):
-            return torch.cat(outputs)
-        return type(outputs[0])(map(torch.cat, zip(*outputs)))
+            outputs, clips = self._forward_packed(x)
+        else:
+            # A clip in 2D modules is as many images as it has frames.
+            outputs, clips = zip(
+                *(
+                    self._forward_packed(clip)
+                    for clip in x.split(
+                        1 if x.dim() == 5 else self.num_segments
+                    )
+                )
+            )
+            outputs = (
+                torch.cat(outputs)
+                if isinstance(outputs[0], Tensor)
+                else type(outputs[0])(map(torch.cat, zip(*outputs)))
+            )
+            clips = map(join_clips, zip(*clips))
+        for path, sampled in zip(self.pathways.values(), clips):
+            path.remember(sampled)
+        return outputs
 
-    def _run_packed(self, x: Tensor) -> Features:
-        with ExitStack() as stack:
-            for path in self.pathways.values():
-                stack.enter_context(path.running())
-            return self._read_out(super().forward(x), x)
+    def forward_base(self, x: Tensor) -> Features:
+        """Runs the forward of the base class."""
+        return super().forward(x)
+
+    def _forward_packed(
+        self, x: Tensor
+    ) -> Tuple[Features, List[SampledClips]]:
+        """Runs clips together; returns what became of them, too."""
+        routes = [path.route for path in self.pathways.values()]
+        with start_run(*routes):
+            outputs = self._read_out(self.forward_base(x))
+            return outputs, [route.clips for route in routes]
 
     def _check_input(self, x: Tensor) -> None:
         num_segments = getattr(self, 'num_segments', None)
@@ -303,30 +371,18 @@ class ATFR:
                 )
         return False
 
-    def _read_out(self, outputs: Features, x: Tensor) -> Features:
+    def _read_out(self, outputs: Features) -> Features:
         maps = _as_list(outputs)
         for i, source in enumerate(self._sources):
             if source is None:
                 continue
-            path = self.pathways[source]
-            if self.readout == 'mean':
-                maps[i] = path.mean(maps[i])
-            else:
-                num_frames = self._frames_without_sampling(x)[i]
-                maps[i] = path.spread(maps[i], num_frames)
+            name, place = source
+            path = self.pathways[name]
+            read = path.mean if self.readout == 'mean' else path.spread
+            maps[i] = read(maps[i], place)
         if isinstance(outputs, (tuple, list)):
             return type(outputs)(maps)
         return maps[0]
-
-    def _frames_without_sampling(self, x: Tensor) -> List[int]:
-        """Number of frames of each of the base's outputs for one clip."""
-        num_frames = x.shape[2] if x.dim() == 5 else self.num_segments
-        if num_frames not in self._base_frames:
-            self._base_frames[num_frames] = [
-                out.shape[frame_axis(out)]
-                for out in self._run_base(num_frames)
-            ]
-        return self._base_frames[num_frames]
 
     def train(self, mode: bool = True) -> nn.Module:
         """Sets the mode; unlike mmaction2's, returns the module."""

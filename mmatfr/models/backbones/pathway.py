@@ -1,23 +1,57 @@
 """Sampling in one pathway of a backbone."""
 
-from contextlib import contextmanager
-from typing import Dict, Iterator, Optional, Sequence, Tuple, Union
+from dataclasses import dataclass, replace
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from mmatfr.ragged import (
+    Clips,
     Layout,
-    Layouts,
+    Places,
+    Route,
     convert_ragged,
+    describe_refusals,
     find_refusals,
-    take_frames,
+    frame_axis,
+    take_clips,
 )
-from mmatfr.sgs import SGS, join_groups
+from mmatfr.sgs import SGS, Groups, LastResults, join_groups
 
-__all__ = ['Pathway', 'Stages']
+__all__ = ['Pathway', 'SampledClips', 'Stages', 'join_clips']
 
 Stages = Sequence[Union[str, Sequence[str]]]
+
+
+_last = LastResults()
+
+
+@dataclass(frozen=True)
+class SampledClips(Clips):
+    """The clips of a batch, as their groups.
+
+    The layout is that of the groups, or what a join with another pathway made
+    of it.
+
+    Attributes:
+        groups (Groups): The groups of each clip, without gradient history.
+        magnitude (Tensor): Those of the frames, (N, T).
+    """
+
+    groups: Optional[Groups] = None
+    magnitude: Optional[Tensor] = None
+
+
+def join_clips(batches: Sequence[SampledClips]) -> SampledClips:
+    """Takes the clips of several forwards for those of one."""
+    return replace(
+        batches[0],
+        layout=Layout(sum((clips.layout.lengths for clips in batches), ())),
+        packed=True,
+        groups=join_groups([clips.groups for clips in batches]),
+        magnitude=torch.cat([clips.magnitude for clips in batches]),
+    )
 
 
 class Pathway:
@@ -36,11 +70,8 @@ class Pathway:
 
     Attributes:
         layer (SGS): The layer; None as long as nothing is sampled.
-        layouts (Layouts): What the ragged modules look their clips up in.
-        lengths (Tensor): Temporal resolution B' of each clip of the last
-            batch, (N,), int64, on the CPU.
-        joined_lengths (tuple[int]): The same after a join with another
-            pathway.
+        stage (int): After which stage it samples.
+        route (Route): What the ragged modules find their clips by.
         refusals (dict[str, str]): Why modules, by name, cannot run clips
             packed.
     """
@@ -53,13 +84,32 @@ class Pathway:
         ]
         self.stage = len(self.stages)
         self.layer: Optional[SGS] = None
-        self.layouts = Layouts()
-        self.lengths: Optional[Tensor] = None
-        self.joined_lengths: Tuple[int, ...] = ()
+        self.route: Optional[Route] = None
         self.refusals: Dict[str, str] = {}
         self._num_segments: Optional[int] = None
-        self._running = False
-        self._sampled = False
+
+    @property
+    def lengths(self) -> Optional[Tensor]:
+        """Tensor | None: Temporal resolution B' of each clip of the last batch
+        in this thread, (N,), int64, on the CPU."""
+        groups = self.layer.groups
+        return None if groups is None else groups.lengths
+
+    @property
+    def clips(self) -> Optional[SampledClips]:
+        """SampledClips | None: Those of the forward that is running in this
+        thread, or of the last one."""
+        return self.route.clips or _last.of.get(self)
+
+    def remember(self, clips: SampledClips) -> None:
+        """Makes these clips those of the last forward in this thread."""
+        _last.of[self] = clips
+        self.layer.remember(clips.groups, clips.magnitude)
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """tuple[str]: Names of all modules of its stages."""
+        return sum(self.stages, ())
 
     @property
     def option(self) -> str:
@@ -69,7 +119,8 @@ class Pathway:
     def insert(
         self,
         backbone: nn.Module,
-        channels: Sequence[int],
+        seen: Mapping[str, Tensor],
+        places: Places,
         packed: bool,
         stage: int = 1,
         pre_activation: bool = False,
@@ -79,7 +130,9 @@ class Pathway:
 
         Args:
             backbone (nn.Module): Changed in place.
-            channels (Sequence[int]): Number of channels after each stage.
+            seen (Mapping[str, Tensor]): What each stage returned for one
+                clip.
+            places (Mapping): Where modules were seen to run.
             packed (bool): Whether clips must be able to run packed.
             stage (int): After which stage it samples. Defaults to 1.
             pre_activation (bool): Whether before the last ReLU of the stage.
@@ -100,7 +153,7 @@ class Pathway:
         module = backbone.get_submodule(name)
         owner = backbone.get_submodule(self.name)
         self.stage = stage
-        self.layer = owner.sgs = SGS(channels[stage], **options)
+        self.layer = owner.sgs = SGS(seen[name].shape[1], **options)
         # Backbones of 2D modules take the frames of all clips along one axis.
         self._num_segments = getattr(backbone, 'num_segments', None)
         if pre_activation:
@@ -111,14 +164,18 @@ class Pathway:
         # A 3D module reads the length of a clip off its tensor; a 2D module
         # must be told even where the clip is alone.
         alone = self._num_segments is None
+        start = seen[self.stages[stage][0]]
+        self.route = Route(start.shape[frame_axis(start)])
         for name in (*after, *sum(self.stages[stage + 1 :], ())):
             module = backbone.get_submodule(name)
-            refusals = (
-                find_refusals(module, name) if alone and not packed else {}
-            )
-            self.refusals.update(refusals)
-            if not refusals:
-                convert_ragged(module, self.layouts, name, alone)
+            try:
+                convert_ragged(module, self.route, places, name, alone)
+            except ValueError as error:
+                if packed or not alone:
+                    raise
+                self.refusals.update(
+                    find_refusals(module, name) or {name: f'({error})'}
+                )
 
     def _last_activation(self, name: str, stage: nn.Module) -> nn.Module:
         block = next(reversed([*stage.children()]), None)
@@ -139,44 +196,6 @@ class Pathway:
             )
         return relu
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Samples within, and forgets where the clips lie at its end."""
-        self._running, self._sampled = True, False
-        try:
-            with self.layouts.running():
-                yield
-        finally:
-            self._running = False
-
-    @contextmanager
-    def clip_by_clip(self) -> Iterator[None]:
-        """Takes the clips that run within, one by one, for one batch."""
-        seen = []
-        handle = self.layer.register_forward_hook(
-            lambda layer, args, out: seen.append(
-                (layer.groups, layer.magnitude)
-            )
-        )
-        try:
-            yield
-        finally:
-            handle.remove()
-        groups, magnitudes = zip(*seen)
-        self.layer.groups = join_groups(groups)
-        self.layer.magnitude = torch.cat(magnitudes)
-        self.lengths = self.layer.groups.lengths
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Does not sample within."""
-        running, self._running = self._running, False
-        try:
-            with self.layouts.paused():
-                yield
-        finally:
-            self._running = running
-
     def _sample_output(
         self, module: nn.Module, args: tuple, x: Tensor
     ) -> Optional[Tensor]:
@@ -188,82 +207,150 @@ class Pathway:
         return self._sample(*args)
 
     def _sample(self, x: Tensor) -> Optional[Tensor]:
-        if not self._running:  # e.g. a stage by itself
+        if not self.route.is_running:  # e.g. a stage by itself
             return None
         if x.dim() == 5:
-            x, self.lengths = self.layer(x)
+            x, lengths = self.layer(x)
         else:
             x = x.unflatten(0, (-1, self._num_segments)).transpose(1, 2)
-            x, self.lengths = self.layer(x)
+            x, lengths = self.layer(x)
             x = x[0].transpose(0, 1)
             if not x.is_contiguous(memory_format=torch.channels_last):
                 x = x.contiguous()
-        self.start(Layout(self.lengths.tolist()))
+        self.route.begin(
+            SampledClips(
+                Layout(lengths.tolist()),
+                self.route.start,
+                packed=len(lengths) > 1 or self._num_segments is not None,
+                groups=self.layer.groups,
+                magnitude=self.layer.magnitude,
+            )
+        )
         return x
 
-    def start(self, layout: Layout) -> None:
-        """Runs what follows on clips of these lengths."""
-        self.joined_lengths = layout.lengths
-        self._sampled = True
-        if layout.num_clips > 1 or self._num_segments is not None:
-            self.layouts.start(layout)
+    def fit(self, x: Tensor, place: int, lengths: Sequence[int]) -> Tensor:
+        """Gives every clip another length from here on, for a join.
 
-    def layout_of(self, x: Tensor) -> Optional[Layout]:
-        """Finds where the clips of a tensor lie.
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W).
+            place (int): Where it is.
+            lengths (Sequence[int]): Number of frames of each clip.
+
+        Returns:
+            Tensor: Packed, (1, C, F', H, W).
+        """
+        layout, lengths = self.layout_of(x, place), tuple(lengths)
+        if lengths == layout.lengths:
+            return x
+        x = layout.fit(x, lengths)
+        clips = replace(self.route.clips, layout=Layout(lengths), place=place)
+        self.route.begin(clips)
+        return x
+
+    def layout_of(self, x: Tensor, place: int) -> Optional[Layout]:
+        """Finds where the clips of a tensor lie, in a forward.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
+            place (int): Where it is.
 
         Returns:
             Layout | None: None where nothing has been sampled yet.
         """
-        if not (self._running and self._sampled):
+        if self.route.clips is None:
             return None
-        return self.layouts.of(x) or Layout([x.shape[2]])
+        return self.route.layout_of(x, place) or Layout([x.shape[2]])
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Tensor, place: int) -> Tensor:
         """Averages the groups of each clip.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
+            place (int): Where it is.
 
         Returns:
             Tensor: (N, C, 1, H, W); of a 2D backbone the same map for each of
             the T frames of a clip, (N * T, C, H, W).
         """
-        layout = self.layout_of(x)
+        layout = self.layout_of(x, place)
         if x.dim() == 5:
             return layout.mean(x)
         mean = layout.mean(x.transpose(0, 1)[None]).squeeze(2)
         return mean.repeat_interleave(self._num_segments, dim=0)
 
-    def spread(self, x: Tensor, num_frames: int) -> Tensor:
+    def spread(self, x: Tensor, place: int) -> Tensor:
         """Gives each frame its group's map.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
-            num_frames (int): Number of frames T' without sampling.
+            place (int): Where it is.
 
         Returns:
-            Tensor: (N, C, T', H, W) or (N * T', C, H, W).
+            Tensor: (N, C, T', H, W) or (N * T', C, H, W), T' the number of
+            frames of a clip at this place without sampling.
         """
-        index = self._group_of_frame(self.layout_of(x), num_frames)
-        if x.dim() == 4:
-            return x.index_select(0, index.flatten())
-        maps = take_frames(x, index.flatten())[0]
-        return maps.unflatten(1, index.shape).transpose(0, 1)
+        return take_clips(x, self.group_of_frames(place))
 
-    def _group_of_frame(self, layout: Layout, num_frames: int) -> Tensor:
-        """Number of the group that stands for each of T' frames, (N, T')."""
-        index = self.layer.groups.index
+    def runs_packed(self, name: str) -> bool:
+        """Whether a module, by name, runs after sampling."""
+        module = name + '.'
+        if self.stage == len(self.stages):
+            return False
+        sampled, *after = self.stages[self.stage]
+        return name == sampled or any(
+            module.startswith(other + '.')
+            for other in (*after, *sum(self.stages[self.stage + 1 :], ()))
+        )
+
+    def check_frames(self, place: int) -> None:
+        """Checks that the number of frames without sampling is known there.
+
+        Raises:
+            ValueError: If a module without a ragged form changes it.
+        """
+        try:
+            self.route.length_at(place, self.route.start)
+        except KeyError:
+            reasons = describe_refusals(self.refusals)
+            raise ValueError(
+                "readout='frames' needs to know how many frames a clip has "
+                f'after every module, but cannot tell it: {reasons}; set '
+                "readout='mean' or give the module a ragged form with "
+                'mmatfr.ragged.register_ragged_form'
+            ) from None
+
+    def group_of_frames(self, place: int) -> Tensor:
+        """Finds the group that stands for each frame of the clips.
+
+        Args:
+            place (int): Where the groups are.
+
+        Returns:
+            Tensor: Place of the group's map in the packed tensor, (N, T'),
+            int64, T' the number of frames of a clip there without sampling.
+
+        Raises:
+            RuntimeError: If there was no forward yet.
+            ValueError: If the number of frames is not known there.
+        """
+        clips = self.clips
+        if clips is None:
+            raise RuntimeError('there are no groups before the first forward')
+        self.check_frames(place)
+        index = clips.groups.index
+        num_frames = self.route.length_at(place, index.shape[1])
         before, joined, after = (
             torch.as_tensor(lengths, device=index.device)[:, None]
-            for lengths in (self.lengths, self.joined_lengths, layout.lengths)
+            for lengths in (
+                clips.groups.lengths,
+                clips.layout.lengths,
+                self.route.layout_at(place, clips).lengths,
+            )
         )
         # Where the time axis is strided, frame j of T' stands for frame
         # j T / T'; likewise for the groups of a clip.
         frames = torch.arange(num_frames, device=index.device)
         frames = frames * index.shape[1] // num_frames
-        place = index[:, frames] - (before.cumsum(0) - before)
-        place = place + (joined - before) // 2
-        return place * after // joined + (after.cumsum(0) - after)
+        group = index[:, frames] - (before.cumsum(0) - before)
+        group = group + (joined - before) // 2
+        return group * after // joined + (after.cumsum(0) - after)

@@ -1,12 +1,12 @@
 """SlowFast with adaptive temporal resolution."""
 
-from typing import Dict, Optional, Tuple
+from typing import Dict, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmaction.models.backbones.resnet3d_slowfast import ResNet3dSlowFast
 from mmaction.registry import MODELS
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from mmatfr.ragged import Layout
 from mmatfr.sgs import merge_frames
@@ -80,60 +80,79 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             )
         self.lateral_length = lateral_length
         super().__init__(*args, **kwargs)
-        self._lateral: Optional[Tensor] = None
-        if self.pathways and self.slow_path.lateral:
-            for name in (
-                'conv1_lateral',
-                *self.slow_path.lateral_connections,
-            ):
-                lateral = self.slow_path.get_submodule(name)
-                if lateral_length == 'frames' and 'fast_path' in self.pathways:
-                    lateral.register_forward_pre_hook(self._spread)
-                lateral.register_forward_hook(self._remember_lateral)
 
-    def _spread(self, module: nn.Module, args: tuple) -> Optional[Tensor]:
-        (x,) = args
-        fast = self.pathways['fast_path']
-        if fast.layout_of(x) is None:  # before the layer
-            return None
-        return fast.spread(x, fast.layer.groups.index.shape[1])
+    def forward_base(self, x: Tensor) -> Features:
+        """Runs the forward of mmaction2's class, with aligned laterals."""
+        if not self.pathways:
+            return super().forward_base(x)
+        slow_path, fast_path = self.slow_path, self.fast_path
+        slow = slow_path.maxpool(
+            slow_path.conv1(_every(self.resample_rate, x))
+        )
+        fast = fast_path.maxpool(
+            fast_path.conv1(_every(self.resample_rate // self.speed_ratio, x))
+        )
+        if slow_path.lateral:
+            slow = self._join(slow, fast, 'maxpool', 'conv1_lateral')
+        *stages, last = slow_path.res_layers
+        for i, stage in enumerate(stages):
+            slow = getattr(slow_path, stage)(slow)
+            fast = getattr(fast_path, stage)(fast)
+            if slow_path.lateral:
+                lateral = slow_path.lateral_connections[i]
+                slow = self._join(slow, fast, stage, lateral)
+        return getattr(slow_path, last)(slow), getattr(fast_path, last)(fast)
 
-    def _remember_lateral(
-        self, module: nn.Module, args: tuple, x: Tensor
-    ) -> None:
-        self._lateral = x
+    def _join(
+        self, slow: Tensor, fast: Tensor, stage: str, lateral: str
+    ) -> Tensor:
+        """Adds the channels of a lateral map to the slow pathway's."""
+        fast_path = self.pathways.get('fast_path')
+        if (
+            self.lateral_length == 'frames'
+            and fast_path is not None
+            and fast_path.route.clips is not None
+        ):
+            fast = fast_path.spread(fast, self._places[f'fast_path.{stage}'])
+        return torch.cat(
+            self.align(
+                slow,
+                getattr(self.slow_path, lateral)(fast),
+                self._places[f'slow_path.{stage}'],
+                self._places[f'slow_path.{lateral}'],
+            ),
+            dim=1,
+        )
 
-    def forward(self, x: Tensor) -> Features:
-        if not self.pathways or self._plain:
-            return super().forward(x)
-        try:
-            with _Joins(self):
-                return super().forward(x)
-        finally:
-            self._lateral = None
-
-    def join(self, slow: Tensor, lateral: Tensor) -> Tuple[Tensor, Tensor]:
+    def align(
+        self,
+        slow: Tensor,
+        lateral: Tensor,
+        slow_place: int,
+        lateral_place: int,
+    ) -> Tuple[Tensor, Tensor]:
         """Aligns the slow pathway and a lateral map, clip by clip.
 
         Args:
             slow (Tensor): (N, C, T, H, W), or packed, (1, C, F, H, W).
             lateral (Tensor): The same with channels and frames of its own.
+            slow_place (int): Where the slow pathway is.
+            lateral_place (int): Where the lateral map is.
 
         Returns:
             tuple[Tensor]: Both, of equal length.
         """
+        slow_path = self.pathways.get('slow_path')
+        fast_path = self.pathways.get('fast_path')
+        slow_layout = slow_path and slow_path.layout_of(slow, slow_place)
         if self.lateral_length == 'frames':
-            slow_path = self.pathways.get('slow_path')
-            if slow_path is None or slow_path.layout_of(slow) is None:
+            if slow_layout is None:
                 return slow, lateral
             # The magnitudes have their gradient from the slow pathway alone.
-            return slow, merge_frames(lateral, slow_path.layer.groups)
-        slow_layout, lateral_layout = (
-            path.layout_of(x) if path is not None else None
-            for path, x in (
-                (self.pathways.get('slow_path'), slow),
-                (self.pathways.get('fast_path'), lateral),
-            )
+            groups = slow_path.route.clips.groups
+            return slow, merge_frames(lateral, groups)
+        lateral_layout = fast_path and fast_path.layout_of(
+            lateral, lateral_place
         )
         if slow_layout is None and lateral_layout is None:
             return slow, lateral
@@ -148,32 +167,14 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         lengths = slow_layout.lengths
         if self.lateral_length == 'longer':
             lengths = tuple(map(max, lengths, lateral_layout.lengths))
-        if lengths != slow_layout.lengths:
-            slow = slow_layout.fit(slow, lengths)
-            self.pathways['slow_path'].start(Layout(lengths))
+        slow = slow_path.fit(slow, slow_place, lengths)
         return slow, lateral_layout.fit(lateral, lengths)
+
+
+def _every(step: int, x: Tensor) -> Tensor:
+    """Takes one frame of every few, as mmaction2 does."""
+    return F.interpolate(x, mode='nearest', scale_factor=(1 / step, 1.0, 1.0))
 
 
 def _layout_of_batch(x: Tensor) -> Layout:
     return Layout([x.shape[2]] * len(x))
-
-
-class _Joins(TorchFunctionMode):
-    """Aligns what mmaction2's forward is about to concatenate.
-
-    A lateral map joins the slow pathway by ``torch.cat`` in the middle of that
-    forward, out of reach of any hook.
-    """
-
-    def __init__(self, backbone: ATFRResNet3dSlowFast) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        lateral = self.backbone._lateral
-        if func is torch.cat and lateral is not None:
-            tensors, *others = args
-            if len(tensors) == 2 and tensors[1] is lateral:
-                self.backbone._lateral = None
-                args = self.backbone.join(*tensors), *others
-        return func(*args, **(kwargs or {}))

@@ -37,11 +37,6 @@ class SGSNeck(BaseModule):
             Defaults to None.
         **options: Those of :class:`mmatfr.sgs.SGS`.
 
-    Attributes:
-        lengths (Tensor | list[Tensor]): Temporal resolution B' of each clip of
-            the last batch, (N,), int64, on the CPU; of each map, if they are
-            sampled one by one. None before the first.
-
     Examples:
         >>> import torch
         >>> from mmatfr.models import SGSNeck
@@ -66,7 +61,17 @@ class SGSNeck(BaseModule):
             if isinstance(in_channels, int)
             else nn.ModuleList(SGS(c, **options) for c in in_channels)
         )
-        self.lengths: Union[None, Tensor, List[Tensor]] = None
+
+    @property
+    def lengths(self) -> Union[None, Tensor, List[Tensor]]:
+        """Tensor | list[Tensor]: Temporal resolution B' of each clip of the
+        last batch in this thread, (N,), int64, on the CPU; of each map, if
+        they are sampled one by one. None before the first."""
+        layers = [self.sgs] if isinstance(self.sgs, SGS) else [*self.sgs]
+        if any(layer.groups is None for layer in layers):
+            return None
+        lengths = [layer.groups.lengths for layer in layers]
+        return lengths[0] if isinstance(self.sgs, SGS) else lengths
 
     def forward(
         self,
@@ -88,18 +93,15 @@ class SGSNeck(BaseModule):
         """
         maps = [x] if isinstance(x, Tensor) else list(x)
         if isinstance(self.sgs, SGS):
-            mean, self.lengths = self._sample(self.sgs, maps[-1])
-            return mean, {}
+            return self._sample(self.sgs, maps[-1]), {}
         if len(maps) != len(self.sgs):
             raise ValueError(
                 f'SGSNeck has in_channels for {len(self.sgs)} maps, but the '
                 f'backbone returns {len(maps)}'
             )
-        means, self.lengths = zip(*map(self._sample, self.sgs, maps))
-        self.lengths = list(self.lengths)
-        return tuple(means), {}
+        return tuple(map(self._sample, self.sgs, maps)), {}
 
-    def _sample(self, sgs: SGS, x: Tensor) -> Tuple[Tensor, Tensor]:
+    def _sample(self, sgs: SGS, x: Tensor) -> Tensor:
         num_segments = self.num_segments
         if x.dim() == 4 and num_segments and len(x) % num_segments == 0:
             x = x.unflatten(0, (-1, num_segments)).transpose(1, 2)
@@ -115,4 +117,4 @@ class SGSNeck(BaseModule):
             x = x.unflatten(2, (-1, num_segments)).transpose(1, 2)
             x = x.flatten(0, 1)
         maps, lengths = sgs(x)
-        return Layout(lengths.tolist()).mean(maps), lengths
+        return Layout(lengths.tolist()).mean(maps)
