@@ -116,11 +116,22 @@ class RaggedTemporalShift(Ragged):
 
     def shift_clips(self, x: Tensor) -> Tensor:
         """Shifts channels within each clip, (F, C, H, W)."""
+        if self.route is None:
+            return self._shift_whole(x)
+        return self._shift_packed(x)
+
+    @torch.compiler.disable
+    def _shift_packed(self, x: Tensor) -> Tensor:
         layout = self.layout_of(x)
-        if layout is None:
-            layout = Layout(
-                [self.num_segments] * (len(x) // self.num_segments)
-            )
+        if layout is None:  # e.g. a stage by itself
+            return self._shift_whole(x)
+        return self._shift(x, layout)
+
+    def _shift_whole(self, x: Tensor) -> Tensor:
+        num_clips = len(x) // self.num_segments
+        return self._shift(x, Layout([self.num_segments] * num_clips))
+
+    def _shift(self, x: Tensor, layout: Layout) -> Tensor:
         return _Shift.apply(
             x, *layout.edges(x.device), int(x.shape[1]) // self.shift_div
         )

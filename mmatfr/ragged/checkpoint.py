@@ -18,6 +18,7 @@ class RaggedCheckpoint:
     perhaps in another thread; so it keeps what the forward knew.
     """
 
+    @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
         """Runs the block, and once more in backward."""
         block = super().forward

@@ -59,6 +59,9 @@ class Ragged:
             return None
         return self.route.layout_of(x, self.place)
 
+    # A compiler would make a new graph for all lengths of clips. What lies
+    # between ragged modules depends on the number of frames alone.
+    @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
         """Runs on packed clips, or as ever where there are none."""
         layout = self.layout_of(x)
@@ -183,6 +186,7 @@ class RaggedConv3d(FlatConv3d, _Windowed):
         return super(Ragged, self).forward(x)
 
     # Not `forward`, so that mmcv can hand in weights that normalise, too.
+    @torch.compiler.disable
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
     ) -> Tensor:
@@ -234,6 +238,7 @@ class _Pool(_Windowed):
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
         return self.run_window(x, layout, self.apply_window)
 
+    @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
         window = self.window
         too_short = x.shape[2] + 2 * window.padding < window.reach

@@ -13,7 +13,7 @@ from .grouping import (
     merge_frames,
     pack_labels,
 )
-from .layer import SGS
+from .layer import SGS, refuse_tracing
 from .learned import LearnedPath
 from .results import LastResults
 from .similarity import SIMILARITIES
@@ -31,5 +31,6 @@ __all__ = [
     'pack_labels',
     'pool_frames',
     'random_groups',
+    'refuse_tracing',
     'stride_frames',
 ]

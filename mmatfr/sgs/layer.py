@@ -4,6 +4,7 @@ Paper: "3D CNNs with Adaptive Temporal Feature Resolutions", CVPR 2021,
 arXiv:2011.08652.
 """
 
+import sys
 from contextlib import nullcontext
 from functools import partial
 from typing import Callable, Optional, Tuple, Union
@@ -22,7 +23,7 @@ from .similarity import (
     get_similarity,
 )
 
-__all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS']
+__all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS', 'refuse_tracing']
 
 BIN_RANGES = ('clip', 'data')
 EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
@@ -30,7 +31,31 @@ EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 _MOMENTUM = 0.01
 
 
+# Holds the modules of the network that torch.jit.trace is tracing.
+_TRACING = sys.modules['torch.jit._trace']
 _last = LastResults()
+
+
+def refuse_tracing() -> None:
+    """Refuses to be traced: a trace would fix the number of groups.
+
+    Counters of operations trace as well, and may: they keep no graph.
+
+    Raises:
+        RuntimeError: Within ``torch.jit.trace``, ``torch.export.export`` and
+            ``torch.onnx.export``.
+    """
+    if (
+        torch.compiler.is_exporting()
+        or torch.onnx.is_in_onnx_export()
+        or (torch.jit.is_tracing() and _TRACING._trace_module_map is not None)
+    ):
+        raise RuntimeError(
+            'a network that samples cannot be traced or exported directly: '
+            "every clip would be given the example's number of groups; "
+            'export its recognizer by tools/deployment/export_model.py or '
+            'mmatfr.deploy'
+        )
 
 
 class SGS(nn.Module):
@@ -255,12 +280,14 @@ class SGS(nn.Module):
 
         Raises:
             ValueError: If x has another number of dimensions or channels.
+            RuntimeError: If it is traced or exported.
         """
         if x.dim() != 5 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f'SGS expects (N, C={self.in_channels}, T, H, W), but got a '
                 f'tensor of shape {tuple(x.shape)}'
             )
+        refuse_tracing()
         # The bin of a frame is a step function of its magnitude: half
         # precision would move frames between bins.
         device = x.device.type

@@ -565,8 +565,6 @@ def test_copy_is_independent():
     assert theirs.layer is clone.sgs is not backbone.sgs
 
 
-# Channels first: mmcv folds the normalisation of maps held channels last by
-# changing the module.
 @pytest.mark.parametrize('execution', ['packed', 'sequential'])
 @pytest.mark.parametrize('base', ['r18', 'slowfast', 'tsm'])
 def test_two_threads_give_what_one_gives(base, execution):
@@ -579,7 +577,6 @@ def test_two_threads_give_what_one_gives(base, execution):
             magnitude_grad=False,
         ),
         execution=execution,
-        channels_last=False,
         readout='frames',
     ).eval()
     batches = [clips(n, size=24) for n in (2, 3)]

@@ -26,6 +26,7 @@ from mmatfr.ragged import (
     start_run,
     watch_places,
 )
+from mmatfr.sgs import refuse_tracing
 
 from ..fast_forms import accelerate
 from .pathway import Pathway, SampledClips, Stages, join_clips
@@ -286,9 +287,14 @@ class ATFR:
             Tensor | tuple[Tensor]: As the base class, with the time axis that
             ``readout`` says.
         """
-        x = self._to_memory_format(x)
         if not self.pathways:
-            return self.forward_base(x)
+            return self.forward_base(self._to_memory_format(x))
+        refuse_tracing()
+        return self._forward_clips(self._to_memory_format(x))
+
+    # What runs within is compiled.
+    @torch.compiler.disable(recursive=False)
+    def _forward_clips(self, x: Tensor) -> Features:
         self._check_input(x)
         if not self._runs_sequentially(x):
             outputs, clips = self._forward_packed(x)
@@ -316,6 +322,7 @@ class ATFR:
         """Runs the forward of the base class."""
         return super().forward(x)
 
+    @torch.compiler.disable(recursive=False)
     def _forward_packed(
         self, x: Tensor
     ) -> Tuple[Features, List[SampledClips]]:
@@ -371,6 +378,7 @@ class ATFR:
                 )
         return False
 
+    @torch.compiler.disable
     def _read_out(self, outputs: Features) -> Features:
         maps = _as_list(outputs)
         for i, source in enumerate(self._sources):

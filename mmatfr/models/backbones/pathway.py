@@ -206,6 +206,7 @@ class Pathway:
     ) -> Optional[Tensor]:
         return self._sample(*args)
 
+    @torch.compiler.disable
     def _sample(self, x: Tensor) -> Optional[Tensor]:
         if not self.route.is_running:  # e.g. a stage by itself
             return None

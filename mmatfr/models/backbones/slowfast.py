@@ -103,6 +103,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
                 slow = self._join(slow, fast, stage, lateral)
         return getattr(slow_path, last)(slow), getattr(fast_path, last)(fast)
 
+    @torch.compiler.disable
     def _join(
         self, slow: Tensor, fast: Tensor, stage: str, lateral: str
     ) -> Tensor:
