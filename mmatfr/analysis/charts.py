@@ -14,6 +14,7 @@ __all__ = [
     'draw_benchmark',
     'draw_class_ranking',
     'draw_cost_curve',
+    'draw_engines',
     'draw_histograms',
     'draw_pareto',
     'draw_tradeoff',
@@ -471,4 +472,54 @@ def draw_benchmark(rows: Sequence[Dict]) -> Figure:
         bbox_to_anchor=(0.5, 1),
         ncols=2,
     )
+    return figure
+
+
+def draw_engines(rows: Sequence[Dict]) -> Figure:
+    """Draws the time of a clip in several engines.
+
+    Args:
+        rows (Sequence[dict]): ``threads``, ``contender``, ``lengths``,
+            ``seconds_per_clip``, ``seconds_per_clip_min`` and
+            ``seconds_per_clip_max``; those with a ``refusal`` are left out.
+
+    Returns:
+        Figure: A bar for each contender, with a line from its least to its
+        most; one panel for each number of threads.
+    """
+    rows = [row for row in rows if 'refusal' not in row]
+    threads = list(dict.fromkeys(row['threads'] for row in rows))
+    panels = [
+        [row for row in rows if row['threads'] == number] for number in threads
+    ]
+    figure = new_figure(_PAGE, 0.17 * len(panels[0]) + 0.75)
+    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, number, panel in zip(every, threads, panels):
+        places = range(len(panel))
+        axes.barh(
+            places,
+            [1e3 * row['seconds_per_clip'] for row in panel],
+            color=[_ORANGE if row['lengths'] else _BLUE for row in panel],
+            height=0.75,
+        )
+        axes.hlines(
+            places,
+            [1e3 * row['seconds_per_clip_min'] for row in panel],
+            [1e3 * row['seconds_per_clip_max'] for row in panel],
+            color='black',
+            linewidth=0.9,
+        )
+        axes.set_xlim(left=0)
+        axes.set_xlabel(f'ms a clip, {number} thread{"s" * (number > 1)}')
+        _tidy(axes)
+    every[0].set_yticks(
+        range(len(panels[0])),
+        [
+            row['contender']
+            + ''.join(f", B'={row['lengths']}" for _ in row['lengths'][:1])
+            for row in panels[0]
+        ],
+        fontsize=7,
+    )
+    every[0].invert_yaxis()
     return figure

@@ -37,6 +37,7 @@ __all__ = [
     'read_clips',
     'run_pipeline',
     'test_pipeline',
+    'with_crop',
     'without_sampling',
 ]
 
@@ -331,6 +332,32 @@ def clip_shape(
         )
     height, width = (size, size) if isinstance(size, int) else size
     return channels, num_frames, height, width
+
+
+def with_crop(cfg: Config, size: Tuple[int, int]) -> Config:
+    """Gives the test clips of a config another size.
+
+    Args:
+        cfg (Config): With a test pipeline.
+        size (tuple[int]): Height and width.
+
+    Returns:
+        Config: A copy that crops the centre of every frame at the end.
+    """
+    cfg = copy.deepcopy(cfg)
+    for split in ('test', 'val', 'train'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader is not None:
+            crop = ConfigDict(type='CenterCrop', crop_size=tuple(size))
+            pipeline = loader.dataset.pipeline
+            places = [
+                place
+                for place, transform in enumerate(pipeline)
+                if transform['type'] == 'FormatShape'
+            ]
+            pipeline.insert(places[0] if places else len(pipeline), crop)
+            break
+    return cfg
 
 
 def num_views(cfg: Config) -> int:

@@ -26,6 +26,7 @@ __all__ = [
     'Reference',
     'choose_clips',
     'compare',
+    'make_clips',
     'run_reference',
 ]
 
@@ -77,9 +78,9 @@ def choose_clips(
         list[ProbeClip]: One for each B' that can be had, and two with the
         numbers of bins of the config, of which one has another size.
     """
-    clips = list(_make_clips(network.num_frames, size, seed))
+    clips = list(make_clips(network.num_frames, size, seed))
     default = tuple(network.num_bins)
-    *_, larger = _make_clips(
+    *_, larger = make_clips(
         network.num_frames, (size[0] + 32, size[1] + 16), seed
     )
     chosen = [ProbeClip(clips[0], default), ProbeClip(larger, default)]
@@ -111,10 +112,20 @@ def choose_clips(
     return chosen
 
 
-def _make_clips(
+def make_clips(
     num_frames: int, size: Tuple[int, int], seed: int
 ) -> Iterator[Tensor]:
-    """Clips of noise: still, one cut, ever brighter, drifting, all new."""
+    """Makes clips of noise, from still to restless.
+
+    Args:
+        num_frames (int): Number of frames T.
+        size (tuple[int]): Height and width of the frames.
+        seed (int): Of what the clips show.
+
+    Yields:
+        Tensor: A clip, (T, H, W, 3), uint8: still, with one cut, ever
+        brighter, drifting, and three in which every frame is new.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def texture(count: int, cells: int) -> Tensor:

@@ -153,6 +153,40 @@ def test_benchmark(script, trained):
         assert min(row['memory'] for row in (base, ours, padded)) > 0
 
 
+def test_benchmark_of_engines(script, tmp_path):
+    report = read(
+        script(
+            'analysis_tools/benchmark.py',
+            CONFIG,
+            *('--engine', 'eager', 'onnxruntime', 'openvino'),
+            *('--kept', 0.25, 1, '--threads', 1, '--rounds', 2),
+            *('--work-dir', tmp_path / 'files'),
+        )
+    )
+    rows = {}
+    for row in report['rows']:
+        if 'refusal' in row:
+            assert 'bf16' in row['contender'] and 'CPU' in row['refusal']
+        else:
+            rows.setdefault(row['contender'], []).append(row)
+    for engine in ('', ', onnxruntime', ', openvino f32'):
+        (base,) = rows[f'base{engine}']
+        assert base['lengths'] == [] and base['gflops_ratio'] == 1
+        ours = rows[f'ATFR{engine}']
+        assert [row['lengths'] for row in ours] == [[4], [16]]
+        few, all_kept = ours
+        assert few['gflops'] < base['gflops'] <= all_kept['gflops']
+        for row in ours:
+            against = row['peers'][f'base{engine}']
+            ratios = [a / b for a, b in zip(row['seconds'], base['seconds'])]
+            assert against['time_ratio']['low'] == min(ratios)
+            assert against['time_over_gflops'] == pytest.approx(
+                sum(ratios) / 2 / row['gflops_ratio']
+            )
+    assert set(rows['ATFR'][0]['peers']) == {'base', 'base, channels last'}
+    assert len(list((tmp_path / 'files').glob('*.onnx'))) == 2
+
+
 def test_growth(script):
     rows = read(
         script(
@@ -216,6 +250,16 @@ def test_floors(script):
     [
         ('analysis_tools/get_flops.py', ['nothing.py'], "'nothing.py' does"),
         ('analysis_tools/benchmark.py', [STATIC], 'no layer that samples'),
+        (
+            'analysis_tools/benchmark.py',
+            [STATIC, '--engine', 'eager'],
+            'no layer that samples',
+        ),
+        (
+            'analysis_tools/benchmark.py',
+            [CONFIG, '--engine', 'eager', '--shape', 8, 32, 32],
+            'takes clips of 16 frames; give that as T',
+        ),
         ('analysis_tools/pareto.py', ['nothing.json'], "'nothing.json' does"),
         ('analysis_tools/pareto.py', [CONFIG], 'is no JSON'),
         (

@@ -15,6 +15,10 @@ every multiply-add that is saved saves its time, and more where it does not.
 Lengths B' come from the config's test set and the network (with an untrained
 one they mean little: name a --checkpoint), or they are given, and clips are
 noise then.
+
+With --engine, one clip is run in several ways instead, in PyTorch and as an
+exported file in ONNX Runtime and OpenVINO, with sampling and without, on given
+B' (see docs/performance.md).
 """
 
 import argparse
@@ -27,6 +31,13 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
+from _engines import (
+    add_arguments,
+    check_arguments,
+    compare_engines,
+    explain_columns,
+    print_engines,
+)
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
@@ -39,7 +50,8 @@ from mmatfr.analysis import (
     force_lengths,
     sgs_layers,
 )
-from mmatfr.analysis.charts import draw_benchmark
+from mmatfr.analysis.charts import draw_benchmark, draw_engines
+from mmatfr.analysis.contenders import Task
 from mmatfr.analysis.layers import frames_of
 from mmatfr.analysis.padded import make_padded
 from mmatfr.analysis.recognizers import (
@@ -54,6 +66,20 @@ from mmatfr.cli import make_progress, make_table, run_script, write_report
 
 WORKS = ('forward', 'train', 'pipeline')
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
+_NOT_WITH_ENGINE = (
+    'baseline',
+    'peer',
+    'fast_base',
+    'work',
+    'batch_sizes',
+    'execution',
+    'lengths',
+    'resolution',
+    'clips',
+    'device',
+    'precision',
+    'workers',
+)
 Lengths = List[Tuple[int, ...]]
 
 
@@ -139,7 +165,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         '(default: %(default)s)',
     )
     parser.add_argument(
-        '--rounds', type=int, default=5, help='default: %(default)s'
+        '--rounds', type=int, help='default: 5, with --engine 10'
     )
     parser.add_argument(
         '--device',
@@ -153,7 +179,11 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         help='autocast to this precision (default: %(default)s)',
     )
     parser.add_argument(
-        '--threads', type=int, help="threads on the CPU (default: torch's)"
+        '--threads',
+        type=int,
+        nargs='+',
+        help="threads on the CPU (default: torch's); with --engine one or "
+        'several (default: 1 2)',
     )
     parser.add_argument(
         '--workers',
@@ -176,7 +206,10 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         default={},
         help='settings that go on top of both configs, name=value',
     )
+    add_arguments(parser.add_argument_group('engines'))
     args = parser.parse_args(argv)
+    if args.rounds is None:
+        args.rounds = 10 if args.engine else 5
     for name in ('clips', 'rounds'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} {getattr(args, name)} must be positive')
@@ -186,6 +219,16 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         parser.error('--peer longest needs --lengths or --resolution')
     if args.peer == 'longest' and 'pipeline' in args.work:
         parser.error('--peer longest is for --work forward and train')
+    check_arguments(parser, args)
+    if args.engine:
+        for name in _NOT_WITH_ENGINE:
+            if getattr(args, name) != parser.get_default(name):
+                option = name.replace('_', '-')
+                parser.error(f'--{option} does not go with --engine')
+    elif args.kept:
+        parser.error('--kept needs --engine; see --resolution')
+    elif len(args.threads or ()) > 1:
+        parser.error(f'--threads {args.threads}: several need --engine')
     return args
 
 
@@ -215,7 +258,7 @@ class Benchmark:
         self.args = args
         torch.manual_seed(args.seed)
         if args.threads:
-            torch.set_num_threads(args.threads)
+            torch.set_num_threads(*args.threads)
         if torch.device(args.device).type == 'cuda':
             if not torch.cuda.is_available():
                 raise ValueError(
@@ -618,7 +661,32 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
     console.print(table)
 
 
+def run_engines(args: argparse.Namespace) -> None:
+    """Compares the ways to run one clip."""
+    task = Task(
+        args.config,
+        args.cfg_options,
+        args.checkpoint,
+        args.seed,
+        args.shape and tuple(args.shape),
+    )
+    with make_progress() as progress:
+        rows = compare_engines(args, task, progress)
+    console, name = Console(width=140), Path(args.config).stem
+    explain_columns(console)
+    print_engines(name, rows, console)
+    write_report(
+        Path(args.out),
+        f'{name}-engines',
+        dict(config=args.config, rounds=args.rounds, rows=rows),
+        figure=draw_engines(rows),
+    )
+
+
 def run(args: argparse.Namespace) -> None:
+    if args.engine:
+        run_engines(args)
+        return
     benchmark = Benchmark(args)
     rows: List[Dict] = []
     with make_progress() as progress:

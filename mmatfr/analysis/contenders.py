@@ -1,0 +1,263 @@
+"""The ways to run a recognizer that are compared in time.
+
+Each is made in a process of its own. All take the frames of a clip as decoders
+give them, uint8, and normalize them.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+import torch
+from mmaction.models.recognizers import Recognizer2D
+from mmengine.config import Config
+from torch import nn
+
+from mmatfr.deploy import ENGINES, make_engine
+from mmatfr.deploy.network import ClipNetwork
+
+from .layers import set_num_bins, sgs_layers
+from .recognizers import (
+    build_recognizer,
+    clip_shape,
+    load_config,
+    load_recognizer,
+    with_crop,
+    without_sampling,
+)
+
+__all__ = ['ENGINE_CHOICES', 'Case', 'Contender', 'Task', 'list_contenders']
+
+ENGINE_CHOICES = ('eager', 'inductor', *ENGINES)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A clip whose B' is known.
+
+    Attributes:
+        kept (float): B'/T that was asked for.
+        frames (ndarray): (T, H, W, 3), uint8.
+        num_bins (tuple[int]): Number of bins of each layer that samples.
+        lengths (tuple[int]): The B' of each that come of it.
+    """
+
+    kept: float
+    frames: np.ndarray
+    num_bins: Tuple[int, ...]
+    lengths: Tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all contenders have in common.
+
+    Attributes:
+        config (str): Path of a config that samples.
+        cfg_options (dict): Settings that go on top of it.
+        checkpoint (str, optional): Its weights. Defaults to None, weights as
+            they are initialized.
+        seed (int): Of these weights. Defaults to 0.
+        shape (tuple[int], optional): (T, H, W) of the clips. Defaults to
+            None, that of the test pipeline.
+    """
+
+    config: str
+    cfg_options: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Optional[str] = None
+    seed: int = 0
+    shape: Optional[Tuple[int, int, int]] = None
+
+    def load_config(self) -> Config:
+        """Reads the config.
+
+        Raises:
+            ValueError: If it takes clips of another number of frames.
+        """
+        cfg = load_config(self.config)
+        cfg.merge_from_dict(dict(self.cfg_options))
+        if self.shape is None:
+            return cfg
+        num_frames, *size = self.shape
+        own = clip_shape(cfg)[1]
+        if num_frames != own:
+            raise ValueError(
+                f'--shape {" ".join(map(str, self.shape))}: '
+                f'{self.config!r} takes clips of {own} frames; give that as T'
+            )
+        return with_crop(cfg, tuple(size))
+
+    def build(self, cfg: Config, adaptive: bool = True) -> nn.Module:
+        """Builds the recognizer, or the same without sampling.
+
+        Args:
+            cfg (Config): What :meth:`load_config` returns.
+            adaptive (bool): Whether it samples. Defaults to True.
+        """
+        torch.manual_seed(self.seed)
+        if self.checkpoint:
+            recognizer = load_recognizer(cfg, self.checkpoint)
+        else:
+            recognizer = build_recognizer(cfg.model)
+        if adaptive:
+            return recognizer
+        base = build_recognizer(without_sampling(cfg.model))
+        base.load_state_dict(recognizer.state_dict(), strict=False)
+        return base
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to run a recognizer.
+
+    Attributes:
+        name (str): What the table calls it.
+        adaptive (bool): Whether it samples.
+        make (Callable): Takes the task, the path of the exported file, the
+            number of threads and the cases; returns a function for each case.
+        peers (tuple[str]): Names of those without sampling that it is
+            compared with.
+        exported (bool): Whether it runs an exported file.
+    """
+
+    name: str
+    adaptive: bool
+    make: Callable[..., List[Callable]]
+    peers: Tuple[str, ...] = ()
+    exported: bool = False
+
+
+def list_contenders(engines: List[str]) -> List[Contender]:
+    """Lists the contenders of engines; mmaction2's base is always one.
+
+    Args:
+        engines (list[str]): Of ``ENGINE_CHOICES``.
+    """
+    contenders = [Contender('base', False, partial(_eager, adaptive=False))]
+    if 'eager' in engines:
+        contenders += [
+            Contender(
+                'base, channels last',
+                False,
+                partial(_eager, adaptive=False, channels_last=True),
+            ),
+            Contender(
+                'ATFR',
+                True,
+                partial(_eager, adaptive=True),
+                ('base', 'base, channels last'),
+            ),
+        ]
+    if 'inductor' in engines:
+        contenders.append(Contender('base, inductor', False, _inductor))
+    for engine in ENGINES:
+        if engine not in engines:
+            continue
+        for precision in _PRECISIONS[engine]:
+            name = ' '.join(filter(None, [engine, precision]))
+            for adaptive in (False, True):
+                contenders.append(
+                    Contender(
+                        f'{"ATFR" if adaptive else "base"}, {name}',
+                        adaptive,
+                        partial(_engine, engine=engine, precision=precision),
+                        (f'base, {name}',) if adaptive else (),
+                        exported=True,
+                    )
+                )
+    return contenders
+
+
+_PRECISIONS: Dict[str, Tuple[Optional[str], ...]] = dict(
+    onnxruntime=(None,), openvino=('f32', 'bf16')
+)
+
+
+def _eager(
+    task: Task,
+    path: Optional[str],
+    threads: int,
+    cases: List[Case],
+    adaptive: bool,
+    channels_last: Optional[bool] = None,
+) -> List[Callable[[], Tuple[int, ...]]]:
+    torch.set_num_threads(threads)
+    cfg = task.load_config()
+    if channels_last is not None:
+        cfg.model.backbone.channels_last = channels_last
+    recognizer = task.build(cfg, adaptive)
+    layers = sgs_layers(recognizer)
+    axes = (0, 3, 1, 2) if isinstance(recognizer, Recognizer2D) else None
+
+    def run(view: torch.Tensor, num_bins: Tuple[int, ...]) -> Tuple[int, ...]:
+        if layers:
+            set_num_bins(recognizer, dict(zip(layers, num_bins)))
+        with torch.no_grad():
+            inputs = recognizer.data_preprocessor(
+                dict(inputs=[view], data_samples=None)
+            )['inputs']
+            recognizer(inputs, mode='tensor', stage='head')
+        return tuple(int(layer.groups.lengths) for layer in layers.values())
+
+    functions = []
+    for case in cases:
+        frames = torch.from_numpy(case.frames)
+        if axes is None:
+            view = frames.permute(3, 0, 1, 2)[None].contiguous()
+        else:
+            view = frames.permute(axes).contiguous()
+        functions.append(partial(run, view, case.num_bins))
+    return functions
+
+
+def _inductor(
+    task: Task, path: Optional[str], threads: int, cases: List[Case]
+) -> List[Callable[[], Tuple[int, ...]]]:
+    from torch._inductor import config
+
+    torch.set_num_threads(threads)
+    config.freezing = True  # weights are constants
+    config.cpp.threads = threads
+    config.compile_threads = 1  # no pool of processes
+    config.fx_graph_cache = False  # it may hold code for other threads
+    cfg = task.load_config()
+    network = ClipNetwork(
+        task.build(cfg, adaptive=False),
+        without_sampling(cfg.model),
+        clip_shape(cfg)[1],
+    ).eval()
+    compiled = torch.compile(network)
+
+    def run(frames: torch.Tensor) -> Tuple[int, ...]:
+        with torch.no_grad():
+            compiled(frames)
+        return ()
+
+    return [partial(run, torch.from_numpy(case.frames)) for case in cases]
+
+
+def _engine(
+    task: Task,
+    path: str,
+    threads: int,
+    cases: List[Case],
+    engine: str,
+    precision: Optional[str],
+) -> List[Callable[[], Tuple[int, ...]]]:
+    runner = make_engine(
+        engine, path, precision=precision, num_threads=threads
+    )
+
+    def run(inputs: Dict[str, np.ndarray]) -> Tuple[int, ...]:
+        adaptive = 'num_bins' in inputs
+        outputs = runner.run(['scores', 'lengths'][: 1 + adaptive], inputs)
+        return tuple(map(int, outputs[1])) if adaptive else ()
+
+    functions = []
+    for case in cases:
+        inputs = dict(frames=case.frames)
+        if case.num_bins:
+            inputs['num_bins'] = np.array(case.num_bins, dtype=np.int64)
+        functions.append(partial(run, inputs))
+    return functions

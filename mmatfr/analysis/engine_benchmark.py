@@ -1,0 +1,285 @@
+"""What sampling saves in time, in PyTorch and in the engines of files."""
+
+import hashlib
+import statistics
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+import mmatfr.deploy
+from mmatfr.deploy import ENGINES, export_onnx
+from mmatfr.deploy.network import ClipNetwork
+from mmatfr.deploy.verification import make_clips
+
+from .contenders import ENGINE_CHOICES, Case, Contender, Task, list_contenders
+from .cost import CostModel
+from .layers import sgs_layers
+from .recognizers import clip_shape, test_pipeline, without_sampling
+from .turns import TimedProcess, Timing, median_ratio, time_processes
+
+__all__ = ['EngineBenchmark', 'choose_cases']
+
+# By how much magnitudes may change without a change of the groups, relative
+# to the largest; the first that can be had is taken.
+_ROUNDINGS = (1e-2, 1e-3, 1e-5)
+_NUM_SEEDS = 4
+
+
+class EngineBenchmark:
+    """A recognizer and its base, in several engines.
+
+    Args:
+        task (Task): The recognizer.
+        engines (Sequence[str]): Of ``ENGINE_CHOICES``.
+        kept (Sequence[float]): The B'/T of the clips.
+        folder (str): Where exported files are kept. They are written once
+            for each config and weights.
+        on_step (Callable): Called with a step, how much of it is done, and
+            of how much.
+
+    Raises:
+        ValueError: If the config does not sample, an engine is not there, or
+            no clip of such a B' is found.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        engines: Sequence[str] = ENGINE_CHOICES,
+        kept: Sequence[float] = (0.5,),
+        folder: str = 'work_dirs/engines',
+        on_step: Callable[[str, int, int], None] = lambda *args: None,
+    ) -> None:
+        for name in engines:
+            if name in ENGINES and not ENGINES[name].is_available():
+                raise ValueError(
+                    f'the engine {name!r} is not installed; pip install '
+                    f"'mmatfr[{ENGINES[name].extra}]', or leave it out"
+                )
+        self.task = task
+        self.folder = Path(folder)
+        self.on_step = on_step
+        self.contenders = list_contenders(list(engines))
+        cfg = task.load_config()
+        adaptive = task.build(cfg)
+        if not sgs_layers(adaptive):
+            raise ValueError(
+                f'{task.config!r} has no layer that samples; name a config '
+                'with `sgs`'
+            )
+        self.shape = clip_shape(cfg)
+        self.cost = CostModel(adaptive)
+        base = task.build(cfg, adaptive=False)
+        self.base_gflops = CostModel(base).gflops(self.shape)
+        num_frames = self.cost.num_frames(self.shape)
+        network = ClipNetwork(adaptive, cfg.model, self.shape[1]).eval()
+        self.cases = choose_cases(
+            network,
+            self.shape[2:],
+            {
+                share: tuple(max(1, round(n * share)) for n in num_frames)
+                for share in kept
+            },
+        )
+        files = [c.adaptive for c in self.contenders if c.exported]
+        self._files = {
+            sampling: self._export(cfg, sampling) for sampling in set(files)
+        }
+
+    def run(self, threads: int, rounds: int) -> List[Dict[str, Any]]:
+        """Times all contenders in turns, each in a process of its own.
+
+        Args:
+            threads (int): Of each.
+            rounds (int): How many times each is timed.
+
+        Returns:
+            list[dict]: One row for each contender and B'.
+
+        Raises:
+            ValueError: If the B' of a contender in single precision is not
+                that of the clip.
+        """
+        with ExitStack() as stack:
+            processes = []
+            for place, contender in enumerate(self.contenders):
+                # One after the other: all need memory and the processor.
+                self.on_step('preparing', place, len(self.contenders))
+                process = TimedProcess(
+                    contender.name,
+                    partial(
+                        contender.make,
+                        self.task,
+                        self._files.get(contender.adaptive),
+                        threads,
+                        self._cases_of(contender),
+                    ),
+                )
+                stack.callback(process.close)
+                processes.append(process.wait())
+            count = rounds * sum(len(p.results) for p in processes)
+            done = iter(range(1, count + 1))
+            step = f'{threads} threads' if threads > 1 else '1 thread'
+            timings = time_processes(
+                processes,
+                rounds,
+                lambda: self.on_step(step, next(done), count),
+            )
+            return self._rows(threads, processes, timings)
+
+    def _cases_of(self, contender: Contender) -> List[Case]:
+        if contender.adaptive:
+            return self.cases
+        return [Case(1.0, self.cases[0].frames, (), ())]
+
+    def _rows(
+        self,
+        threads: int,
+        processes: Sequence[TimedProcess],
+        timings: Dict[Tuple[str, int], List[Timing]],
+    ) -> List[Dict[str, Any]]:
+        rows = []
+        for contender, process in zip(self.contenders, processes):
+            if process.refusal is not None:
+                rows.append(
+                    dict(
+                        threads=threads,
+                        contender=contender.name,
+                        refusal=process.refusal,
+                    )
+                )
+                continue
+            for place, case in enumerate(self._cases_of(contender)):
+                lengths = process.results[place]
+                if lengths != case.lengths and 'bf16' not in contender.name:
+                    raise ValueError(
+                        f"{contender.name!r} makes B'={lengths} of a clip of "
+                        f"B'={case.lengths}; export the file again, with "
+                        'another --work-dir'
+                    )
+                taken = timings[contender.name, place]
+                gflops = (
+                    self.cost.gflops(self.shape, lengths)
+                    if contender.adaptive
+                    else self.base_gflops
+                )
+                seconds = [timing.seconds for timing in taken]
+                row = dict(
+                    threads=threads,
+                    contender=contender.name,
+                    kept=case.kept if contender.adaptive else None,
+                    lengths=list(lengths),
+                    seconds=seconds,
+                    seconds_per_clip=statistics.median(seconds),
+                    seconds_per_clip_min=min(seconds),
+                    seconds_per_clip_max=max(seconds),
+                    cpu_seconds_per_clip=statistics.median(
+                        timing.cpu_seconds for timing in taken
+                    ),
+                    idle_cpu_seconds=statistics.median(
+                        timing.idle_cpu_seconds for timing in taken
+                    ),
+                    gflops=gflops,
+                    gflops_ratio=gflops / self.base_gflops,
+                    time_ratio=median_ratio(taken, timings['base', 0]),
+                    peers={},
+                )
+                for peer in contender.peers:
+                    ratio = median_ratio(taken, timings[peer, 0])
+                    row['peers'][peer] = dict(
+                        time_ratio=ratio,
+                        time_over_gflops=ratio['median'] / row['gflops_ratio'],
+                    )
+                rows.append(row)
+        return rows
+
+    def _export(self, cfg: Config, sampling: bool) -> str:
+        """Exports the recognizer or its base, unless that has been done."""
+        model = cfg.model if sampling else without_sampling(cfg.model)
+        key = hashlib.sha256(
+            repr(
+                (
+                    model,
+                    test_pipeline(cfg),
+                    self.task.checkpoint,
+                    self.task.seed,
+                    torch.__version__,
+                )
+            ).encode()
+        )
+        # Of another exporter, a file may be another one.
+        for source in sorted(Path(mmatfr.deploy.__file__).parent.glob('*.py')):
+            key.update(source.read_bytes())
+        stem = Path(self.task.config).stem
+        kind = 'atfr' if sampling else 'base'
+        path = self.folder / f'{stem}-{kind}-{key.hexdigest()[:12]}.onnx'
+        if not path.is_file():
+            cfg = cfg.copy()
+            cfg.model = model
+            export_onnx(
+                self.task.build(cfg, sampling),
+                cfg,
+                str(path),
+                self.task.checkpoint,
+                on_step=lambda step, done, total: self.on_step(
+                    f'export {kind}: {step}', done, total
+                ),
+            )
+        return str(path)
+
+
+def choose_cases(
+    network: ClipNetwork,
+    size: Sequence[int],
+    lengths: Dict[float, Tuple[int, ...]],
+) -> List[Case]:
+    """Finds clips and numbers of bins of which given B' come.
+
+    Args:
+        network (ClipNetwork): The network.
+        size (Sequence[int]): Height and width of the frames.
+        lengths (dict[float, tuple[int]]): The B' of each layer that samples,
+            by the B'/T that was asked for.
+
+    Returns:
+        list[Case]: One for each, in the same order. Rounding changes their
+        groups as little as can be had.
+
+    Raises:
+        ValueError: If there is no such clip among those that are tried.
+    """
+    few = 2 * network.num_frames
+    numbers = sorted(
+        {*range(1, few), *np.geomspace(few, 2**14, 40).astype(int).tolist()}
+    )
+    clips = [
+        clip
+        for seed in range(_NUM_SEEDS)
+        for clip in make_clips(network.num_frames, tuple(size), seed)
+    ]
+    cases: Dict[float, Case] = {}
+    for rounding in _ROUNDINGS:
+        for clip in clips:
+            missing = [share for share in lengths if share not in cases]
+            if not missing:
+                break
+            found = network.stable_lengths(clip, numbers, rounding)
+            for share in missing:
+                wanted = lengths[share]
+                if all(n in own for n, own in zip(wanted, found)):
+                    bins = (own[n] for n, own in zip(wanted, found))
+                    cases[share] = Case(
+                        share, clip.numpy(), tuple(bins), wanted
+                    )
+    for share, wanted in lengths.items():
+        if share not in cases:
+            raise ValueError(
+                f"--kept {share:g}: no clip of B'={list(wanted)} was found; "
+                'choose another'
+            )
+    return [cases[share] for share in lengths]
