@@ -21,7 +21,7 @@ __all__ = [
 
 # Logarithm of the share of a step that is none.
 _NO_SHARE = -30.0
-# Weight of the loss that makes the predicted shares of a clip add up to 1.
+# Weight of the loss that makes predicted shares add up to 1 on average.
 _TOTAL = 0.1
 
 
@@ -203,8 +203,10 @@ def _fit(
         for _ in range(epochs):
             for clips in torch.randperm(len(target)).split(batch_size):
                 scores = predict(clips)
-                # The shares as they are, not up to a factor.
-                total = scores.logsumexp(dim=1).square().mean()
+                # Shares as they are on average, and not up to a factor; of
+                # each clip it would ask a head that sees three steps at once
+                # for the sum of all.
+                total = scores.logsumexp(dim=1).mean().square()
                 loss = _divergence(target[clips], scores) + _TOTAL * total
                 optimizer.zero_grad()
                 loss.backward()
