@@ -146,7 +146,7 @@ def fit_similarity(
         ones, at most 1.
 
     Raises:
-        ValueError: If no layer has such a head.
+        ValueError: If no layer has such a head, or all clips are still.
     """
     layers = learned_similarities(recognizer)
     if not layers:
@@ -184,7 +184,14 @@ def _fit(
     features = layer._replicate_inner(steps.features)
     # Where no step is seen, as at a border, there is nothing to predict.
     moved = (find_steps(features) != 0).any(dim=-1)
-    target = steps.sensitivity * moved
+    seen = moved.any(dim=1)
+    if not seen.any():
+        raise ValueError(
+            f'all {len(seen)} clips are still, so that there are no steps to '
+            'learn from; name a list of videos in which something happens'
+        )
+    features, moved = features[seen], moved[seen]
+    target = steps.sensitivity[seen] * moved
     target = target / target.sum(dim=1, keepdim=True).clamp_min(
         torch.finfo(target.dtype).tiny
     )

@@ -148,6 +148,19 @@ def test_fits_the_head_and_nothing_else(clips):
     assert steps.sum(dim=1).mean() == pytest.approx(1, abs=0.2)  # shares
 
 
+def test_still_clips_teach_nothing(clips):
+    recognizer = make_recognizer(similarity='learned_path')
+    still = clips[:, :, :1].expand_as(clips)
+    with pytest.raises(ValueError, match='all 6 clips are still'):
+        fit_similarity(recognizer, [make_batch(still)])
+    torch.manual_seed(0)
+    both = [make_batch(still), make_batch(clips)]
+    assert fit_similarity(recognizer, both, epochs=40)[NAME] > 0.5
+    recognizer.test_step(make_batch(clips))
+    steps = recognizer.backbone.sgs.magnitude.diff(dim=1)
+    assert steps.sum(dim=1).mean() == pytest.approx(1, abs=0.2)
+
+
 def test_says_that_there_is_nothing_to_fit(clips):
     recognizer = make_recognizer(similarity='path')
     with pytest.raises(ValueError, match="similarity='learned_path'"):
