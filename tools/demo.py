@@ -18,8 +18,8 @@ from torch import nn
 from mmatfr.analysis import ClipRecorder
 from mmatfr.analysis.figures import (
     ClipGroups,
+    GroupsRecorder,
     draw_groups,
-    groups_of_layers,
 )
 from mmatfr.analysis.recognizers import (
     first_view,
@@ -156,7 +156,11 @@ def run(args: argparse.Namespace) -> None:
         'or name a config and its checkpoint',
     )
     data = read_clips(model.cfg, args.video)
-    with ClipRecorder(model) as recorder, torch.no_grad():
+    with (
+        ClipRecorder(model) as recorder,
+        GroupsRecorder(model) as groups,
+        torch.no_grad(),
+    ):
         sample = model.test_step(pseudo_collate([data]))[0]
         records = recorder.take()
 
@@ -176,8 +180,8 @@ def run(args: argparse.Namespace) -> None:
         f'GFLOPs spent: {records.gflops.sum():.4g} (multiply-adds, all views)'
     )
 
-    clips = groups_of_layers(
-        model,
+    clips = groups.groups(
+        0,
         first_view(model, data['inputs']),
         title=os.path.basename(args.video),
     )

@@ -29,8 +29,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from mmatfr.analysis.figures import draw_groups, groups_of_clip
+from mmatfr.analysis.figures import GroupsRecorder, draw_groups
 from mmatfr.analysis.recognizers import (
+    first_view,
     load_recognizer,
     read_batch,
     read_clips,
@@ -225,7 +226,7 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
     drawn = []
     for kind, row in (('slow', rows[-1]), ('fast', rows[0])):
         data = read_clips(model.cfg, f'{_DATA}/videos/{row["filename"]}')
-        with torch.no_grad():
+        with GroupsRecorder(model) as recorder, torch.no_grad():
             model.test_step(
                 dict(
                     inputs=[data['inputs']],
@@ -237,9 +238,7 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
             f'{row["start"]} to '
             f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31'
         )
-        drawn.append(
-            groups_of_clip(model.backbone.sgs, data['inputs'][0], title=title)
-        )
+        drawn += recorder.groups(0, first_view(model, data['inputs']), title)
     with atomic_path(path) as part:
         draw_groups(drawn).savefig(part)
 

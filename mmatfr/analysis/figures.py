@@ -1,6 +1,6 @@
 """Figures of what sampling does to a clip."""
 
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from .layers import sgs_layers
 __all__ = [
     'COLOURS',
     'ClipGroups',
+    'GroupsRecorder',
     'draw_groups',
-    'groups_of_clip',
-    'groups_of_layers',
     'new_figure',
     'to_image',
 ]
@@ -77,24 +76,89 @@ class ClipGroups(NamedTuple):
         return len(np.unique(self.group))
 
 
-def groups_of_clip(
-    sgs: SGS, clip: Tensor, index: int = 0, title: str = ''
-) -> ClipGroups:
-    """Reads from the layer what it did to a clip of its last batch.
+class GroupsRecorder:
+    """Watches what the layers of a recognizer do to each view that it sees.
+
+    A layer knows its last forward alone, which is one of several where
+    ``max_testing_views`` cuts the views of a video into batches.
 
     Args:
-        sgs (SGS): The layer, after a forward.
-        clip (Tensor): The clip as the data loader gives it, (3, T, H, W), in
-            [0, 255], RGB.
-        index (int): Place of the clip in the batch. Defaults to 0.
-        title (str): What the clip is. Defaults to ''.
+        recognizer (nn.Module): A recognizer of mmaction2.
 
-    Returns:
-        ClipGroups: Its groups. Where the frames of the layer are fewer than
-        those of the clip, the pictures are those at the same times.
+    Attributes:
+        layers (dict[str, SGS]): The layers by name; empty without sampling.
+
+    Examples:
+        >>> import torch
+        >>> from mmatfr.analysis.figures import GroupsRecorder
+        >>> from mmatfr.sgs import SGS
+        >>> net = torch.nn.Sequential(SGS(in_channels=4))
+        >>> with GroupsRecorder(net) as recorder:
+        ...     _, _ = net(torch.rand(2, 4, 6, 3, 3))
+        ...     _, _ = net(torch.rand(1, 4, 6, 3, 3))
+        >>> recorder.num_views
+        3
     """
-    group = sgs.groups.index[index].cpu()
-    magnitude = sgs.magnitude[index].float().cpu()
+
+    def __init__(self, recognizer: nn.Module) -> None:
+        self.layers = sgs_layers(recognizer)
+        self._seen: Dict[str, List[Tuple[Tensor, Tensor]]] = {
+            name: [] for name in self.layers
+        }
+        self._handles: list = []
+
+    def __enter__(self) -> 'GroupsRecorder':
+        self._handles = [
+            layer.register_forward_hook(
+                lambda layer, args, out, name=name: self._seen[name].extend(
+                    zip(layer.groups.index, layer.magnitude, strict=True)
+                )
+            )
+            for name, layer in self.layers.items()
+        ]
+        return self
+
+    def __exit__(self, *args) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    @property
+    def num_views(self) -> int:
+        """int: Number of views seen; 0 without sampling."""
+        return max(map(len, self._seen.values()), default=0)
+
+    def groups(
+        self, view: int, clip: Tensor, title: str = ''
+    ) -> List[ClipGroups]:
+        """Tells what every layer did to a view.
+
+        Args:
+            view (int): Which of the views seen, in their order.
+            clip (Tensor): The view as the data loader gives it, (3, T, H, W),
+                in [0, 255], RGB.
+            title (str): What the clip is. Defaults to ''.
+
+        Returns:
+            list[ClipGroups]: One for each layer, named in the title where
+            there are several. Where the frames of the layer are fewer than
+            those of the clip, the pictures are those at the same times.
+        """
+        many = len(self.layers) > 1
+        return [
+            _clip_groups(
+                layer,
+                *self._seen[name][view],
+                clip,
+                ', '.join(filter(None, [title, name])) if many else title,
+            )
+            for name, layer in self.layers.items()
+        ]
+
+
+def _clip_groups(
+    sgs: SGS, group: Tensor, magnitude: Tensor, clip: Tensor, title: str
+) -> ClipGroups:
+    group, magnitude = group.cpu(), magnitude.float().cpu()
     options = getattr(sgs.binning, 'keywords', {})
     edges = None
     if 'num_bins' in options:
@@ -114,33 +178,6 @@ def groups_of_clip(
         edges,
         title,
     )
-
-
-def groups_of_layers(
-    recognizer: nn.Module, clip: Tensor, index: int = 0, title: str = ''
-) -> List[ClipGroups]:
-    """Reads from every layer of a recognizer what it did to a clip.
-
-    Args:
-        recognizer (nn.Module): A recognizer of mmaction2, after a forward.
-        clip (Tensor): The clip as the data loader gives it, (3, T, H, W), in
-            [0, 255], RGB.
-        index (int): Place of the clip in the batch. Defaults to 0.
-        title (str): What the clip is. Defaults to ''.
-
-    Returns:
-        list[ClipGroups]: One for each layer, named in the title where there
-        are several; empty without sampling.
-    """
-    layers = sgs_layers(recognizer)
-    titles = [
-        ', '.join(filter(None, [title, name])) if len(layers) > 1 else title
-        for name in layers
-    ]
-    return [
-        groups_of_clip(layer, clip, index, title)
-        for layer, title in zip(layers.values(), titles)
-    ]
 
 
 def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:

@@ -13,7 +13,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmatfr.analysis.figures import draw_groups, groups_of_layers
+from mmatfr.analysis.figures import GroupsRecorder, draw_groups
 from mmatfr.analysis.pages import make_page
 from mmatfr.analysis.recognizers import (
     first_view,
@@ -83,18 +83,20 @@ def run(args: argparse.Namespace) -> None:
         )
     model = load_recognizer(config, checkpoint, args.device)
     name, data = read_video(model, args)
-    with torch.no_grad():
+    with GroupsRecorder(model) as recorder, torch.no_grad():
         model.test_step(pseudo_collate([data]))
-    clips = groups_of_layers(
-        model,
-        first_view(model, data['inputs'], args.view),
-        index=args.view,
-        title=name,
-    )
-    if not clips:
+    if not recorder.layers:
         raise ValueError(
             f'nothing samples in {args.config!r}; name a config with sgs'
         )
+    if not 0 <= args.view < recorder.num_views:
+        raise ValueError(
+            f'--view {args.view} is not a view of the test pipeline, which '
+            f'has 0 to {recorder.num_views - 1}'
+        )
+    clips = recorder.groups(
+        args.view, first_view(model, data['inputs'], args.view), title=name
+    )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f'{name}.{ending}' for ending in ('png', 'pdf', 'html')]

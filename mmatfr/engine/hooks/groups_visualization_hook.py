@@ -9,8 +9,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmatfr.analysis import sgs_layers
-from mmatfr.analysis.figures import draw_groups, groups_of_layers, to_image
+from mmatfr.analysis.figures import GroupsRecorder, draw_groups, to_image
 from mmatfr.analysis.recognizers import first_view
 
 __all__ = ['GroupsVisualizationHook']
@@ -45,11 +44,29 @@ class GroupsVisualizationHook(Hook):
         self.interval = interval
         self._validations = 0
         self._drawn = 0
+        self._recorder: Optional[GroupsRecorder] = None
 
     def before_val_epoch(self, runner) -> None:
         """Begins anew."""
         self._drawn = 0
         self._validations += 1
+
+    def before_val_iter(
+        self, runner, batch_idx: int, data_batch: Optional[dict] = None
+    ) -> None:
+        """Watches the layers, as long as there are not enough videos."""
+        if (
+            (self._validations - 1) % self.interval
+            or not is_main_process()
+            or self._drawn == self.num_videos
+        ):
+            return
+        recognizer = (
+            runner.model.module
+            if is_model_wrapper(runner.model)
+            else runner.model
+        )
+        self._recorder = GroupsRecorder(recognizer).__enter__()
 
     def after_val_iter(
         self,
@@ -59,26 +76,25 @@ class GroupsVisualizationHook(Hook):
         outputs: Optional[Sequence[ActionDataSample]] = None,
     ) -> None:
         """Draws the videos of a batch, until there are enough."""
-        if (self._validations - 1) % self.interval or not is_main_process():
+        if self._recorder is None:
+            return
+        recorder, self._recorder = self._recorder, None
+        recorder.__exit__()
+        if not recorder.layers:
             return
         recognizer = (
             runner.model.module
             if is_model_wrapper(runner.model)
             else runner.model
         )
-        layers = sgs_layers(recognizer)
-        if not layers:
-            return
-        groups = next(iter(layers.values())).groups
-        views = len(groups.lengths) // len(outputs)
+        views = recorder.num_views // len(outputs)
         trains = not isinstance(runner._train_loop, (dict, type(None)))
         for place, inputs in enumerate(data_batch['inputs']):
             if self._drawn == self.num_videos:
                 return
-            clips = groups_of_layers(
-                recognizer,
+            clips = recorder.groups(
+                place * views,
                 first_view(recognizer, torch.as_tensor(inputs)),
-                index=place * views,
             )
             runner.visualizer.add_image(
                 f'groups_{self._drawn}',
