@@ -7,8 +7,9 @@ from mmatfr.sgs import SGS
 from . import ragged_forms  # noqa: F401
 from .backbones import *  # noqa: F403
 from .backbones import __all__ as _backbones
+from .fuse import fuse
 from .necks import SGSNeck
 
 MODELS.register_module(module=SGS)
 
-__all__ = ['SGS', 'SGSNeck', *_backbones]
+__all__ = ['SGS', 'SGSNeck', 'fuse', *_backbones]

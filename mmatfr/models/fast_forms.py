@@ -8,12 +8,13 @@ the pixels of a frame and the frames of a clip.
 from typing import Tuple
 
 import torch
+import torch.nn.functional as F
 from mmaction.models.backbones.resnet_tsm import TemporalShift
-from mmcv.cnn import ConvModule
+from mmcv.cnn import ConvModule, Swish
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmatfr.ragged import FlatConv3d, is_swapped, swap_class
+from mmatfr.ragged import FlatConv3d, OneDNNConv2d, is_swapped, swap_class
 
 from .ragged_forms import RaggedTemporalShift
 
@@ -30,13 +31,30 @@ def accelerate(network: nn.Module) -> nn.Module:
         nn.Module: The same.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv3d) and not is_swapped(module):
-            swap_class(module, FlatConv3d)
-        elif isinstance(module, ConvModule):
-            swap_class(module, FoldingConvModule)
-        elif isinstance(module, TemporalShift) and not is_swapped(module):
-            swap_class(module, RaggedTemporalShift)
+        if is_swapped(module):
+            continue
+        for kind, form in _FORMS.items():
+            if isinstance(module, kind):
+                swap_class(module, form)
     return network
+
+
+class OnePassSwish:
+    """Mixin: ``Swish`` in one pass, x * sigmoid(x) takes two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs the module on feature maps."""
+        return F.silu(x)
+
+
+class MeanPool3d:
+    """Mixin: an ``nn.AdaptiveAvgPool3d`` to one value, as a plain mean."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs the module on feature maps."""
+        if self.output_size not in (1, (1, 1, 1)):
+            return super().forward(x)
+        return x.mean(dim=(-3, -2, -1), keepdim=True)
 
 
 class FoldingConvModule:
@@ -107,3 +125,13 @@ def _is_watched(module: nn.Module) -> bool:
         or module._backward_hooks
         or module._backward_pre_hooks
     )
+
+
+_FORMS = {
+    nn.AdaptiveAvgPool3d: MeanPool3d,
+    nn.Conv2d: OneDNNConv2d,
+    nn.Conv3d: FlatConv3d,
+    ConvModule: FoldingConvModule,
+    Swish: OnePassSwish,
+    TemporalShift: RaggedTemporalShift,
+}

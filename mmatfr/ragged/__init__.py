@@ -1,6 +1,6 @@
 """Clips of unequal length: their layout and the modules that run on them."""
 
-from .conv import FlatConv3d, conv3d
+from .conv import FlatConv3d, OneDNNConv2d, conv3d
 from .convert import (
     convert_ragged,
     describe_refusals,
@@ -25,6 +25,7 @@ __all__ = [
     'Clips',
     'FlatConv3d',
     'Layout',
+    'OneDNNConv2d',
     'Places',
     'Ragged',
     'RaggedSqueezeExcitation',

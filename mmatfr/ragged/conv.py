@@ -11,7 +11,7 @@ from torch.utils.flop_counter import (
     register_flop_formula,
 )
 
-__all__ = ['FlatConv3d', 'conv3d']
+__all__ = ['FlatConv3d', 'OneDNNConv2d', 'conv3d']
 
 
 def conv3d(
@@ -51,11 +51,7 @@ def conv3d(
     if not (flat_time or flat_space) or not x.is_contiguous(
         memory_format=torch.channels_last_3d
     ):
-        if _needs_onednn(x, groups):
-            return torch.mkldnn_convolution(
-                x, weight, bias, padding, stride, dilation, groups
-            )
-        return F.conv3d(x, weight, bias, stride, padding, dilation, groups)
+        return _convolve(x, weight, bias, stride, padding, dilation, groups)
     x = x.permute(0, 2, 3, 4, 1)
     if flat_time:
         frames = x[:, :: stride[0]]
@@ -64,7 +60,7 @@ def conv3d(
             # memory (uxlfoundation/oneDNN#6035).
             frames = frames[:, :, :: stride[1], :: stride[2]].contiguous()
             stride = (1, 1, 1)
-        y = F.conv2d(
+        y = _convolve(
             frames.flatten(0, 1).permute(0, 3, 1, 2),
             weight.squeeze(2),
             bias,
@@ -75,7 +71,7 @@ def conv3d(
         )
         y = y.permute(0, 2, 3, 1).unflatten(0, frames.shape[:2])
     else:
-        y = F.conv2d(
+        y = _convolve(
             x.flatten(2, 3).permute(0, 3, 1, 2),
             weight.flatten(3),
             bias,
@@ -88,25 +84,38 @@ def conv3d(
     return y.permute(0, 4, 1, 2, 3)
 
 
-def _needs_onednn(x: Tensor, groups: int) -> bool:
-    """Whether torch would do without oneDNN (ConvParams::use_mkldnn).
+def _convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """A convolution in 2D or 3D, by oneDNN wherever torch could.
 
-    Whoever traces, compiles or counts is shown ``F.conv3d``: it is what others
-    know, and fake tensors have no memory to hand to oneDNN.
+    Where clips are few and small torch takes its own kernels (ConvParams::
+    use_mkldnn). Whoever traces, compiles or counts is shown ``F.conv2d`` or
+    ``F.conv3d``, which others know; fake tensors have no memory to hand to
+    oneDNN.
     """
-    return (
+    if (
         type(x) in (Tensor, nn.Parameter)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
         and x.device.type == 'cpu'
         and x.dtype == torch.float32
-        and len(x) == 1
-        and groups == 1
-        and x.shape[1] * x.shape[2] * x.shape[3] <= 20480
+        and x.numel()
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled('cpu')
-    )
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+    ):
+        return torch.mkldnn_convolution(
+            x, weight, bias, padding, stride, dilation, groups
+        )
+    convolve = F.conv2d if x.dim() == 4 else F.conv3d
+    return convolve(x, weight, bias, stride, padding, dilation, groups)
 
 
 if torch.ops.aten.mkldnn_convolution not in flop_registry:
@@ -127,6 +136,25 @@ class FlatConv3d:
         if self.padding_mode != 'zeros' or isinstance(self.padding, str):
             return super()._conv_forward(x, weight, bias)
         return conv3d(
+            x,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
+
+
+class OneDNNConv2d:
+    """Mixin: an ``nn.Conv2d`` that leaves no image to torch's own kernels."""
+
+    def _conv_forward(
+        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
+    ) -> Tensor:
+        if self.padding_mode != 'zeros' or isinstance(self.padding, str):
+            return super()._conv_forward(x, weight, bias)
+        return _convolve(
             x,
             weight,
             bias,

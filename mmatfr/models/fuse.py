@@ -1,0 +1,214 @@
+"""Folding normalisation into kernels, once, for inference."""
+
+from typing import Dict, Iterator, List, Tuple
+
+import torch.nn.functional as F
+from mmaction.models.backbones.x3d import BlockX3D
+from mmaction.models.common.conv2plus1d import Conv2plus1d
+from mmcv.cnn import ConvModule, is_norm
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from mmatfr.ragged import swap_class
+from mmatfr.sgs import SGS
+
+from .backbones import ATFR
+from .fast_forms import accelerate
+
+__all__ = ['fuse']
+
+
+def fuse(model: nn.Module) -> nn.Module:
+    """Prepares a network for the fastest inference in eager mode.
+
+    Normalisation is folded into the kernels, once, and modules run in their
+    fastest forms, some of them in place; what is computed stays the same up
+    to rounding. The network is changed in place, as by mmcv's
+    ``fuse_conv_bn``; ``fuse(copy.deepcopy(model))`` keeps the original. It is
+    for inference from then on: ``train()`` is refused, and its parameters
+    require no gradient.
+
+    The state dict then has the folded kernels and their biases in place of
+    the normalisation. Load weights first: those of an unfused network are
+    refused afterwards. A fused network can be copied and pickled.
+
+    Args:
+        model (nn.Module): A recognizer with a backbone of ``mmatfr``, with or
+            without sampling, or such a backbone, in evaluation mode.
+
+    Returns:
+        nn.Module: The same.
+
+    Raises:
+        ValueError: If there is no such backbone, a module is in training
+            mode, or a normalisation cannot be folded. Nothing is changed
+            then.
+
+    Examples:
+        >>> import torch
+        >>> from mmatfr.models import ATFRX3D, fuse
+        >>> backbone = fuse(ATFRX3D(gamma_b=2.25, sgs=dict(stage=1)).eval())
+        >>> backbone(torch.rand(2, 3, 16, 64, 64)).shape
+        torch.Size([2, 432, 1, 2, 2])
+    """
+    backbones = [m for m in model.modules() if isinstance(m, ATFR)]
+    if not backbones:
+        raise ValueError(
+            f'{type(model).__name__} has no backbone of mmatfr to fuse; build '
+            "it with one, e.g. type='ATFRX3D', sgs=None"
+        )
+    for name, module in model.named_modules():
+        if module.training:
+            raise ValueError(
+                f'cannot fuse {type(model).__name__}: '
+                f'{f"`{name}`" if name else "it"} is in training mode; call '
+                'eval() first'
+            )
+    backbones = [m for m in backbones if not isinstance(m, Fused)]
+    found = [_find_norms(backbone) for backbone in backbones]
+    for backbone, norms in zip(backbones, found):
+        for conv, name in norms:
+            _fold(backbone, conv, name)
+        if backbone.channels_last is None:
+            backbone.channels_last = _is_on_cpu(backbone)
+        if backbone.channels_last:
+            accelerate(backbone)
+        _put_in_place(backbone)
+        swap_class(backbone, Fused)
+        backbone.folded = tuple(name for _, name in norms)
+    if not isinstance(model, Fused):
+        swap_class(model, Fused)
+    return model.requires_grad_(False)
+
+
+class Fused:
+    """Mixin: a network whose normalisation is folded, for inference.
+
+    Attributes:
+        folded (tuple[str]): Names of the normalisations.
+    """
+
+    folded: Tuple[str, ...] = ()
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Refuses training mode.
+
+        Raises:
+            RuntimeError: If it is asked for.
+        """
+        if mode:
+            raise RuntimeError(
+                'a fused network cannot be trained: its normalisation is '
+                'folded into the kernels; train the network that it was made '
+                'from'
+            )
+        super().train(mode)
+        return self
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, *args
+    ) -> None:
+        for name in self.folded:
+            if f'{prefix}{name}.running_mean' in state_dict:
+                raise RuntimeError(
+                    f'these weights have the normalisation `{prefix}{name}`, '
+                    'which the fused network has no longer; load them before '
+                    'fusing'
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _find_norms(backbone: nn.Module) -> List[Tuple[nn.Module, str]]:
+    """Finds each convolution and the name of its normalisation.
+
+    Raises:
+        ValueError: If a normalisation cannot be folded.
+    """
+    foldable: Dict[nn.Module, List[nn.Module]] = {}
+    for module in backbone.modules():
+        for conv, norm in _pairs_of(module):
+            foldable.setdefault(norm, []).append(conv)
+    skipped = {
+        part
+        for layer in backbone.modules()
+        if isinstance(layer, SGS)  # small, and no kernel to fold it into
+        for part in layer.modules()
+    }
+    found = []
+    for name, norm in backbone.named_modules():
+        if norm in skipped or not is_norm(norm):
+            continue
+        convs = foldable.get(norm, [])
+        why = _refusal(norm, convs)
+        if why:
+            raise ValueError(
+                f'cannot fuse {type(backbone).__name__}: `{name}` '
+                f'({type(norm).__name__}) {why}'
+            )
+        found.append((convs[0], name))
+    return found
+
+
+def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
+    """A module's convolutions, each with the normalisation of its output."""
+    if isinstance(module, ConvModule):
+        order = module.order
+        if module.with_norm and order.index('norm') == 1 + order.index('conv'):
+            conv = getattr(module.conv, 'net', module.conv)  # within a shift
+            # (2+1)D: what comes last.
+            yield getattr(conv, 'conv_t', conv), module.norm
+    elif isinstance(module, Conv2plus1d):
+        yield module.conv_s, module.bn_s
+    elif isinstance(module, nn.Sequential):
+        yield from zip(module, list(module)[1:])
+
+
+def _refusal(norm: nn.Module, convs: List[nn.Module]) -> str:
+    """Why a normalisation cannot be folded; '' if it can."""
+    if not isinstance(norm, _BatchNorm):
+        return 'is no batch normalisation; only that can be folded'
+    if norm.running_mean is None:
+        return 'normalises by the batch; only running statistics can be folded'
+    if len(convs) != 1 or not isinstance(convs[0], (nn.Conv2d, nn.Conv3d)):
+        return (
+            'does not directly follow a convolution of its own in a '
+            'ConvModule, Conv2plus1d or nn.Sequential'
+        )
+    if 'weight' not in convs[0]._parameters:
+        return 'follows a convolution whose weight is computed'
+    return ''
+
+
+def _is_on_cpu(module: nn.Module) -> bool:
+    return all(p.device.type == 'cpu' for p in module.parameters())
+
+
+def _fold(backbone: nn.Module, conv: nn.Module, name: str) -> None:
+    norm = backbone.get_submodule(name)
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+    owner, _, attribute = name.rpartition('.')
+    setattr(backbone.get_submodule(owner), attribute, nn.Identity().eval())
+
+
+def _put_in_place(backbone: nn.Module) -> None:
+    """Lets X3D's activations write into maps that nobody else reads."""
+    for module in backbone.modules():
+        if isinstance(module, BlockX3D):
+            swap_class(module.swish, InPlaceSwish)
+
+
+class InPlaceSwish:
+    """Mixin: ``Swish`` in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Runs the module on feature maps."""
+        return F.silu(x, inplace=True)
