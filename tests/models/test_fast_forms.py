@@ -122,11 +122,13 @@ def test_compiled_equals_eager(base, training):
 
 
 @pytest.mark.parametrize('sgs', [None, dict(num_bins=6)])
-@pytest.mark.parametrize('base', ['x3d', 'r18', 'slowfast'])
+@pytest.mark.parametrize('base', ['x3d', 'r18', 'slowfast', 'mobilenet_tsm'])
 def test_public_counters_agree(base, sgs):
     """That of mmengine and mmaction2's get_flops.py, and torch's."""
     backbone = build(base, sgs=sgs, channels_last=True).eval()
     x = clips(1)
+    if 'tsm' in base:
+        x = x.transpose(1, 2).flatten(0, 1)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         backbone(x)
     analyzer = FlopAnalyzer(backbone, (x,)).unsupported_ops_warnings(False)
