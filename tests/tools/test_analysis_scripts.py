@@ -153,6 +153,27 @@ def test_benchmark(script, trained):
         assert min(row['memory'] for row in (base, ours, padded)) > 0
 
 
+def test_benchmark_of_fused_networks(script):
+    rows = read(
+        script(
+            'analysis_tools/benchmark.py',
+            CONFIG,
+            *('--fuse', '--lengths', 4, '--clips', 2, '--batch-sizes', 2),
+            *('--rounds', 1),
+        )
+    )['rows']
+    base, ours, fused_base, fused = rows
+    assert [row['side'] for row in rows] == [
+        'base',
+        'ATFR',
+        'base, fused',
+        'ATFR, fused',
+    ]
+    assert fused['lengths'] == ours['lengths'] == [4, 4]
+    assert fused_base['gflops_per_clip'] == base['gflops_per_clip']
+    assert fused['gflops_per_clip'] == ours['gflops_per_clip']
+
+
 def test_benchmark_of_engines(script, tmp_path):
     report = read(
         script(

@@ -63,6 +63,7 @@ from mmatfr.analysis.recognizers import (
 )
 from mmatfr.analysis.timing import peak_memory, time_in_turns, time_within
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.models import fuse
 
 WORKS = ('forward', 'train', 'pipeline')
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
@@ -70,6 +71,7 @@ _NOT_WITH_ENGINE = (
     'baseline',
     'peer',
     'fast_base',
+    'fuse',
     'work',
     'batch_sizes',
     'execution',
@@ -113,6 +115,12 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         action='store_true',
         help='also time the base with what makes the recognizer fast and is '
         'not sampling: channels_last=True (see docs/performance.md)',
+    )
+    parser.add_argument(
+        '--fuse',
+        action='store_true',
+        help='also time the recognizer and the base with channels_last=True '
+        'after mmatfr.models.fuse (not for --work train)',
     )
     parser.add_argument(
         '--work',
@@ -217,6 +225,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         parser.error(f'--batch-sizes {args.batch_sizes} must be positive')
     if args.peer == 'longest' and not (args.lengths or args.resolution):
         parser.error('--peer longest needs --lengths or --resolution')
+    if args.fuse and 'train' in args.work:
+        parser.error('--fuse is for --work forward and pipeline')
     if args.peer == 'longest' and 'pipeline' in args.work:
         parser.error('--peer longest is for --work forward and train')
     check_arguments(parser, args)
@@ -316,6 +326,15 @@ class Benchmark:
             model = build_recognizer(cfg.model)
             model.load_state_dict(weights)
             sides.append(Side(f'ATFR, {execution}', model, cfg))
+        if args.fuse:
+            config = without_sampling(self.cfg.model)
+            config.backbone.channels_last = True
+            model = build_recognizer(config)
+            model.load_state_dict(weights, strict=False)
+            sides.append(Side('base, fused', fuse(model.eval()), self.cfg))
+            model = build_recognizer(self.cfg.model)
+            model.load_state_dict(weights)
+            sides.append(Side('ATFR, fused', fuse(model.eval()), self.cfg))
         if args.peer == 'padded':
             model = make_padded(self.adaptive, self.cfg.model)
             sides.append(Side('padded', model, self.cfg, peer='padded'))
