@@ -55,6 +55,16 @@ def run_script(run: Callable[[], Any]) -> None:
         sys.exit(f'error: {message}')
 
 
+_KNOWN = {
+    'AmpOptimizerWrapper': (
+        'mixed precision needs a GPU, and there is none; leave out --amp, or '
+        'set optim_wrapper.type=OptimWrapper'
+    ),
+    'NVIDIA driver': 'there is no GPU; choose --device cpu',
+    'not compiled with CUDA': 'there is no GPU; choose --device cpu',
+}
+
+
 def describe_error(error: Exception) -> Optional[str]:
     """Says in one line what is wrong with the input.
 
@@ -65,6 +75,11 @@ def describe_error(error: Exception) -> Optional[str]:
         str: The line. None if the input is not to blame.
     """
     message = str(error).strip() or type(error).__name__
+    for words, meaning in _KNOWN.items():
+        if words in message:
+            return meaning
+    if isinstance(error, ImportError) and 'install' in message:
+        return message.splitlines()[-1]
     if isinstance(error, KeyError) and 'registry' in message:
         return message.strip('\'"')  # a type that is not registered
     if isinstance(error, (pickle.UnpicklingError, EOFError)) or (

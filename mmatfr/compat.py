@@ -224,9 +224,90 @@ class _RemoveLater:
         self.outdated.append((self._backend.rmtree, path))
 
 
+def provide_removed_names_of_numpy() -> bool:
+    """Gives numpy the names that mmaction2 1.2.0 still uses.
+
+    numpy 2 has removed ``np.Inf``, without which no pipeline of PoseC3D runs,
+    and numpy 2.4 ``np.in1d`` and ``np.trapz``, which metrics use
+    (mmaction2 1.2.0; not reported).
+
+    Returns:
+        bool: Whether a name was missing.
+    """
+    import numpy as np
+
+    missing = False
+    for old, new in (('Inf', 'inf'), ('in1d', 'isin'), ('trapz', 'trapezoid')):
+        if not hasattr(np, old):
+            setattr(np, old, getattr(np, new))
+            missing = True
+    return missing
+
+
+def provide_moviepy_editor() -> bool:
+    """Gives moviepy 2 the module that mmaction2 1.2.0 imports from.
+
+    moviepy 2 has no ``moviepy.editor``; its classes are in ``moviepy``. What
+    mmaction2 says then is that moviepy should be installed (not reported).
+
+    Returns:
+        bool: Whether moviepy is there without the module.
+    """
+    spec = importlib.util.find_spec('moviepy')
+    if spec is None or Path(spec.origin).with_name('editor.py').exists():
+        return False
+
+    class Editor(types.ModuleType):
+        def __getattr__(self, name: str):
+            return getattr(importlib.import_module('moviepy'), name)
+
+    editor = Editor('moviepy.editor')
+    editor.__spec__ = ModuleSpec('moviepy.editor', None)
+    sys.modules['moviepy.editor'] = editor
+    return True
+
+
+def distribute_without_gpu() -> bool:
+    """Lets mmengine train in several processes on CPUs.
+
+    The launcher of PyTorch ends in ``torch.cuda.set_device``, and the model
+    is wrapped with the number of a GPU (mmengine 0.10.7; not reported). Where
+    there is no GPU the processes talk over gloo, and the model stays where it
+    is.
+
+    Returns:
+        bool: Whether there is no GPU.
+    """
+    import torch
+    from mmengine.device import get_device
+    from mmengine.dist import utils
+    from mmengine.model import MMDistributedDataParallel
+
+    if get_device() != 'cpu':
+        return False
+
+    @functools.wraps(utils._init_dist_pytorch)
+    def init(backend: str, *args, **kwargs) -> None:
+        kwargs.pop('init_backend', None)
+        torch.distributed.init_process_group(backend='gloo', **kwargs)
+
+    @functools.wraps(MMDistributedDataParallel.__init__)
+    def wrap(self, module, *args, **kwargs) -> None:
+        kwargs.pop('device_ids', None)
+        original(self, module, *args, **kwargs)
+
+    original = MMDistributedDataParallel.__init__
+    utils._init_dist_pytorch = init
+    MMDistributedDataParallel.__init__ = wrap
+    return True
+
+
 def apply() -> None:
     """Applies every work-around; called once by ``import mmatfr``."""
     require_mmcv()
     provide_missing_drn()
+    provide_removed_names_of_numpy()
+    provide_moviepy_editor()
     allow_checkpoint_classes()
     keep_checkpoints_whole()
+    distribute_without_gpu()

@@ -12,9 +12,11 @@ import resource
 import pytest
 import torch
 from hypothesis import settings
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from mmatfr.analysis.recognizers import build_recognizer, load_config
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 init_default_scope('mmaction')
@@ -23,6 +25,7 @@ settings.register_profile(
 )
 settings.register_profile('fuzz', max_examples=2000, deadline=None)
 settings.load_profile('ci')
+ENDINGS = ('py', 'pth')
 
 
 @pytest.fixture(scope='session')
@@ -32,6 +35,31 @@ def tempo(tmp_path_factory):
     for _ in write_tempo(folder, Tempo(train=24, val=12, test=12)):
         pass
     return folder
+
+
+@pytest.fixture(scope='session')
+def write_trained(tempo, tmp_path_factory):
+    """Writes a config on `tempo`, and weights as training writes them."""
+    folder = tmp_path_factory.mktemp('trained')
+
+    def write(path):
+        config, weights = (folder / f'{path.stem}.{end}' for end in ENDINGS)
+        if config.exists():
+            return str(config), str(weights)
+        cfg = Config.fromfile(path)
+        cfg.load_from = None
+        for split in ('train', 'val', 'test'):
+            loader = cfg[f'{split}_dataloader']
+            loader.num_workers, loader.persistent_workers = 0, False
+            loader.dataset.data_root = str(tempo)
+            loader.dataset.metainfo.classes = str(tempo / 'classes.txt')
+        cfg.dump(config)
+        torch.manual_seed(0)
+        model = build_recognizer(load_config(str(config)).model)
+        torch.save(dict(state_dict=model.state_dict()), weights)
+        return str(config), str(weights)
+
+    return write
 
 
 @pytest.fixture
@@ -61,6 +89,8 @@ def build_runner(tempo, tmp_path):
         hooks=(),
         metrics=(),
         train_cfg=(),
+        head=None,
+        ann_file='{}.txt',
         **config,
     ):
         backbone = dict(
@@ -74,7 +104,8 @@ def build_runner(tempo, tmp_path):
         model = dict(
             type='Recognizer3D',
             backbone=backbone,
-            cls_head=dict(
+            cls_head=head
+            or dict(
                 type='X3DHead',
                 in_channels=128,
                 num_classes=num_classes,
@@ -98,7 +129,7 @@ def build_runner(tempo, tmp_path):
                     type='CheckedVideoDataset',
                     data_root=str(tempo),
                     data_prefix=dict(video='videos'),
-                    ann_file=f'{split}.txt',
+                    ann_file=ann_file.format(split),
                     test_mode=test_mode,
                     pipeline=[
                         dict(type='DecordInit'),

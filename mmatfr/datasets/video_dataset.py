@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 __all__ = [
     'CheckedVideoDataset',
     'UnreadableVideoError',
+    'read_lines',
     'read_list',
     'reason_of',
 ]
@@ -32,49 +33,93 @@ def reason_of(error: Exception) -> str:
     return re.sub(r'\[[\d:]{8}\] \S+?:\d+: ', '', lines[0])
 
 
-def read_list(
-    ann_file: str, delimiter: str = ' ', multi_class: bool = False
-) -> List[Tuple[str, List[int]]]:
-    """Reads an annotation list: videos and their labels.
+def read_lines(ann_file: str) -> List[str]:
+    """Reads the lines of an annotation list.
 
     Args:
-        ann_file (str): The list, ``video label`` in each line.
-        delimiter (str): Between the two. Defaults to ' '.
-        multi_class (bool): Whether a video may have several labels. Defaults
-            to False.
+        ann_file (str): The list, UTF-8 with or without a byte order mark.
 
     Returns:
-        list[tuple]: Each video, as it is named there, and its labels.
+        list[str]: Its lines.
 
     Raises:
         FileNotFoundError: If the list does not exist.
-        ValueError: If it is empty, or a line is not a video and a label.
+        ValueError: If it is empty or not UTF-8.
     """
     if not osp.isfile(ann_file):
         raise FileNotFoundError(
             f'the annotation list {ann_file!r} does not exist; '
             'prepare the data set, or set `ann_file` in the config'
         )
-    with open(ann_file) as file:
-        lines = file.read().splitlines()
+    try:
+        with open(ann_file, encoding='utf-8-sig') as file:
+            lines = [line.rstrip('\n') for line in file]
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f'the annotation list {ann_file!r} is not UTF-8 '
+            f'(byte {error.object[error.start]:#x}); save it as UTF-8'
+        ) from error
     if not any(line.strip() for line in lines):
         raise ValueError(
             f'the annotation list {ann_file!r} names no '
             'video; prepare the data set again'
         )
-    videos = []
-    for number, line in enumerate(lines, start=1):
-        video, *labels = line.strip().split(delimiter)
-        if not (len(labels) == 1 or labels and multi_class) or not all(
-            label.isdecimal() for label in labels
+    return lines
+
+
+def read_list(
+    ann_file: str,
+    delimiter: str = ' ',
+    multi_class: bool = False,
+    test_mode: bool = False,
+) -> List[Tuple[str, List[int]]]:
+    """Reads an annotation list: videos and their labels.
+
+    The whole numbers at the end of a line are its labels, so that the name of
+    a video may have spaces.
+
+    Args:
+        ann_file (str): The list, ``video label`` in each line.
+        delimiter (str): Between the two. Defaults to ' '.
+        multi_class (bool): Whether a video may have several labels. Defaults
+            to False.
+        test_mode (bool): Whether the videos may be without labels: either no
+            line has one, or all of them have -1. Defaults to False.
+
+    Returns:
+        list[tuple]: Each video, as it is named there, and its labels, none
+        where it is not labelled.
+
+    Raises:
+        FileNotFoundError: If the list does not exist.
+        ValueError: If it is empty or not UTF-8, or a line is not a video and a
+            label.
+    """
+    lines = read_lines(ann_file)
+    videos = [_parse_line(line, delimiter) for line in lines]
+    labelled = not test_mode or any(labels for _, labels in videos)
+    for number, (line, (video, labels)) in enumerate(
+        zip(lines, videos), start=1
+    ):
+        count = len(labels)
+        if not video or not (
+            (count == 1 or (multi_class and count)) if labelled else not count
         ):
             raise ValueError(
                 f'{ann_file}:{number}: expected a video and its '
-                f'label, separated by {delimiter!r}, but got '
-                f'{line!r}'
+                f'label, separated by {delimiter!r}, but got {line!r}'
             )
-        videos.append((video, [int(label) for label in labels]))
     return videos
+
+
+def _parse_line(line: str, delimiter: str) -> Tuple[str, List[int]]:
+    words = line.strip().split(delimiter)
+    labels: List[int] = []
+    while len(words) > 1 and words[-1].isdecimal():
+        labels.insert(0, int(words.pop()))
+    if not labels and len(words) > 1 and words[-1] == '-1':
+        words.pop()  # as mmaction2 marks a video without a label
+    return delimiter.join(words), labels
 
 
 class UnreadableVideoError(RuntimeError):
@@ -85,7 +130,9 @@ class UnreadableVideoError(RuntimeError):
 class CheckedVideoDataset(VideoDataset):
     """``VideoDataset`` that says what is wrong with a list or a video.
 
-    Takes the arguments of :class:`mmaction.datasets.VideoDataset`, and:
+    Takes the arguments of :class:`mmaction.datasets.VideoDataset`, and reads
+    lists as :func:`read_list` does: names may have spaces, and in test mode
+    the videos need no labels. Takes also:
 
     Args:
         on_unreadable (str): What happens when a video cannot be decoded in
@@ -110,8 +157,20 @@ class CheckedVideoDataset(VideoDataset):
 
     def load_data_list(self) -> List[dict]:
         """Reads the annotation list."""
-        read_list(self.ann_file, self.delimiter, self.multi_class)
-        return super().load_data_list()
+        folder = self.data_prefix['video'] or ''
+        return [
+            dict(
+                filename=osp.join(folder, video),
+                # -1 stands for none, as in mmaction2.
+                label=labels if self.multi_class else [*labels, -1][0],
+            )
+            for video, labels in read_list(
+                self.ann_file,
+                self.delimiter,
+                self.multi_class,
+                self.test_mode,
+            )
+        ]
 
     def prepare_data(self, idx: int) -> Optional[dict]:
         """Runs the pipeline on a video.

@@ -65,6 +65,47 @@ def test_several_labels_and_another_delimiter(tmp_path):
     assert [i['label'].tolist() for i in info] == [[1, 0, 1], [0, 1, 0]]
 
 
+@pytest.mark.parametrize('multi_class', [False, True])
+@pytest.mark.parametrize('text', ['a.mp4\nb c.mp4\n', 'a.mp4 -1\nb c.mp4 -1'])
+def test_videos_without_labels_are_for_testing(tmp_path, text, multi_class):
+    (tmp_path / 'list.txt').write_text(text, encoding='utf-8-sig')
+    options = dict(multi_class=multi_class, num_classes=3)
+    dataset = build(tmp_path, test_mode=True, **options)
+    info = [dataset.get_data_info(index) for index in (0, 1)]
+    assert [i['filename'] for i in info] == [
+        f'{tmp_path}/a.mp4',
+        f'{tmp_path}/b c.mp4',
+    ]
+    for i in info:
+        assert i['label'].sum() == 0 if multi_class else i['label'] == -1
+    with pytest.raises(ValueError, match=r'list\.txt:1: expected a video and'):
+        build(tmp_path, **options)
+
+
+def test_some_labels_are_missing(tmp_path):
+    (tmp_path / 'list.txt').write_text('a.mp4 0\nb.mp4\n')
+    with pytest.raises(ValueError, match=r"list\.txt:2: .* 'b\.mp4'"):
+        build(tmp_path, test_mode=True)
+
+
+def test_reads_what_mmaction2_reads(videos):
+    own, base = (
+        DATASETS.build(
+            dict(
+                type=kind,
+                ann_file=str(videos / 'list.txt'),
+                data_prefix=prefix,
+                pipeline=[],
+            )
+        )
+        for prefix in (dict(video='x'),)
+        for kind in ('CheckedVideoDataset', 'VideoDataset')
+    )
+    assert list(map(own.get_data_info, range(3))) == list(
+        map(base.get_data_info, range(3))
+    )
+
+
 def test_missing_list(tmp_path):
     with pytest.raises(
         FileNotFoundError, match=r'gone\.txt.* does not exist.*ann_file'

@@ -4,10 +4,12 @@ import json
 import pickle
 from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import DATASETS, HOOKS
 from mmengine.dataset import pseudo_collate
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
@@ -193,6 +195,55 @@ class TestTemporalResolutionHook:
             'train/temporal_resolution' not in runner.message_hub.log_scalars
         )
 
+    def test_features_of_videos_without_labels(
+        self, build_runner, tempo, tmp_path
+    ):
+        """As mmaction2's clip_feature_extraction.py gets them."""
+        names = [
+            line.split()[0]
+            for line in (tempo / 'test.txt').read_text().splitlines()
+        ]
+        (tmp_path / 'names.txt').write_text('\n'.join(names))
+        options = dict(
+            sgs=dict(stage=1),
+            num_clips=2,
+            hooks=[
+                'TemporalResolutionHook',
+                'NumClassesCheckHook',
+                'GroupsVisualizationHook',
+            ],
+        )
+        written = []
+        for head in (None, dict(type='FeatureHead', average_clips='score')):
+            out = dump(tmp_path / 'out.pkl')
+            runner = build_runner(
+                head=head,
+                ann_file=str(tmp_path / 'names.txt'),
+                metrics=[out],
+                **options,
+            )
+            runner.test()
+            with open(out['out_file_path'], 'rb') as file:
+                outputs = pickle.load(file)
+            path = f'{runner.log_dir}/temporal_resolution_test.json'
+            written.append(json.loads(Path(path).read_text()))
+        assert len(outputs) == 12 and outputs[0].shape == (128,)
+        # They are the clips of the same network with a head for classes.
+        for one in written:
+            assert one['classes'] == [] and one['all']['length_std'] > 0
+        for key, value in written[0]['all'].items():
+            if 'gflops' in key:
+                continue
+            assert written[1]['all'][key] == value
+        runner = build_runner(
+            head=head,
+            ann_file=str(tmp_path / 'names.txt'),
+            metrics=['AdaptiveCostMetric'],
+            **options,
+        )
+        with pytest.raises(ValueError, match='the head gives features'):
+            runner.test()
+
 
 class TestNumClassesCheckHook:
     @pytest.mark.parametrize('loop', ['train', 'val', 'test'])
@@ -213,6 +264,57 @@ class TestNumClassesCheckHook:
         with pytest.raises(ValueError, match=message):
             getattr(runner, loop)()
         assert not forwards
+
+    @pytest.mark.parametrize(
+        'wrap',
+        [
+            lambda data: dict(type='RepeatDataset', times=2, dataset=data),
+            lambda data: dict(type='ConcatDataset', datasets=[data, data]),
+        ],
+    )
+    @pytest.mark.parametrize(
+        'line,kind,options',
+        [
+            ('b.mp4 {}', 'VideoDataset', {}),
+            ('b 9 {}', 'RawframeDataset', {}),
+            (
+                'b.mp4 2 {}',
+                'CheckedVideoDataset',
+                dict(multi_class=True, num_classes=4),
+            ),
+            (None, 'PoseDataset', {}),
+        ],
+    )
+    def test_looks_into_every_kind_of_data_set(
+        self, tmp_path, wrap, line, kind, options
+    ):
+        hook = HOOKS.build(dict(type='NumClassesCheckHook'))
+        for label, message in ((3, None), (7, "b.*' has label 7 in .*list")):
+            path = tmp_path / ('list.pkl' if line is None else 'list.txt')
+            if line is None:
+                content = [dict(frame_dir='b', label=label)]
+                path.write_bytes(pickle.dumps(content))
+            else:
+                path.write_text(line.format(label))
+            data = dict(type=kind, ann_file=str(path), pipeline=[], **options)
+            runner = SimpleNamespace(
+                model=SimpleNamespace(cls_head=SimpleNamespace(num_classes=4)),
+                train_dataloader=SimpleNamespace(
+                    dataset=DATASETS.build(wrap(data))
+                ),
+            )
+            if message is None:
+                hook.before_train(runner)
+                continue
+            with pytest.raises(ValueError, match=message):
+                hook.before_train(runner)
+        if options:
+            path.write_text(line.format(1))
+            runner.train_dataloader.dataset = DATASETS.build(data)
+            hook.before_train(runner)
+            runner.model.cls_head.num_classes = 5
+            with pytest.raises(ValueError, match='num_classes=4.*=5; set'):
+                hook.before_train(runner)
 
     def test_last_class_is_allowed(self, build_runner):
         runner = build_runner(hooks=['NumClassesCheckHook'])

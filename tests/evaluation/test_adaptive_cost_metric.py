@@ -119,5 +119,5 @@ def test_of_a_recognizer(build_runner, sgs, num_clips):
 
 def test_missing_hook_is_named(build_runner):
     runner = build_runner(metrics=['AdaptiveCostMetric'])
-    with pytest.raises(KeyError, match='TemporalResolutionHook.*custom_hooks'):
+    with pytest.raises(ValueError, match='TemporalResolutionHook.*_hooks'):
         runner.val()

@@ -6,11 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from mmengine.config import Config
 from PIL import Image
-
-from mmatfr.analysis.recognizers import build_recognizer, load_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (
@@ -27,21 +23,10 @@ SLOWFAST = (
 )
 
 
-@pytest.fixture(scope='module')
-def trained(tempo, tmp_path_factory):
+@pytest.fixture
+def trained(write_trained):
     """A config on `tempo`, and weights as training writes them."""
-    folder = tmp_path_factory.mktemp('trained')
-    cfg = Config.fromfile(CONFIG)
-    for split in ('train', 'val', 'test'):
-        loader = cfg[f'{split}_dataloader']
-        loader.num_workers, loader.persistent_workers = 0, False
-        loader.dataset.data_root = str(tempo)
-        loader.dataset.metainfo.classes = str(tempo / 'classes.txt')
-    cfg.dump(folder / 'small.py')
-    torch.manual_seed(0)
-    model = build_recognizer(load_config(str(folder / 'small.py')).model)
-    torch.save(dict(state_dict=model.state_dict()), folder / 'small.pth')
-    return str(folder / 'small.py'), str(folder / 'small.pth')
+    return write_trained(CONFIG)
 
 
 @pytest.fixture

@@ -97,6 +97,47 @@ def test_no_good_video(run, videos):
     assert_error(done, 'gone.txt', 'does not exist')
 
 
+def test_every_good_line_is_kept(run, videos):
+    """Names with spaces, a byte order mark, oversampling, two labels."""
+    folder = videos / 'videos/my videos'
+    folder.mkdir()
+    (folder / 'a b.mp4').write_bytes(
+        (videos / 'videos/00000.mp4').read_bytes()
+    )
+    lines = ['00000.mp4{}0', 'my videos/a b.mp4{}1', '00000.mp4{}0']
+    for delimiter in (' ', ','):
+        good = [line.format(delimiter) for line in lines]
+        text = '\n'.join([*good, f'00001.mp4{delimiter}1'] * 2)
+        (videos / 'test.txt').write_text(
+            text.replace(f'01.mp4{delimiter}1', f'01.mp4{delimiter}2', 1),
+            encoding='utf-8-sig',
+        )
+        done = run(
+            'check_videos.py',
+            *('test.txt', 'videos', '--workers', 1, '--delimiter', delimiter),
+            cwd=videos,
+        )
+        assert done.returncode == 0, done.stderr
+        written = (videos / 'test_good.txt').read_text().splitlines()
+        assert written == [
+            *good,
+            f'00001.mp4{delimiter}2',
+            *good,
+            f'00001.mp4{delimiter}1',
+        ]
+        assert '5 lines name a video again, 1 videos with' in done.stdout
+        assert (
+            "'videos/00001.mp4' has label 2 in line 4, label 1 in line 8"
+            in done.stderr
+        )
+
+
+def test_list_that_is_not_utf8(run, videos):
+    (videos / 'test.txt').write_text('\xe4.mp4 0\n', encoding='latin-1')
+    done = run('check_videos.py', 'test.txt', 'videos', cwd=videos)
+    assert_error(done, "'test.txt' is not UTF-8 (byte 0xe4); save it as UTF-8")
+
+
 def test_minikinetics(run, tmp_path):
     source = tmp_path / 'data/kinetics400'
     source.mkdir(parents=True)

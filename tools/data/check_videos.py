@@ -1,8 +1,9 @@
 """Decodes every video of a list, in parallel, and tells the good from the bad.
 
-Writes beside the list LIST_good.txt, of the same form, for `ann_file`, and
-LIST_bad.txt, one video and what is wrong with it a line. The exit code is 1 if
-no video is good.
+Writes beside the list LIST_good.txt, the lines of the good videos as they are,
+for `ann_file`, and LIST_bad.txt, one video and what is wrong with it a line. A
+video stays as often as it is named; those with different labels are told. The
+exit code is 1 if no video is good.
 """
 
 import argparse
@@ -11,12 +12,15 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import decord
 
+from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, run_script
-from mmatfr.datasets.video_dataset import read_list, reason_of
+from mmatfr.datasets.video_dataset import read_lines, read_list, reason_of
+
+_SHOWN = 10  # videos with different labels
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,6 +30,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('list', help='`video label` in each line')
     parser.add_argument('videos', help='folder that its videos are in')
+    parser.add_argument(
+        '--delimiter',
+        default=' ',
+        help='between video and label (default: a space)',
+    )
     parser.add_argument(
         '--min-frames',
         type=int,
@@ -108,26 +117,61 @@ def find_faults(
             yield path, fault
 
 
+def find_conflicts(
+    paths: Sequence[str], labels: Sequence[Tuple[int, ...]]
+) -> List[str]:
+    """Finds videos that a list names with different labels.
+
+    Args:
+        paths (Sequence[str]): The video of each line.
+        labels (Sequence[tuple[int]]): The labels of each line.
+
+    Returns:
+        list[str]: Such videos, with their labels and lines.
+    """
+    lines: Dict[str, Dict[Tuple[int, ...], int]] = {}
+    for number, (path, given) in enumerate(zip(paths, labels), start=1):
+        lines.setdefault(path, {}).setdefault(given, number)
+    return [
+        f'{path!r} has '
+        + ', '.join(
+            f'label {" ".join(map(str, given)) or "none"} in line {number}'
+            for given, number in found.items()
+        )
+        for path, found in lines.items()
+        if len(found) > 1
+    ]
+
+
 def run(args: argparse.Namespace) -> None:
-    lines = {
-        os.path.join(args.videos, video): ' '.join([video, *map(str, labels)])
-        for video, labels in read_list(args.list, multi_class=True)
-    }
+    videos = read_list(
+        args.list, args.delimiter, multi_class=True, test_mode=True
+    )
+    lines = read_lines(args.list)
+    paths = [os.path.join(args.videos, video) for video, _ in videos]
+    labels = [tuple(labels) for _, labels in videos]
     faults = {}
     with make_progress() as progress:
-        task = progress.add_task('decode', total=len(lines))
-        for path, fault in find_faults(
-            list(lines), args.min_frames, args.workers
-        ):
+        unique = list(dict.fromkeys(paths))
+        task = progress.add_task('decode', total=len(unique))
+        for path, fault in find_faults(unique, args.min_frames, args.workers):
             faults[path] = fault
             progress.advance(task)
-    good = [line for path, line in lines.items() if faults[path] is None]
-    bad = [f'{path}: {faults[path]}' for path in lines if faults[path]]
+    good = [line for path, line in zip(paths, lines) if faults[path] is None]
+    bad = [f'{path}: {faults[path]}' for path in unique if faults[path]]
     source = Path(args.list)
     for name, content in (('good', good), ('bad', bad)):
         out = source.with_name(f'{source.stem}_{name}.txt')
-        out.write_text(''.join(f'{line}\n' for line in content))
+        write_text(out, ''.join(f'{line}\n' for line in content))
         print(f'{len(content):>8} {name}: {out}')
+    if len(paths) > len(unique):
+        conflicts = find_conflicts(paths, labels)
+        print(
+            f'{len(paths) - len(unique):>8} lines name a video again, '
+            f'{len(conflicts)} videos with different labels'
+        )
+        for conflict in conflicts[:_SHOWN]:
+            print(f'warning: {conflict}', file=sys.stderr)
     if not good:
         sys.exit(
             f'error: no video of {args.list!r} is good, the first: {bad[0]}; '

@@ -12,6 +12,8 @@ from mmengine.model import is_model_wrapper
 from mmatfr.analysis.figures import GroupsRecorder, draw_groups, to_image
 from mmatfr.analysis.recognizers import first_view
 
+from .temporal_resolution_hook import step_of_training
+
 __all__ = ['GroupsVisualizationHook']
 
 
@@ -87,8 +89,7 @@ class GroupsVisualizationHook(Hook):
             if is_model_wrapper(runner.model)
             else runner.model
         )
-        views = recorder.num_views // len(outputs)
-        trains = not isinstance(runner._train_loop, (dict, type(None)))
+        views = recorder.num_views // len(data_batch['inputs'])
         for place, inputs in enumerate(data_batch['inputs']):
             if self._drawn == self.num_videos:
                 return
@@ -99,6 +100,6 @@ class GroupsVisualizationHook(Hook):
             runner.visualizer.add_image(
                 f'groups_{self._drawn}',
                 to_image(draw_groups(clips)),
-                step=runner.epoch if trains else 0,
+                step=step_of_training(runner),
             )
             self._drawn += 1

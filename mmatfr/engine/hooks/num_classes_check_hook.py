@@ -1,8 +1,13 @@
 """A check that head, labels and checkpoint agree on the classes."""
 
+from typing import Any, Dict, Iterator, List
+
+import numpy as np
 from mmaction.registry import HOOKS
+from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from torch.utils.data import Dataset
 
 __all__ = ['NumClassesCheckHook']
 
@@ -11,6 +16,9 @@ __all__ = ['NumClassesCheckHook']
 class NumClassesCheckHook(Hook):
     """Compares the labels of a data set with the classes of the head.
 
+    Looks into repeated and concatenated data sets, and at every label of a
+    video that has several. A head without classes fits any data set, and -1,
+    mmaction2's mark of a video without a label, is refused in training alone.
     In testing it also compares the head with that of the checkpoint, which
     mmengine would leave out with no more than a warning. A training may start
     from a checkpoint of other classes.
@@ -26,7 +34,7 @@ class NumClassesCheckHook(Hook):
     def before_train(self, runner) -> None:
         """Checks the training list."""
         self._misfit = ''
-        self._check(runner, runner.train_dataloader)
+        self._check(runner, runner.train_dataloader, trains=True)
 
     def before_val(self, runner) -> None:
         """Checks the validation list."""
@@ -48,24 +56,72 @@ class NumClassesCheckHook(Hook):
             and weights[name].shape != own.shape
         )
 
-    def _check(self, runner, dataloader) -> None:
+    def _check(self, runner, dataloader, trains: bool = False) -> None:
         if self._misfit:
             raise ValueError(
                 f'{self._misfit}; set model.cls_head.num_classes to the '
                 'number of classes that the checkpoint was trained with'
             )
-        num_classes = _unwrap(runner.model).cls_head.num_classes
-        dataset = dataloader.dataset
+        head = getattr(_unwrap(runner.model), 'cls_head', None)
+        num_classes = getattr(head, 'num_classes', None)
+        if num_classes is None:  # such as a head that gives features
+            return
+        for dataset in _parts(dataloader.dataset):
+            self._check_labels(dataset, num_classes, trains)
+
+    def _check_labels(
+        self, dataset: Dataset, num_classes: int, trains: bool
+    ) -> None:
+        source = repr(getattr(dataset, 'ann_file', type(dataset).__name__))
         for idx in range(len(dataset)):
-            video = dataset.get_data_info(idx)
-            label = video['label']
-            if isinstance(label, int) and label >= num_classes:
-                raise ValueError(
-                    f'{video["filename"]!r} has label {label} in '
-                    f'{dataset.ann_file!r}, but model.cls_head.num_classes='
-                    f'{num_classes} allows 0 to {num_classes - 1}; set it to '
-                    'the number of classes of the data set'
-                )
+            video = _describe(dataset, idx)
+            for label in _labels(video):
+                if label >= num_classes or (trains and label < 0):
+                    raise ValueError(
+                        f'{_name(video, idx)} has label {label} in {source}, '
+                        f'but model.cls_head.num_classes={num_classes} allows '
+                        f'0 to {num_classes - 1}; set it to the number of '
+                        'classes of the data set'
+                    )
+        marks = getattr(dataset, 'num_classes', None)
+        if getattr(dataset, 'multi_class', False) and marks != num_classes:
+            raise ValueError(
+                f'the data set of {source} has num_classes={marks}, but '
+                f'model.cls_head.num_classes={num_classes}; set both to the '
+                'number of classes'
+            )
+
+
+def _parts(dataset: Dataset) -> Iterator[Dataset]:
+    """The data sets with lists of their own that one is made of."""
+    if hasattr(dataset, 'datasets'):  # ConcatDataset
+        for part in dataset.datasets:
+            yield from _parts(part)
+    elif hasattr(dataset, 'dataset'):  # RepeatDataset, ClassBalancedDataset
+        yield from _parts(dataset.dataset)
+    elif hasattr(dataset, 'get_data_info'):
+        yield dataset
+
+
+def _describe(dataset: Dataset, idx: int) -> Dict[str, Any]:
+    # What the list says: mmaction2's own data sets make marks of several
+    # labels, or read a skeleton from its file.
+    if isinstance(dataset, BaseDataset):
+        return BaseDataset.get_data_info(dataset, idx)
+    return dataset.get_data_info(idx)
+
+
+def _labels(video: Dict[str, Any]) -> List[int]:
+    label = video.get('label')
+    labels = label if isinstance(label, (list, tuple)) else [label]
+    return [int(n) for n in labels if isinstance(n, (int, np.integer))]
+
+
+def _name(video: Dict[str, Any], idx: int) -> str:
+    for key in ('filename', 'frame_dir', 'audio_path', 'video_id'):
+        if key in video:
+            return repr(video[key])
+    return f'entry {idx}'
 
 
 def _unwrap(model):

@@ -3,7 +3,7 @@
 import json
 import os.path as osp
 from collections import deque
-from typing import Deque, Dict, List, Optional, Sequence
+from typing import Any, Deque, Dict, List, Optional, Sequence
 
 from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
@@ -102,11 +102,9 @@ class TemporalResolutionHook(Hook):
         self, runner, metrics: Optional[Dict[str, float]] = None
     ) -> None:
         """Writes, logs and draws what the validation set cost."""
-        # The runner makes its training loop when asked for it.
-        trains = not isinstance(runner._train_loop, (dict, type(None)))
-        by_epoch = runner.log_processor.by_epoch
-        step = (runner.epoch if by_epoch else runner.iter) if trains else 0
-        self._finish(runner, runner.val_dataloader, 'val', step)
+        self._finish(
+            runner, runner.val_dataloader, 'val', step_of_training(runner)
+        )
 
     def after_test_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
@@ -118,12 +116,19 @@ class TemporalResolutionHook(Hook):
         self._recorder.take()
         self.videos = []
         recognizer = _unwrap(runner.model)
-        self._handle = recognizer.register_forward_hook(self._annotate)
+        self._handle = recognizer.register_forward_hook(
+            self._annotate, with_kwargs=True
+        )
 
     def _annotate(
-        self, recognizer: nn.Module, args: tuple, data_samples: Sequence
+        self, recognizer: nn.Module, args: tuple, kwargs: dict, outputs: Any
     ) -> None:
         records = self._recorder.take()
+        given = args[1] if len(args) > 1 else kwargs.get('data_samples')
+        # A head that gives features hands no samples on.
+        data_samples = given if isinstance(outputs, Tensor) else outputs
+        if not data_samples:
+            return
         views = len(records.lengths) // len(data_samples)
         for sample, lengths, gflops in zip(
             data_samples,
@@ -159,7 +164,7 @@ class TemporalResolutionHook(Hook):
         write_text(
             path, json.dumps(dict(all=summary, classes=ranked), indent=2)
         )
-        if self._recorder.layers:
+        if self._recorder.layers and ranked:
             runner.logger.info(f'{_name_ends(ranked)}; all classes: {path}')
         if split == 'test':
             runner.visualizer.add_scalars(
@@ -238,6 +243,22 @@ class TemporalResolutionHook(Hook):
                     add_histogram(f'{split}/{name}_histogram', data, step)
 
 
+def step_of_training(runner) -> int:
+    """Tells how far a training is when it validates.
+
+    Args:
+        runner (Runner): The runner.
+
+    Returns:
+        int: The epoch; the iteration where the log counts iterations; 0
+        without a training.
+    """
+    # The runner makes its training loop when asked for it.
+    if isinstance(runner._train_loop, (dict, type(None))):
+        return 0
+    return runner.epoch if runner.log_processor.by_epoch else runner.iter
+
+
 def _name_ends(ranked: Sequence[Dict]) -> str:
     ends = (
         ('lowest', ranked[:_NAMED_CLASSES]),
@@ -259,9 +280,10 @@ def _judge(sample: ActionDataSample) -> Dict:
         return dict(labels=[])
     # One number, or one mark for each class.
     labels = (labels if len(labels) == 1 else labels.nonzero()).flatten()
-    judged = dict(labels=labels.tolist())
+    # -1 stands for none, as in mmaction2.
+    judged = dict(labels=[label for label in labels.tolist() if label >= 0])
     scores = getattr(sample, 'pred_score', None)
-    if isinstance(scores, Tensor):
+    if isinstance(scores, Tensor) and judged['labels']:
         judged['correct'] = int(scores.argmax()) in judged['labels']
     return judged
 

@@ -43,13 +43,19 @@ class AdaptiveCostMetric(BaseMetric):
         """Takes in the videos of a batch.
 
         Raises:
-            KeyError: If the hook did not run.
+            ValueError: If the hook did not run, or the head gives no samples.
         """
         for sample in data_samples:
+            if not isinstance(sample, dict):
+                raise ValueError(
+                    'AdaptiveCostMetric reads data samples, and the head '
+                    'gives features; leave it out, TemporalResolutionHook '
+                    'writes the cost into a file of its own'
+                )
             if 'gflops' not in sample:
-                raise KeyError(
+                raise ValueError(
                     'AdaptiveCostMetric found no `gflops` in the data '
-                    'samples. Add dict(type="TemporalResolutionHook") to '
+                    'samples; add dict(type="TemporalResolutionHook") to '
                     '`custom_hooks` of the config'
                 )
             self.results.append(

@@ -45,16 +45,28 @@ class TempoMetric(BaseMetric):
         """Takes in the videos of a batch.
 
         Raises:
-            KeyError: If a sample has no name, or tempo no such video.
+            ValueError: If a sample has no name, score or label, or tempo no
+                such video.
         """
         for sample in data_samples:
+            if not isinstance(sample, dict) or 'pred_score' not in sample:
+                raise ValueError(
+                    'TempoMetric needs the scores of the classes, and the '
+                    'head gives none; leave it out'
+                )
             if 'filename' not in sample:
-                raise KeyError(
-                    'TempoMetric found no `filename` in the data samples. '
-                    "Add meta_keys=('filename',) to PackActionInputs of the "
+                raise ValueError(
+                    'TempoMetric found no `filename` in the data samples; '
+                    "add meta_keys=('filename',) to PackActionInputs of the "
                     'pipeline'
                 )
-            hit = int(sample['pred_score'].argmax()) == int(sample['gt_label'])
+            label = sample['gt_label'].flatten().tolist()
+            if len(label) != 1 or label[0] < 0:
+                raise ValueError(
+                    f'TempoMetric needs one label of {sample["filename"]!r}, '
+                    f'and it has {label}; give the list of tempo as ann_file'
+                )
+            hit = int(sample['pred_score'].argmax()) == label[0]
             self.results.append(
                 dict(
                     hit=hit,
@@ -84,13 +96,13 @@ def _action_length(filename: str) -> int:
     """Frames of the action of a video of tempo, .../videos/SPLIT/NAME."""
     video = Path(filename)
     split = video.parent.name
-    table = video.parents[2] / f'{split}.csv'
+    table = video.parent.parent.parent / f'{split}.csv'
     lengths = _read_lengths(str(table))
     name = f'{split}/{video.name}'
     if name not in lengths:
-        raise KeyError(
+        raise ValueError(
             f'TempoMetric works on the videos of tempo, and {filename!r} is '
-            f'none: {str(table)!r} does not list it'
+            f'none: {str(table)!r} does not list it; leave the metric out'
         )
     return lengths[name]
 

@@ -1,0 +1,209 @@
+"""Scripts of mmaction2, run with this package imported before them."""
+
+import importlib.util
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmatfr.run import find_config, find_tool, run_tool
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / 'configs/recognition'
+SMALL = (
+    CONFIGS / 'resnet3d/resnet3d-mini-dense-atfr-path_1xb12-16x2x1-1e_'
+    'tempo-tiny-rgb.py'
+)
+SLOWFAST = (
+    CONFIGS / 'slowfast/slowfast-mini-atfr-path_1xb12-16x2x1-8e_'
+    'tempo-small-rgb.py'
+)
+TSM = CONFIGS / 'tsm/tsm-r18-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
+
+
+@pytest.fixture
+def tool(monkeypatch, tmp_path, capfd):
+    """Runs a script in this process; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, *args):
+        monkeypatch.setattr(sys, 'argv', sys.argv)
+        monkeypatch.setattr(sys, 'path', [*sys.path])
+        run_tool(name, [str(arg) for arg in args])
+        return capfd.readouterr().out
+
+    return run
+
+
+def assert_stops(run, *words):
+    with pytest.raises(SystemExit) as stop:
+        run()
+    said = str(stop.value)
+    assert said.startswith('error: ') and '\n' not in said
+    for word in words:
+        assert word in said
+
+
+def test_accuracy_of_predictions(tool, write_trained, tmp_path):
+    config, weights = write_trained(SMALL)
+    tool(
+        'tools/test.py',
+        config,
+        weights,
+        '--dump',
+        'predictions.pkl',
+        '--work-dir',
+        'tested',
+    )
+    (log,) = tmp_path.glob('tested/*/2*.json')
+    top1 = json.loads(log.read_text().splitlines()[-1])['acc/top1']
+    said = tool(
+        'analysis_tools/report_accuracy.py',
+        *('--preds', 'predictions.pkl', '--coefficients', 1),
+    )
+    assert f'Top 1 Accuracy: {top1:.04f}' in said
+    tool(
+        'analysis_tools/confusion_matrix.py',
+        *(config, 'predictions.pkl', '--out', 'matrix.pkl'),
+        *('--show-path', 'matrix.png'),
+    )
+    matrix = pickle.loads((tmp_path / 'matrix.pkl').read_bytes())
+    assert matrix.sum() == 12
+    assert matrix.trace() == round(12 * top1)
+    assert (tmp_path / 'matrix.png').stat().st_size > 1000
+
+
+def test_as_a_command_with_a_config_of_mmaction2(tmp_path):
+    """In an interpreter that nothing was imported into."""
+    done = subprocess.run(
+        [
+            *(sys.executable, '-m', 'mmatfr.run'),
+            'analysis_tools/get_flops.py',
+            'mmaction::recognition/tsn/'
+            'tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py',
+            *('--shape', '1', '3', '64', '64'),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # 4.11 G at 224x224.
+    flops = float(re.search(r'Flops: ([\d.]+)G', done.stdout)[1])
+    assert flops == pytest.approx(4.11 * (64 / 224) ** 2, rel=0.05)
+
+
+def test_activation_maps(tool, write_trained, tempo):
+    config, weights = write_trained(SMALL)
+    video = next((tempo / 'videos/test').glob('*.mp4'))
+    args = (config, weights, video, '--target-layer-name', 'backbone/conv1')
+    tool('visualizations/vis_cam.py', *args, '--device', 'cpu')
+    if not torch.cuda.is_available():
+        assert_stops(
+            lambda: tool('visualizations/vis_cam.py', *args),
+            'choose --device cpu',
+        )
+
+
+def test_browses_a_data_set(tool, write_trained, tmp_path):
+    config, _ = write_trained(SMALL)
+
+    def browse():
+        tool(
+            'visualizations/browse_dataset.py',
+            *(config, 'out', '--phase', 'val', '--show-number', 2),
+        )
+
+    if importlib.util.find_spec('moviepy') is None:
+        assert_stops(browse, 'install moviepy')
+    else:
+        browse()
+        assert len(list(tmp_path.rglob('*.mp4'))) == 2
+
+
+@pytest.mark.parametrize(
+    'config,channels', [(SMALL, 128), (SLOWFAST, 160), (TSM, 512)]
+)
+def test_features(tool, write_trained, tmp_path, tempo, config, channels):
+    """The script knows SlowFast and the data set by their names."""
+    names = [
+        line.split()[0]
+        for line in (tempo / 'test.txt').read_text().splitlines()[:2]
+    ]
+    (tmp_path / 'names.txt').write_text('\n'.join(names))
+    tool(
+        'misc/clip_feature_extraction.py',
+        *(*write_trained(config), tmp_path / 'out'),
+        *('--video-list', tmp_path / 'names.txt'),
+        *('--video-root', tempo / 'videos'),
+    )
+    for name in names:
+        path = tmp_path / 'out' / f'{name}.pkl'
+        assert pickle.loads(path.read_bytes()).shape == (channels,)
+
+
+def test_mixed_precision_without_a_gpu(tool, write_trained):
+    config, _ = write_trained(SMALL)
+    if not torch.cuda.is_available():
+        assert_stops(
+            lambda: tool('train.py', config, '--amp'),
+            'mixed precision needs a GPU',
+            'leave out --amp',
+        )
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(FileNotFoundError, match='no script .*none.py'):
+        find_tool('tools/none.py')
+    assert find_tool('tools/train.py').name == 'train.py'
+    with pytest.raises(FileNotFoundError, match="no config 'none.py'"):
+        find_config('mmaction::none.py')
+    with pytest.raises(FileNotFoundError, match="no package 'mmnone'"):
+        find_config('mmnone::none.py')
+    name = SMALL.relative_to(ROOT / 'configs')
+    assert find_config(f'mmatfr::{name}') == str(SMALL)
+    assert find_config('a=b::c') == 'a=b::c'
+
+
+def test_two_processes_without_a_gpu_see_every_video_once(
+    write_trained, tmp_path
+):
+    config, _ = write_trained(SMALL)
+    work_dir = tmp_path / 'work_dir'
+    folder = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        [
+            *('bash', str(ROOT / 'tools/dist_train.sh'), config, '2'),
+            *('--work-dir', str(work_dir)),
+            '--cfg-options',
+            'train_cfg.val_interval=1',
+            'train_cfg.val_begin=1',
+            'val_dataloader.batch_size=5',
+        ],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            'PATH': f'{folder}:{os.environ["PATH"]}',
+            'PYTHONPATH': str(ROOT),
+            'CUDA_VISIBLE_DEVICES': '',
+            'PORT': str(29500 + os.getpid() % 1000),
+        },
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (path,) = work_dir.rglob('temporal_resolution_val_1.json')
+    written = json.loads(path.read_text())
+    # Two processes see six videos each, and both classes' of them count.
+    assert sum(row['videos'] for row in written['classes']) == 12
+    assert [row['videos'] for row in written['classes']] == 12 * [1]
+    means = [row['temporal_resolution'] for row in written['classes']]
+    assert written['all']['temporal_resolution'] == pytest.approx(
+        sum(means) / 12
+    )
