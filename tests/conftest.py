@@ -26,6 +26,7 @@ settings.register_profile(
 settings.register_profile('fuzz', max_examples=2000, deadline=None)
 settings.load_profile('ci')
 ENDINGS = ('py', 'pth')
+EPOCHS = dict(by_epoch=True, max_epochs=1, val_begin=2)
 
 
 @pytest.fixture(scope='session')
@@ -164,9 +165,10 @@ def build_runner(tempo, tmp_path):
                 train_dataloader=dataloader('train'),
                 val_dataloader=dataloader('val'),
                 test_dataloader=dataloader('test'),
-                train_cfg=dict(
-                    dict(by_epoch=True, max_epochs=1, val_begin=2),
-                    **dict(train_cfg),
+                train_cfg=(
+                    dict(train_cfg)
+                    if 'max_iters' in dict(train_cfg)
+                    else {**EPOCHS, **dict(train_cfg)}
                 ),
                 val_cfg=dict(),
                 test_cfg=dict(),

@@ -11,12 +11,14 @@ import pytest
 import torch
 from mmaction.registry import DATASETS, HOOKS
 from mmengine.dataset import pseudo_collate
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
 from mmatfr.analysis import CostModel
-from mmatfr.analysis.figures import draw_groups
+from mmatfr.analysis.figures import GroupsRecorder, draw_groups, to_image
+from mmatfr.analysis.recognizers import first_view
 from mmatfr.engine.hooks import (
     GroupsVisualizationHook,
     groups_visualization_hook,
@@ -186,6 +188,57 @@ class TestTemporalResolutionHook:
             'cost/gflops_per_video_p95',
             'test/gflops_per_video_p5',
         } <= set(tags['scalars'])
+
+    def test_figures_are_of_their_videos_and_iterations(self, build_runner):
+        runner = build_runner(
+            sgs=dict(
+                stage=0,
+                similarity='path',
+                num_bins=6,
+                embedding='identity',
+                grid=3,
+                magnitude_grad=False,
+            ),
+            num_clips=2,
+            hooks=[
+                'TemporalResolutionHook',
+                dict(type='GroupsVisualizationHook', num_videos=3),
+            ],
+            metrics=['AdaptiveCostMetric'],
+            train_cfg=dict(
+                by_epoch=False, max_iters=2, val_begin=2, val_interval=2
+            ),
+            log_processor=dict(by_epoch=False),
+            visualizer=dict(
+                type='ActionVisualizer',
+                vis_backends=[dict(type='LocalVisBackend')],
+            ),
+        )
+        runner.train()
+        folder = Path(runner.log_dir) / 'vis_data/vis_image'
+        assert (folder / 'temporal_resolution_val_2.png').is_file()
+        (path,) = Path(runner.log_dir).glob('temporal_resolution_val_*.json')
+        assert path.name == 'temporal_resolution_val_2.json'
+        model, expected = runner.model.eval(), []
+        for number in range(3):
+            inputs = runner.val_dataloader.dataset[number]['inputs']
+            with torch.no_grad():
+                batch = model.data_preprocessor(
+                    dict(inputs=[inputs[:1]], data_samples=None)
+                )
+                with GroupsRecorder(model) as recorder:
+                    model(batch['inputs'], mode='tensor')
+            clips = recorder.groups(0, first_view(model, inputs))
+            expected.append(to_image(draw_groups(clips)).astype(float))
+        for number in range(3):
+            with Image.open(folder / f'groups_{number}_2.png') as image:
+                drawn = np.asarray(image).astype(float)
+            differences = [
+                np.abs(drawn - one).mean() if drawn.shape == one.shape else 255
+                for one in expected
+            ]
+            assert np.argmin(differences) == number
+            assert differences[number] < 0.1 < sorted(differences)[1]
 
     def test_logs_nothing_without_sampling(self, build_runner):
         runner = build_runner(hooks=['TemporalResolutionHook'])

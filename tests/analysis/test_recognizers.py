@@ -1,0 +1,69 @@
+"""What a recognizer sees of a video."""
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from mmatfr.analysis.recognizers import first_view, num_views
+
+
+@pytest.mark.parametrize(
+    'sampling,crop,shape',
+    [
+        (dict(clip_len=8, num_clips=2), 'ThreeCrop', 'NCTHW'),
+        (dict(clip_len=8, num_clips=2), 'TenCrop', 'NCTHW'),
+        (dict(clip_len=8, num_clips=2), 'CenterCrop', 'NCTHW'),
+        (dict(clip_len=1, num_clips=8), 'TenCrop', 'NCHW'),
+    ],
+)
+def test_counts_the_views_of_a_pipeline(tempo, sampling, crop, shape):
+    pipeline = [
+        dict(type='DecordInit'),
+        dict(type='SampleFrames', **sampling, test_mode=True),
+        dict(type='DecordDecode'),
+        dict(type='Resize', scale=(-1, 32)),
+        dict(type=crop, crop_size=32),
+        dict(type='FormatShape', input_format=shape),
+        dict(type='PackActionInputs'),
+    ]
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    video = next((tempo / 'videos/test').glob('*.mp4'))
+    inputs = Compose(pipeline)(
+        dict(filename=str(video), label=0, start_index=0, modality='RGB')
+    )['inputs']
+    frames = 1 if shape == 'NCTHW' else 8
+    assert num_views(cfg) == len(inputs) // frames
+
+
+@pytest.mark.parametrize('to_rgb', [False, True])
+@pytest.mark.parametrize('dimensions', [2, 3])
+def test_picture_is_what_the_network_sees(dimensions, to_rgb):
+    if dimensions == 3:
+        backbone = dict(type='ATFRX3D', gamma_b=2.25, sgs=dict(stage=1))
+        inputs = torch.randint(0, 256, (2, 3, 4, 32, 32), dtype=torch.uint8)
+    else:
+        backbone = dict(type='ATFRResNetTSM', depth=18, num_segments=4)
+        backbone['sgs'] = dict(stage=1)
+        inputs = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    recognizer = MODELS.build(
+        dict(
+            type=f'Recognizer{dimensions}D',
+            backbone=backbone,
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor',
+                to_rgb=to_rgb,
+                mean=[0.0] * 3,
+                std=[1.0] * 3,
+                format_shape='NCTHW' if dimensions == 3 else 'NCHW',
+            ),
+        )
+    )
+    batch = dict(inputs=[inputs], data_samples=None)
+    seen = recognizer.data_preprocessor(batch)['inputs'][0]
+    if dimensions == 2:
+        seen = seen.unflatten(0, (2, 4)).transpose(1, 2)
+    for view in range(2):
+        clip = first_view(recognizer, inputs, view)
+        assert torch.equal(clip.float(), seen[view])
