@@ -101,15 +101,15 @@ def _convolve(
     oneDNN.
     """
     if (
-        type(x) in (Tensor, nn.Parameter)
+        not torch.compiler.is_compiling()  # first: it cannot trace the rest
+        and not torch.jit.is_tracing()
+        and type(x) in (Tensor, nn.Parameter)
         and x.device.type == 'cpu'
         and x.dtype == torch.float32
         and x.numel()
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled('cpu')
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
     ):
         return torch.mkldnn_convolution(
             x, weight, bias, padding, stride, dilation, groups
