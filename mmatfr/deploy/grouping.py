@@ -100,14 +100,16 @@ def group_clip(
 
     same = labels[:, None] == labels
     count = same.to(magnitude.dtype).sum(1)
-    # Sums of integers, exact in single precision.
-    rank = (bins if order == 'magnitude' else frames).to(magnitude.dtype)
-    rank = (same.to(magnitude.dtype) * rank).sum(1) / count
+    if order == 'magnitude':
+        mine, others = bins[:, None], bins  # which the frames of a group share
+    else:
+        # Mean frame indices, compared without division: engines round it in
+        # ways of their own. Integers, exact in single precision.
+        total = (same * frames).to(magnitude.dtype).sum(1)
+        mine, others = total[:, None] * count, total * count[:, None]
     first = (same & (frames < frames[:, None])).sum(1) == 0
     # Groups come in the order of their ranks, ties in that of their labels.
-    before = (rank < rank[:, None]) | (
-        (rank == rank[:, None]) & (labels < labels[:, None])
-    )
+    before = (others < mine) | ((others == mine) & (labels < labels[:, None]))
     index = (before & first).long().sum(1)
 
     offset = position - (2 * bins + 1)
