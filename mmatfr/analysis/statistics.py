@@ -76,7 +76,8 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
         their views added up. Where one layer samples also those of
         ``length``, B', its mean called ``length_mean``, and ``length_min``
         and ``length_max``; where several do,
-        ``<layer>/temporal_resolution`` of each.
+        ``<layer>/temporal_resolution`` of each. Videos without ``gflops``
+        have none here.
     """
     shares = np.concatenate([_shares(video) for video in videos])
     summary = {}
@@ -91,13 +92,14 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
         for layer, column in zip(videos[0]['sgs_layers'], shares.T):
             name = f'{layer}/temporal_resolution'
             summary.update(describe(column, name, name))
-    per_clip = np.concatenate([video['gflops'] for video in videos])
-    per_video = [np.sum(video['gflops']) for video in videos]
-    for name, values in (
-        ('temporal_resolution', shares.mean(axis=1)),
-        ('gflops_per_clip', per_clip),
-        ('gflops_per_video', per_video),
-    ):
+    columns = dict(temporal_resolution=shares.mean(axis=1))
+    if 'gflops' in videos[0]:
+        gflops = [video['gflops'] for video in videos]
+        columns.update(
+            gflops_per_clip=np.concatenate(gflops),
+            gflops_per_video=[np.sum(views) for views in gflops],
+        )
+    for name, values in columns.items():
         summary.update(describe(values, name, name))
     return summary
 

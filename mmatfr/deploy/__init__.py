@@ -14,6 +14,7 @@ __all__ = [
     'ModelInfo',
     'Prediction',
     'available_engines',
+    'evaluate',
     'export_onnx',
     'load_model',
     'make_engine',
@@ -21,9 +22,13 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    # The exporter needs mmaction2's modules; what runs a file does not.
+    # These need mmaction2; what runs a file does not.
     if name == 'export_onnx':
         from .export import export_onnx
 
         return export_onnx
+    if name == 'evaluate':
+        from .evaluation import evaluate
+
+        return evaluate
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from mmatfr.zoo.release import read_metrics
+
 ROOT = Path(__file__).parents[2]
 NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+OTHER = 'x3d_xxs-atfr-path_1xb12-32x1x1-8e_tempo-small-rgb'
 
 
 def run(script, *args):
@@ -77,6 +80,34 @@ def test_demo_says_what_does_not_fit(folder):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith('error: ')
     assert "leave out 'some.pth'" in done.stderr
+
+
+def test_accuracy_of_an_exported_file(folder, tempo, tmp_path):
+    options = (
+        '--work-dir',
+        tmp_path,
+        '--cfg-options',
+        f'test_dataloader.dataset.data_root={tempo}',
+        f'test_dataloader.dataset.metainfo.classes={tempo / "classes.txt"}',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
+    )
+    model = folder / 'model.onnx'
+    done = run('deployment/test.py', model, NAME, *options)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (log,) = tmp_path.rglob('*.json')
+    metrics = read_metrics(str(log))
+    # 12 videos of which the network has seen none.
+    assert metrics['acc/top1'] > 0.7 and metrics['acc/top5'] == 1
+    assert 1 <= metrics['cost/length_mean'] <= 16
+    assert {'cost/length_std', 'tempo/spearman'} <= set(metrics)
+    assert f'{metrics["acc/top1"]:.4f}' in done.stdout
+
+    done = run('deployment/test.py', model, OTHER)
+    assert done.returncode == 1 and not done.stdout
+    last = done.stderr.splitlines()[-1]
+    assert 'error: ' in last
+    assert 'it has 16 frames a clip, the config 32; name the' in last
 
 
 def test_exporter_says_that_no_weights_are_released(tmp_path):

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch.utils.data import Dataset
 
-__all__ = ['NumClassesCheckHook']
+__all__ = ['NumClassesCheckHook', 'check_labels']
 
 
 @HOOKS.register_module()
@@ -66,30 +66,46 @@ class NumClassesCheckHook(Hook):
         num_classes = getattr(head, 'num_classes', None)
         if num_classes is None:  # such as a head that gives features
             return
-        for dataset in _parts(dataloader.dataset):
-            self._check_labels(dataset, num_classes, trains)
+        check_labels(dataloader.dataset, num_classes, trains)
 
-    def _check_labels(
-        self, dataset: Dataset, num_classes: int, trains: bool
-    ) -> None:
-        source = repr(getattr(dataset, 'ann_file', type(dataset).__name__))
-        for idx in range(len(dataset)):
-            video = _describe(dataset, idx)
-            for label in _labels(video):
-                if label >= num_classes or (trains and label < 0):
-                    raise ValueError(
-                        f'{_name(video, idx)} has label {label} in {source}, '
-                        f'but model.cls_head.num_classes={num_classes} allows '
-                        f'0 to {num_classes - 1}; set it to the number of '
-                        'classes of the data set'
-                    )
-        marks = getattr(dataset, 'num_classes', None)
-        if getattr(dataset, 'multi_class', False) and marks != num_classes:
-            raise ValueError(
-                f'the data set of {source} has num_classes={marks}, but '
-                f'model.cls_head.num_classes={num_classes}; set both to the '
-                'number of classes'
-            )
+
+def check_labels(
+    dataset: Dataset, num_classes: int, trains: bool = False
+) -> None:
+    """Makes sure that every label of a data set has a class.
+
+    Args:
+        dataset (Dataset): Of videos; may be made of others.
+        num_classes (int): Number of classes of the head.
+        trains (bool): Whether every video has to have a label. Defaults to
+            False.
+
+    Raises:
+        ValueError: With the first video whose label has none.
+    """
+    for part in _parts(dataset):
+        _check_part(part, num_classes, trains)
+
+
+def _check_part(dataset: Dataset, num_classes: int, trains: bool) -> None:
+    source = repr(getattr(dataset, 'ann_file', type(dataset).__name__))
+    for idx in range(len(dataset)):
+        video = _describe(dataset, idx)
+        for label in _labels(video):
+            if label >= num_classes or (trains and label < 0):
+                raise ValueError(
+                    f'{_name(video, idx)} has label {label} in {source}, '
+                    f'but model.cls_head.num_classes={num_classes} allows '
+                    f'0 to {num_classes - 1}; set it to the number of '
+                    'classes of the data set'
+                )
+    marks = getattr(dataset, 'num_classes', None)
+    if getattr(dataset, 'multi_class', False) and marks != num_classes:
+        raise ValueError(
+            f'the data set of {source} has num_classes={marks}, but '
+            f'model.cls_head.num_classes={num_classes}; set both to the '
+            'number of classes'
+        )
 
 
 def _parts(dataset: Dataset) -> Iterator[Dataset]:

@@ -1,0 +1,166 @@
+"""The accuracy of a deployed recognizer on the test split of a config."""
+
+import json
+from ast import literal_eval
+from typing import Any, Callable, Dict, List, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner
+
+from mmatfr.analysis.recognizers import clip_shape, test_pipeline
+from mmatfr.analysis.statistics import summarize
+from mmatfr.engine.hooks.num_classes_check_hook import check_labels
+
+from .info import ModelInfo
+from .model import DeployedModel, Prediction
+
+__all__ = ['check_config', 'evaluate']
+
+# Metrics of what only the network in PyTorch tells: its multiply-adds.
+_OF_THE_NETWORK = ('AdaptiveCostMetric',)
+
+
+def evaluate(
+    model: DeployedModel,
+    cfg: Config,
+    on_video: Callable[[int, int], None] = lambda done, total: None,
+) -> Dict[str, float]:
+    """Tests a deployed recognizer as ``tools/test.py`` tests the config.
+
+    Videos are read by the test dataloader of the config and judged by its
+    test evaluator. GFLOPs are not known here; in place of
+    ``AdaptiveCostMetric``, B' and B'/T of the clips are summarized under the
+    same names.
+
+    Args:
+        model (DeployedModel): The recognizer.
+        cfg (Config): The config that it was exported from.
+        on_video (Callable): Called after each video with the number of those
+            that are done and of all.
+
+    Returns:
+        dict[str, float]: The metrics.
+
+    Raises:
+        ValueError: If the file is of another model than the config.
+    """
+    check_config(model.info, model.path, cfg)
+    dataloader = Runner.build_dataloader(cfg.test_dataloader)
+    dataset = dataloader.dataset
+    check_labels(dataset, model.info.num_classes)
+    evaluator = Evaluator(
+        [
+            metric
+            for metric in _as_list(cfg.test_evaluator)
+            if metric['type'] not in _OF_THE_NETWORK
+        ]
+    )
+    evaluator.dataset_meta = getattr(dataset, 'metainfo', None)
+    costs = []
+    done = 0
+    for batch in dataloader:
+        samples = batch['data_samples']
+        for inputs, sample in zip(batch['inputs'], samples):
+            views = model.split_views(inputs.numpy())
+            prediction = model.average([model.run_view(v) for v in views])
+            sample.set_pred_score(torch.from_numpy(prediction.scores))
+            sample.set_pred_label(prediction.label)
+            if model.info.pathways:
+                costs.append(_describe_lengths(model.info, prediction))
+                sample.set_metainfo(costs[-1])
+            done += 1
+            on_video(done, len(dataset))
+        evaluator.process(samples, batch)
+    metrics = evaluator.evaluate(len(dataset))
+    if costs:
+        for name, value in summarize(costs).items():
+            metrics[f'cost/{name}'] = value
+    return metrics
+
+
+def check_config(info: ModelInfo, path: str, cfg: Config) -> None:
+    """Makes sure that a file was exported from a config.
+
+    The number of views may be another.
+
+    Args:
+        info (ModelInfo): What the file says of itself.
+        path (str): The file.
+        cfg (Config): The config.
+
+    Raises:
+        ValueError: If the number of classes, the clip or what the test
+            pipeline does to it is another there.
+    """
+    differences = [
+        (f'{own} {what}', other)
+        for what, own, other in (
+            ('classes', info.num_classes, cfg.model.cls_head.num_classes),
+            ('frames a clip', info.num_frames, clip_shape(cfg)[1]),
+        )
+        if own != other
+    ]
+    own, other = (
+        _steps(pipeline)
+        for pipeline in (literal_eval(info.pipeline), test_pipeline(cfg))
+    )
+    differences += [
+        (f'the step {a} of the test pipeline', b)
+        for a, b in zip(own, other)
+        if a != b
+    ]
+    if len(own) != len(other):
+        differences.append(
+            (f'{len(own)} steps of the test pipeline', len(other))
+        )
+    if differences:
+        there, here = differences[0]
+        raise ValueError(
+            f'{path!r} is of another model than {cfg.filename!r}: it has '
+            f'{there}, the config {here}; name the config it was exported '
+            f'from, {info.config!r}, with the same --cfg-options'
+        )
+
+
+def _steps(pipeline: Sequence[dict]) -> List[dict]:
+    """What a pipeline does to the frames of a view."""
+    steps = []
+    for step in pipeline:
+        step = ConfigDict(step).to_dict()
+        if step.get('clip_len', 1) > 1:
+            step.pop('num_clips', None)  # the number of views
+        if step['type'] != 'PackActionInputs':
+            # Tuples and lists are the same to a pipeline.
+            steps.append(json.loads(json.dumps(step, default=str)))
+    return steps
+
+
+def _describe_lengths(
+    info: ModelInfo, prediction: Prediction
+) -> Dict[str, Any]:
+    """B' of a video as :mod:`mmatfr.analysis.statistics` takes it."""
+    lengths, groups = prediction.lengths, prediction.groups
+    if not isinstance(lengths, dict):
+        lengths, groups = {'': lengths}, {'': groups}
+    num_frames = [each.shape[1] for each in groups.values()]
+    several = len(num_frames) > 1
+    columns = np.stack(list(lengths.values()), axis=1)
+    return dict(
+        lengths=(columns if several else columns[:, 0]).tolist(),
+        num_frames=num_frames if several else num_frames[0],
+        sgs_layers=tuple(
+            '.'.join(filter(None, ('backbone', pathway, 'sgs')))
+            for pathway in info.pathways
+        ),
+    )
+
+
+def _as_list(evaluator: Any) -> List[dict]:
+    return (
+        list(evaluator)
+        if isinstance(evaluator, (list, tuple))
+        else [evaluator]
+    )
