@@ -95,7 +95,8 @@ def group_clip(
         # In front of and behind all other labels.
         behind = frames - (num_frames - ends)
         inner = (frames >= ends) & (behind < 0)
-        apart = torch.where(behind < 0, frames, _MOST_BINS + ends + behind)
+        past = labels.amax(0) + 1 + ends
+        apart = torch.where(behind < 0, frames.to(past), past + behind)
         labels = torch.where(inner, labels + ends, apart)
 
     same = labels[:, None] == labels

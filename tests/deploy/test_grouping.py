@@ -20,7 +20,7 @@ MAGNITUDES = st.lists(
 
 @given(
     MAGNITUDES,
-    st.integers(1, 20),
+    st.one_of(st.integers(1, 20), st.integers(1, 20_000)),
     st.sampled_from(['delta', 'linear']),
     st.sampled_from([None, True, False]),
     st.sampled_from(['magnitude', 'time']),
