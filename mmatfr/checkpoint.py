@@ -4,13 +4,13 @@ import hashlib
 import io
 import json
 import os.path as osp
-import pickle
 import re
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import urlparse
 
 import torch
+import yaml
 from mmengine.runner import CheckpointLoader
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -19,9 +19,12 @@ from torch import Tensor
 from .atomic_write import write_bytes
 
 __all__ = [
+    'check_fit',
     'check_hash',
     'fetch',
+    'hash_beside',
     'hash_in_name',
+    'load_local',
     'open_checkpoint',
     'pack_checkpoint',
     'read_checkpoint',
@@ -98,19 +101,55 @@ def fetch(path: str) -> str:
     return path
 
 
+def hash_beside(path: str) -> Optional[str]:
+    """Reads what the metafile entry beside a published file says of it.
+
+    Args:
+        path (str): The file.
+
+    Returns:
+        str: Its SHA-256. None if there is no entry of its name, ``.yml``, or
+        that does not know the file.
+
+    Raises:
+        ValueError: If the entry is damaged.
+    """
+    entry = Path(path).with_suffix('.yml')
+    if not entry.is_file():
+        return None
+    try:
+        models = yaml.safe_load(entry.read_text(encoding='utf-8'))['Models']
+        hashes = {}
+        for model in models:
+            hashes.update(model.get('SHA256') or {})
+    except (
+        yaml.YAMLError,
+        UnicodeError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):
+        raise ValueError(
+            f'{str(entry)!r} should say what the SHA-256 of {path!r} is, and '
+            'is damaged; get it again, or remove it to do without'
+        ) from None
+    return hashes.get(osp.basename(path))
+
+
 def check_hash(path: str, expected: Optional[str] = None) -> None:
     """Makes sure that a published file has arrived as it was.
 
     Args:
         path (str): The file.
         expected (str, optional): Its SHA-256, or the beginning. Defaults to
-            None, what the name carries; without any there is nothing to
-            check.
+            None, what the entry beside it says or its name carries; without
+            any there is nothing to check.
 
     Raises:
         ValueError: If its hash is another.
     """
-    expected = expected or hash_in_name(path)
+    expected = expected or hash_beside(path) or hash_in_name(path)
     if expected is None:
         return
     found = sha256_of(path)
@@ -133,29 +172,110 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
         maybe more.
 
     Raises:
-        ValueError: If it is damaged, or holds more than weights and plain
-            values.
+        ValueError: As :func:`load_local`.
     """
+    loaded = CheckpointLoader.load_checkpoint(
+        path, map_location='cpu', logger='silent'
+    )
+    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+
+
+def load_local(
+    path: str, map_location: Optional[Any] = None
+) -> Dict[str, Any]:
+    """Loads a file for mmengine's ``CheckpointLoader``.
+
+    Args:
+        path (str): The file.
+        map_location (optional): As for :func:`torch.load`. Defaults to None.
+
+    Returns:
+        dict: What it holds.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, or not what was published, or holds more
+            than weights and plain values, or no weights.
+    """
+    path = osp.expanduser(path)
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'{path!r} does not exist; name another')
+    check_hash(path)
     try:
-        loaded = CheckpointLoader.load_checkpoint(
-            path, map_location='cpu', logger='silent'
-        )
-    except FileNotFoundError:
-        raise
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        OSError,  # of a small file that is cut short
-        RuntimeError,
-    ) as error:
+        loaded = torch.load(path, map_location, weights_only=True)
+    except Exception as error:  # of bytes that are no pickle, any
         raise ValueError(
             f'the checkpoint cannot be read: {path!r} is damaged or no '
-            'checkpoint, or holds more than weights and plain values; get it '
-            'again or name another'
+            'checkpoint, or holds more than weights and plain values '
+            '(weights_only=True); get it again or name another'
         ) from error
-    if not isinstance(loaded, dict):
-        raise ValueError(f'{path!r} holds no weights; name another')
-    return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
+    parts = [('it', loaded)]
+    if isinstance(loaded, dict):
+        parts = [(k, loaded[k]) for k in ('state_dict', 'meta') if k in loaded]
+    for name, part in parts:
+        if not isinstance(part, dict):
+            raise ValueError(
+                f'{path!r} holds no weights as training writes them: {name} '
+                f'is a {type(part).__name__} and not a dict; name another'
+            )
+    return loaded
+
+
+# Layers that a checkpoint of the base has not got, and counts that torch does
+# without.
+_NOT_IN_BASE = re.compile(r'(.*\.)?(sgs\..+|num_batches_tracked)')
+
+
+def check_fit(
+    own: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
+    checkpoint: str,
+    config: str,
+    base: bool = False,
+) -> None:
+    """Makes sure that weights are those of a model.
+
+    Args:
+        own (Mapping[str, Tensor]): Those of the model.
+        weights (Mapping[str, Tensor]): What is to be loaded.
+        checkpoint (str): Where the weights are from.
+        config (str): Where the model is from.
+        base (bool): Whether weights of layers that sample may be missing, as
+            in a checkpoint of mmaction2, and others may be left over. Defaults
+            to False.
+
+    Raises:
+        ValueError: If they do not fit, with numbers and the first of each
+            kind.
+    """
+    missing = [
+        key
+        for key in own
+        if key not in weights and not (base and _NOT_IN_BASE.fullmatch(key))
+    ]
+    other = [
+        f'{key} is {tuple(weights[key].shape)} there and '
+        f'{tuple(own[key].shape)} here'
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    unknown = [key for key in weights if key not in own]
+    if not (missing or other or (unknown and not base)):
+        return
+    wrong = [
+        f'{len(keys)} {text} ({keys[0]}{", ..." if len(keys) > 1 else ""})'
+        for keys, text in (
+            (other, 'of another shape'),
+            (missing, 'missing there'),
+            (unknown, 'unknown here'),
+        )
+        if keys
+    ]
+    raise ValueError(
+        f'{checkpoint!r} does not fit {config!r}: of {len(own)} weights, '
+        f'{", ".join(wrong)}; name the config it was trained with, '
+        'num_classes included'
+    )
 
 
 def pack_checkpoint(content: Dict[str, Any]) -> bytes:
@@ -204,16 +324,16 @@ def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         ValueError: If it is damaged, or holds no weights.
     """
     path = fetch(path)
-    check_hash(path)
     if path.endswith('.safetensors'):
+        check_hash(path)
         weights, meta = _read_safetensors(path)
     else:
         loaded = read_checkpoint(path)
         weights = loaded['state_dict']
-        meta = loaded.get('meta', {}).get('dataset_meta') or {}
+        meta = loaded.get('meta', {}).get('dataset_meta')
     if not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f'{path!r} holds no weights; name another')
-    classes = meta.get('classes')
+    classes = meta.get('classes') if isinstance(meta, dict) else None
     if not isinstance(classes, (list, tuple)):
         return weights, {}
     return weights, dict(classes=list(classes))

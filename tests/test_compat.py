@@ -248,3 +248,22 @@ def test_poses_run_under_numpy_2():
     keypoint = np.array([[[[10, 20], [40, 30]]]], np.float32)
     results = compact(dict(img_shape=(64, 64), keypoint=keypoint))
     assert results['img_shape'] == (37, 37)
+
+
+def test_weights_of_another_model_are_not_tested(build_runner, tmp_path):
+    path = str(tmp_path / 'other.pth')
+    base = build_runner().model.state_dict()
+    head = {k: v for k, v in base.items() if not k.startswith('backbone.')}
+    for weights, words in (({}, 'missing there'), (head, 'backbone.conv1')):
+        torch.save(dict(state_dict=weights), path)
+        runner = build_runner(sgs=dict(), metrics=['AccMetric'])
+        runner._load_from = path
+        with pytest.raises(ValueError, match=words):
+            runner.test()
+    # That of the base is tested, and a training may start from any.
+    torch.save(dict(state_dict=base), path)
+    runner = build_runner(sgs=dict(), metrics=['AccMetric'])
+    runner._load_from = path
+    assert 'acc/top1' in runner.test()
+    torch.save(dict(state_dict=head), path)
+    build_runner(sgs=dict()).load_checkpoint(path)

@@ -19,7 +19,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmatfr.checkpoint import open_checkpoint
+from mmatfr.checkpoint import check_fit, open_checkpoint
 from mmatfr.datasets.video_dataset import reason_of
 
 from .layers import frames_of
@@ -116,25 +116,9 @@ def check_weights(
         config (str): Where the recognizer is from.
 
     Raises:
-        ValueError: If they do not fit, with the first of the reasons.
+        ValueError: If they do not fit.
     """
-    own = recognizer.state_dict()
-    wrong = [
-        f'{name} is {tuple(weights[name].shape)} there and '
-        f'{tuple(own[name].shape)} here'
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    wrong += [
-        f'{name} is missing there' for name in own if name not in weights
-    ]
-    wrong += [f'{name} is unknown here' for name in weights if name not in own]
-    if wrong:
-        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise ValueError(
-            f'{checkpoint!r} does not fit {config!r}: {wrong[0]}{more}; name '
-            'the config it was trained with, num_classes included'
-        )
+    check_fit(recognizer.state_dict(), weights, checkpoint, config)
 
 
 def load_recognizer(

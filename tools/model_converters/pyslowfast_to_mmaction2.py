@@ -2,18 +2,16 @@
 
 import argparse
 import os
-import pickle
 import sys
 from typing import Dict, Mapping, Optional, Sequence
 
-import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
 import mmatfr  # noqa: F401  registers the backbones
-from mmatfr.checkpoint import write_checkpoint
+from mmatfr.checkpoint import load_local, write_checkpoint
 from mmatfr.models.pyslowfast import convert_pyslowfast, enumerate_some
 
 CONTAINERS = ('model_state', 'state_dict')
@@ -32,13 +30,7 @@ def load_weights(path: str) -> Mapping[str, Tensor]:
         ValueError: If the file holds no weights, or more than can be read
             safely.
     """
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-        raise ValueError(
-            f'{path} is no checkpoint, or holds more than weights and plain '
-            'values: torch.load(weights_only=True) cannot read it'
-        ) from error
+    content = load_local(path)
     if isinstance(content, Mapping):
         for name in CONTAINERS:
             content = content.get(name, content)

@@ -1,0 +1,90 @@
+import shutil
+
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+
+from mmatfr.checkpoint import (
+    check_fit,
+    hash_beside,
+    open_checkpoint,
+    sha256_of,
+)
+from mmatfr.zoo.models import zoo_root
+
+
+@pytest.mark.parametrize(
+    'content,words',
+    [
+        (b'hello\n', 'cannot be read'),
+        (b'', 'cannot be read'),
+        (b'PK\3\4half', 'cannot be read'),
+        (b'\x80\x02}q\x00.', 'cannot be read'),
+        ([1], 'it is a list'),
+        (dict(state_dict=[1]), 'state_dict is a list'),
+        (dict(state_dict={}, meta='x'), 'meta is a str'),
+        (dict(state_dict=dict(a=1)), 'no weights'),
+    ],
+    ids=repr,
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, content, words):
+    path = tmp_path / 'model.pth'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=words) as error:
+        open_checkpoint(str(path))
+    assert str(path) in str(error.value)
+    if words != 'no weights':  # so does mmengine, for training and testing
+        with pytest.raises(ValueError, match=words):
+            CheckpointLoader.load_checkpoint(str(path))
+
+
+@pytest.mark.parametrize('ending', ['pth', 'safetensors'])
+def test_a_flipped_bit_is_found(tmp_path, ending):
+    (source,) = (zoo_root() / 'releases').glob(f'resnet3d*.{ending}')
+    path = tmp_path / source.name
+    shutil.copy(source.with_suffix('.yml'), tmp_path)
+    content = bytearray(source.read_bytes())
+    path.write_bytes(content)
+    assert hash_beside(str(path)) == sha256_of(str(path))
+    whole, _ = open_checkpoint(str(path))
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='not what was published'):
+        open_checkpoint(str(path))
+    if ending == 'pth':  # also where mmengine loads it, by the name alone
+        path.with_suffix('.yml').unlink()
+        with pytest.raises(ValueError, match='not what was published'):
+            CheckpointLoader.load_checkpoint(str(path))
+
+
+def test_damaged_entry_beside_a_release_is_named(tmp_path):
+    path = tmp_path / 'model.pth'
+    torch.save({}, path)
+    for entry in ('Models: [', 'hello', 'Models: 3', 'Models: [3]'):
+        path.with_suffix('.yml').write_text(entry)
+        with pytest.raises(ValueError, match=r"model.yml'.*is damaged"):
+            hash_beside(str(path))
+    path.with_suffix('.yml').write_text('Models: []')
+    assert hash_beside(str(path)) is None
+
+
+def test_fit():
+    own = {
+        'a': torch.rand(2),
+        'sgs.fc1.weight': torch.rand(2),
+        'bn.num_batches_tracked': torch.tensor(0),
+    }
+    check_fit(own, own, 'file', 'config')
+    base = dict(a=own['a'], head=own['a'])
+    check_fit(own, base, 'file', 'config', base=True)
+    with pytest.raises(ValueError, match='2 missing there.*1 unknown here'):
+        check_fit(own, base, 'file', 'config')
+    for weights, words in (
+        ({}, r'1 missing there \(a\)'),
+        ({'a': torch.rand(3)}, r'1 of another shape \(a is \(3,\)'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            check_fit(own, weights, 'file', 'config', base=True)
