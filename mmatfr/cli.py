@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import platform
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -34,6 +35,9 @@ __all__ = [
     'run_script',
     'write_report',
 ]
+
+# What mmengine's registries say of it.
+_UNKNOWN_ARGUMENT = re.compile(r'class `\w+` in .*unexpected keyword argument')
 
 
 def run_script(run: Callable[[], Any]) -> None:
@@ -82,6 +86,17 @@ def describe_error(error: Exception) -> Optional[str]:
         return message.splitlines()[-1]
     if isinstance(error, KeyError) and 'registry' in message:
         return message.strip('\'"')  # a type that is not registered
+    if isinstance(error, KeyError) and error.args == ('model',):
+        return 'the config has no `model`; name the config of a recognizer'
+    if isinstance(error, TypeError) and _UNKNOWN_ARGUMENT.search(message):
+        return f'{message.splitlines()[-1]}; correct its name in the config'
+    if (
+        isinstance(error, SyntaxError)
+        and 'config file' in message
+        or isinstance(error, OSError)
+        and message.startswith('Only py/yml/yaml/json')
+    ):
+        return f'{message.splitlines()[0]}; correct it, or name another config'
     if isinstance(error, (pickle.UnpicklingError, EOFError)) or (
         'PytorchStreamReader' in message
     ):

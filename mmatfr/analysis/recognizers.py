@@ -49,14 +49,25 @@ def load_config(config: str) -> Config:
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If it has no model.
+        ValueError: If it cannot be read or has no model.
     """
     if not osp.isfile(config):
         raise FileNotFoundError(f'{config!r} does not exist; name another')
-    cfg = Config.fromfile(config)
-    if 'model' not in cfg:
+    try:
+        cfg = Config.fromfile(config)
+    except FileNotFoundError:
+        raise  # a config that it builds on
+    except Exception as error:  # whatever is executed raises
+        reason = str(error).strip() or type(error).__name__
         raise ValueError(
-            f'{config!r} describes no model; name the config of a recognizer'
+            f'the config {config!r} cannot be read ({type(error).__name__}: '
+            f'{reason.splitlines()[0]}); correct it, or name another'
+        ) from error
+    model = cfg.get('model')
+    if not isinstance(model, dict) or 'backbone' not in model:
+        raise ValueError(
+            f'{config!r} describes no model with a backbone; name the config '
+            'of a recognizer'
         )
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg

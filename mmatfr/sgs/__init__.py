@@ -15,6 +15,7 @@ from .grouping import (
 )
 from .layer import SGS, refuse_tracing
 from .learned import LearnedPath
+from .options import check_choice, check_flag, check_integer, check_names
 from .results import LastResults
 from .similarity import SIMILARITIES
 
@@ -24,6 +25,10 @@ __all__ = [
     'Groups',
     'LearnedPath',
     'LastResults',
+    'check_choice',
+    'check_flag',
+    'check_integer',
+    'check_names',
     'equal_groups',
     'group_frames',
     'join_groups',

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
 from .learned import LearnedPath
+from .options import check_choice, check_flag, check_integer
 from .results import LastResults
 from .similarity import (
     ROUNDING,
@@ -159,33 +160,19 @@ class SGS(nn.Module):
         bin_range: str = 'clip',
     ) -> None:
         super().__init__()
-        for name, value, optional in (
-            ('in_channels', in_channels, False),
-            ('similarity_channels', similarity_channels, True),
-            ('num_bins', num_bins, True),
-            ('grid', grid, False),
-        ):
-            if optional and value is None:
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f'{name}={value!r} must be a positive integer'
-                )
-        for name, value, choices in (
-            ('kernel', kernel, KERNELS),
-            ('order', order, ORDERS),
-            ('embedding', embedding, EMBEDDINGS),
-            ('bin_range', bin_range, BIN_RANGES),
-        ):
-            if value not in choices:
-                raise ValueError(
-                    f'{name}={value!r} is unknown; choose one of '
-                    f'{list(choices)}'
-                )
-        if not isinstance(border, int) or border < 0:
-            raise ValueError(
-                f'border={border!r} must be a non-negative integer'
-            )
+        check_integer('in_channels', in_channels)
+        check_integer('similarity_channels', similarity_channels, unset=True)
+        check_integer('num_bins', num_bins, unset=True)
+        check_integer('grid', grid)
+        check_integer('border', border, least=0)
+        check_choice('kernel', kernel, KERNELS)
+        check_choice('order', order, ORDERS)
+        check_choice('embedding', embedding, EMBEDDINGS)
+        check_choice('bin_range', bin_range, BIN_RANGES)
+        check_flag('normalize', normalize, unset=True)
+        check_flag('contiguous', contiguous)
+        check_flag('border_groups', border_groups)
+        check_flag('magnitude_grad', magnitude_grad)
         if border_groups and border == 0:
             raise ValueError(
                 'border_groups=True has no meaning with border=0; set border '
@@ -279,13 +266,27 @@ class SGS(nn.Module):
             int64 on the CPU, with F their sum.
 
         Raises:
-            ValueError: If x has another number of dimensions or channels.
+            ValueError: If x has another number of dimensions or channels, or
+                too few frames for the border or places for the grid.
             RuntimeError: If it is traced or exported.
         """
         if x.dim() != 5 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f'SGS expects (N, C={self.in_channels}, T, H, W), but got a '
                 f'tensor of shape {tuple(x.shape)}'
+            )
+        num_frames, *size = x.shape[2:]
+        most = max(1, (num_frames - 1) // 2)
+        if self.border > most:
+            raise ValueError(
+                f'border={self.border} leaves nothing of clips of '
+                f'{num_frames} frames; set it to {most} at most'
+            )
+        if self.grid > min(size):
+            raise ValueError(
+                f'grid={self.grid} has more cells than a map of '
+                f'{size[0]}x{size[1]} has places; set it to {min(size)} at '
+                'most, or take larger frames or an earlier stage'
             )
         refuse_tracing()
         # The bin of a frame is a step function of its magnitude: half

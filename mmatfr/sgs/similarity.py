@@ -189,7 +189,7 @@ def get_similarity(similarity: Union[str, Similarity]) -> Similarity:
     """
     if callable(similarity):
         return similarity
-    if similarity not in SIMILARITIES:
+    if not isinstance(similarity, str) or similarity not in SIMILARITIES:
         raise ValueError(
             f'similarity={similarity!r} is unknown; choose one '
             f'of {[*sorted(SIMILARITIES), "learned_path"]} or pass a '

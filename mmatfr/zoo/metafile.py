@@ -158,7 +158,7 @@ def _architecture(name: str, cfg: Config) -> str:
         return 'MobileNetV2'
     if 'X3D' in backbone.type:
         size = re.match(r'x3d_(?:.*-pretrained-)?(\w+?)[-_]', name)
-        return f'X3D_{size[1].upper()}'
+        return f'X3D_{size[1].upper()}' if size else 'X3D'
     depth = backbone.get('depth')
     if depth is None:  # two pathways of one depth
         backbone = backbone.slow_pathway
@@ -189,6 +189,13 @@ def make_entry(
         dict: The entry. FLOPs are multiply-adds of a clip of the size in
         ``Resolution`` whose frames are all kept.
     """
+    data = path.stem.rsplit('_', 1)[-1].removesuffix('-rgb').split('-')[0]
+    if data not in _DATASETS or not re.search(r'_\d+xb\d+-', path.stem):
+        raise ValueError(
+            f'the config {path.name!r} is not named as those of a zoo, '
+            '<model>_<GPUs>xb<batch>-<frames>-<epochs>e_<data>-rgb.py with '
+            f'<data> one of {sorted(_DATASETS)}; rename it'
+        )
     cfg = load_config(str(path))
     cost, shape, parameters = count(cfg)
     gpus = re.search(r'_(\d+)xb(\d+)-', path.stem)

@@ -539,6 +539,29 @@ def test_frozen_stages_and_norm_eval():
     )
 
 
+@pytest.mark.parametrize(
+    'base,options',
+    [
+        ('r18', dict(norm_eval=True)),
+        ('csn', dict(norm_eval=True, bn_frozen=True)),
+        ('tsm', dict(partial_bn=True)),
+    ],
+)
+def test_frozen_normalisation_of_the_base_is_not_that_of_the_layer(
+    base, options
+):
+    backbone = build(base, sgs=dict(), **options).train()
+    bn = backbone.sgs.bn
+    assert bn.training and not all(m.training for m in backbone.modules())
+    run(backbone, clips(2))[0].sum().backward()
+    assert bn.num_batches_tracked == 1 and bn.weight.grad.abs().sum() > 0
+    assert not backbone.eval().sgs.bn.training
+    bn.requires_grad_(False)
+    assert not any(
+        p.requires_grad for p in backbone.train().sgs.bn.parameters()
+    )
+
+
 @pytest.mark.parametrize('base', ['r18', 'tsm', 'slowfast'])
 def test_other_input_than_rgb(base):
     options = dict(in_channels=2)
@@ -654,13 +677,29 @@ def test_stage_called_by_itself_does_not_sample():
         (dict(sgs=dict(kernel='foo')), r"kernel='foo'.*\['delta', 'linear'\]"),
         (dict(sgs=dict(stage=0, pre_activation=True)), 'pre_activation=True'),
         (dict(readout='foo'), r"readout='foo'.*\['mean', 'frames'\]"),
-        (dict(execution='foo'), r"execution='foo'.*'auto', 'packed'"),
+        (dict(sgs=True), 'sgs=True must be a dict'),
+        (dict(sgs=dict(stage=True)), 'sgs.stage=True'),
+        (dict(sgs=dict(stages=2)), r'sgs.stages=2 .*is it sgs.stage\?'),
+        (
+            dict(sgs=dict(pre_activation='yes')),
+            "sgs.pre_activation='yes' must be True or False",
+        ),
+        (
+            dict(sgs=dict(), channels_last='yes'),
+            "channels_last='yes' must be True or False",
+        ),
     ],
 )
 @pytest.mark.parametrize('base', ['x3d', 'r18'])
 def test_bad_options_are_named(base, options, match):
     with pytest.raises(ValueError, match=match):
         build(base, **options)
+
+
+def test_sampling_that_no_output_sees_is_refused():
+    with pytest.raises(ValueError, match='sgs.stage=2 samples after all'):
+        build('r18', sgs=dict(stage=2), out_indices=(0,))
+    build('r18', sgs=dict(stage=1), out_indices=(0,))
 
 
 class FrameDifference(nn.Module):
@@ -884,7 +923,7 @@ class TestSlowFast:
             (dict(lateral_length='foo'), "'longer', 'slow', 'frames'"),
             (
                 dict(sgs=dict(slow_path=dict(), quick_path=dict())),
-                r"\['quick_path'\] are none of .*'fast_path'",
+                r"sgs.quick_path=.* is unknown.*'fast_path', 'slow_path'",
             ),
             (dict(sgs=dict(slow_path=dict(stage=7))), 'sgs.slow_path.stage=7'),
         ],

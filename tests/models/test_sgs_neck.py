@@ -9,6 +9,7 @@ from mmatfr.sgs import equal_groups
 
 
 def test_counts_every_group_once():
+    torch.manual_seed(0)
     neck = SGSNeck(in_channels=4).eval()
     x = torch.rand(2, 4, 8, 3, 3)
     x[0, :, 1:] = x[0, :, 1:2]  # seven frames alike, and one that is not
@@ -139,3 +140,16 @@ def test_in_mmaction2s_recognizers(name):
         expected, pooled = [features.mean(dim=2, keepdim=True)], [pooled]
     for ours, theirs in zip(pooled, expected):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'options,match',
+    [
+        (dict(ordre='time'), r'SGSNeck.ordre=.*is it SGSNeck.order\?'),
+        (dict(num_segments=True), 'num_segments=True'),
+        (dict(in_channels=2.5), 'in_channels=2.5'),
+    ],
+)
+def test_bad_options_are_named(options, match):
+    with pytest.raises(ValueError, match=match):
+        SGSNeck(**dict(dict(in_channels=4), **options))

@@ -259,7 +259,7 @@ def test_a_grid_sees_motion_that_the_global_average_hides():
     [
         (1, 6, [[0, 1], [4, 5]]),
         (2, 6, [[0, 1, 2], [3, 4, 5]]),
-        (9, 5, [[0, 1, 2, 3, 4]]),
+        (2, 5, [[0, 1, 2, 3, 4]]),
         (1, 3, [[0, 1, 2]]),
         (1, 2, []),
     ],
@@ -279,7 +279,7 @@ def test_frames_of_the_border_are_judged_as_their_neighbour(
     assert len(sgs.magnitude[0].unique()) == num_frames - moved
 
 
-@pytest.mark.parametrize('border,num_frames', [(1, 6), (2, 9), (3, 4)])
+@pytest.mark.parametrize('border,num_frames', [(1, 6), (2, 9), (1, 4), (3, 7)])
 @pytest.mark.parametrize(
     'options',
     [dict(), dict(similarity='path'), dict(kernel='linear', normalize=True)],
@@ -316,6 +316,7 @@ def test_frames_of_the_border_can_be_groups_of_their_own(
 
 
 def test_zero_padding_does_not_pass_for_motion():
+    torch.manual_seed(0)
     x = torch.ones(1, 3, 12, 8, 8)
     x[:, :, 5:7, :4] = 2.0
     conv = torch.nn.Conv3d(3, 3, (3, 1, 1), padding=(1, 0, 0))
@@ -391,11 +392,34 @@ def test_similarity_and_binning_can_be_any_function():
         (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
         (dict(num_bins=2.5), 'num_bins=2.5 must be a positive integer'),
         (dict(similarity_channels=-1), 'similarity_channels=-1'),
+        (dict(num_bins=True), 'num_bins=True must be a positive integer'),
+        (dict(border=True), 'border=True must be a non-negative integer'),
+        (dict(normalize=5), 'normalize=5 must be True or False, or None'),
+        (dict(contiguous=1), 'contiguous=1 must be True or False'),
+        (
+            dict(embedding='identity', magnitude_grad='no'),
+            "magnitude_grad='no' must be True or False",
+        ),
+        (dict(border=1, border_groups='yes'), "border_groups='yes' must be"),
+        (dict(similarity=['l2']), r"similarity=\['l2'\] is unknown"),
     ],
 )
 def test_bad_options_are_named(options, match):
     with pytest.raises(ValueError, match=match):
         SGS(6, **options)
+
+
+@pytest.mark.parametrize(
+    'options,match',
+    [
+        (dict(grid=4), r'grid=4 .*3x5 .*at most'),
+        (dict(border=100), 'border=100 .*8 frames; set it to 3 at most'),
+        (dict(border=4), 'border=4 .*8 frames; set it to 3 at most'),
+    ],
+)
+def test_options_that_a_clip_is_too_small_for_are_named(options, match):
+    with pytest.raises(ValueError, match=match):
+        SGS(6, **options)(torch.rand(2, 6, 8, 3, 5))
 
 
 def test_bad_input_is_named():

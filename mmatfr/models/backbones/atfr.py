@@ -1,5 +1,6 @@
 """Adaptive temporal resolution for any staged backbone."""
 
+import inspect
 import sys
 from typing import (
     Any,
@@ -26,7 +27,13 @@ from mmatfr.ragged import (
     start_run,
     watch_places,
 )
-from mmatfr.sgs import refuse_tracing
+from mmatfr.sgs import (
+    SGS,
+    check_choice,
+    check_flag,
+    check_names,
+    refuse_tracing,
+)
 
 from ..fast_forms import accelerate
 from .pathway import Pathway, SampledClips, Stages, join_clips
@@ -40,6 +47,9 @@ _PROBE_SIZE = (64, 64)
 # Number of values of a clip below which the calls that run it alone cost more
 # than the memory that running it alone saves, on a CPU (docs/performance.md).
 _SMALL_CLIP = 2**21
+_OPTIONS = {'stage', 'pre_activation'} | set(
+    inspect.signature(SGS).parameters
+) - {'in_channels'}
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
@@ -101,15 +111,9 @@ class ATFR:
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
-        for name, value, choices in (
-            ('readout', readout, READOUTS),
-            ('execution', execution, EXECUTIONS),
-        ):
-            if value not in choices:
-                raise ValueError(
-                    f'{name}={value!r} is unknown; choose one of '
-                    f'{list(choices)}'
-                )
+        check_choice('readout', readout, READOUTS)
+        check_choice('execution', execution, EXECUTIONS)
+        check_flag('channels_last', channels_last, unset=True)
         self.readout = readout
         self.execution = execution
         self.channels_last = channels_last
@@ -182,14 +186,15 @@ class ATFR:
             stages = {'': stages}
         pathways = {name: Pathway(name, stages[name]) for name in stages}
         given = dict.fromkeys(stages, sgs)
-        if set(sgs) & set(stages):
-            unknown = sorted(set(sgs) - set(stages))
-            if unknown:
-                raise ValueError(
-                    f'sgs has options by pathway, and {unknown} are none of '
-                    f'the pathways {list(stages)}'
-                )
+        by_pathway = [name for name in stages if name]
+        if isinstance(sgs, Mapping) and set(sgs) & set(by_pathway):
+            check_names('sgs', sgs, by_pathway)
             given = {name: sgs.get(name) for name in stages}
+            for name, options in given.items():
+                if options is not None:
+                    check_names(f'sgs.{name}', options, _OPTIONS)
+        else:
+            check_names('sgs', sgs, (*by_pathway, *_OPTIONS))
         names = sum((path.names for path in pathways.values()), ())
         seen, places, outputs = self._probe(names)
         for name, options in given.items():
@@ -230,6 +235,14 @@ class ATFR:
             self._sources.append((path.name, place) if sampled else None)
             if sampled and self.readout == 'frames':
                 path.check_frames(place)
+        reached = {source[0] for source in self._sources if source}
+        for name, path in self.pathways.items():
+            if name not in reached:
+                raise ValueError(
+                    f'{path.option}.stage={path.stage} samples after all '
+                    f'outputs of {type(self).__name__}; set an earlier stage, '
+                    'or out_indices that come later'
+                )
 
     def _probe(
         self, names: Sequence[str]
@@ -374,7 +387,8 @@ class ATFR:
                     'batch normalisation in training mode needs all clips at '
                     'once, but these modules can only run clip by clip: '
                     f'{describe_refusals(path.refusals)}. Freeze the '
-                    'normalisation (norm_eval=True), or remove them'
+                    'normalisation (norm_eval=True) and let the layer have '
+                    "none (sgs.embedding='mlp' or 'identity'), or remove them"
                 )
         return False
 
@@ -393,8 +407,21 @@ class ATFR:
         return maps[0]
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Sets the mode; unlike mmaction2's, returns the module."""
+        """Sets the mode; unlike mmaction2's, returns the module.
+
+        What freezes the normalisation of the base (``norm_eval``,
+        ``bn_frozen``, ``partial_bn``) leaves out the layers that sample: no
+        checkpoint of the base has statistics for theirs.
+        """
+        pathways = getattr(self, 'pathways', {})  # not yet in __init__
+        layers = [path.layer for path in pathways.values()]
+        learned = [p for layer in layers for p in layer.parameters()]
+        wanted = [p.requires_grad for p in learned]
         super().train(mode)
+        for layer in layers:
+            layer.train(mode)
+        for parameter, flag in zip(learned, wanted):
+            parameter.requires_grad_(flag)
         return self
 
 

@@ -17,7 +17,7 @@ from mmatfr.ragged import (
     frame_axis,
     take_clips,
 )
-from mmatfr.sgs import SGS, Groups, LastResults, join_groups
+from mmatfr.sgs import SGS, Groups, LastResults, check_flag, join_groups
 
 __all__ = ['Pathway', 'SampledClips', 'Stages', 'join_clips']
 
@@ -143,12 +143,13 @@ class Pathway:
             ValueError: If an option is unknown, or a module that runs after
                 sampling has no ragged form.
         """
-        if stage not in range(len(self.stages)):
+        if isinstance(stage, bool) or stage not in range(len(self.stages)):
             raise ValueError(
                 f'{self.option}.stage={stage!r} is not a stage of '
                 f'{type(backbone).__name__}; choose one of 0 (stem) to '
                 f'{len(self.stages) - 1}'
             )
+        check_flag(f'{self.option}.pre_activation', pre_activation)
         name, *after = self.stages[stage]
         module = backbone.get_submodule(name)
         owner = backbone.get_submodule(self.name)
