@@ -227,7 +227,7 @@ def _inductor(
         without_sampling(cfg.model),
         clip_shape(cfg)[1],
     ).eval()
-    compiled = torch.compile(network)
+    compiled = torch.compile(network, fullgraph=True)
 
     def run(frames: torch.Tensor) -> Tuple[int, ...]:
         with torch.no_grad():

@@ -59,6 +59,8 @@ def check_arguments(
     for share in args.kept or ():
         if not 0 < share <= 1:
             parser.error(f'--kept {share:g} must be more than 0, at most 1')
+    if args.rounds < 1:
+        parser.error(f'--rounds {args.rounds} must be positive')
     if min(args.threads or [1]) < 1:
         parser.error(f'--threads {args.threads} must be positive')
 
