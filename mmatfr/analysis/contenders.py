@@ -16,6 +16,7 @@ from torch import nn
 
 from mmatfr.deploy import ENGINES, make_engine
 from mmatfr.deploy.network import ClipNetwork
+from mmatfr.models import fuse
 
 from .layers import set_num_bins, sgs_layers
 from .recognizers import (
@@ -136,17 +137,21 @@ def list_contenders(engines: List[str]) -> List[Contender]:
     """
     contenders = [Contender('base', False, partial(_eager, adaptive=False))]
     if 'eager' in engines:
+        fast = partial(_eager, adaptive=False, channels_last=True)
         contenders += [
-            Contender(
-                'base, channels last',
-                False,
-                partial(_eager, adaptive=False, channels_last=True),
-            ),
+            Contender('base, channels last', False, fast),
+            Contender('base, fused', False, partial(fast, fused=True)),
             Contender(
                 'ATFR',
                 True,
                 partial(_eager, adaptive=True),
                 ('base', 'base, channels last'),
+            ),
+            Contender(
+                'ATFR, fused',
+                True,
+                partial(_eager, adaptive=True, fused=True),
+                ('base', 'base, fused'),
             ),
         ]
     if 'inductor' in engines:
@@ -181,12 +186,15 @@ def _eager(
     cases: List[Case],
     adaptive: bool,
     channels_last: Optional[bool] = None,
+    fused: bool = False,
 ) -> List[Callable[[], Tuple[int, ...]]]:
     torch.set_num_threads(threads)
     cfg = task.load_config()
     if channels_last is not None:
         cfg.model.backbone.channels_last = channels_last
     recognizer = task.build(cfg, adaptive)
+    if fused:
+        fuse(recognizer)
     layers = sgs_layers(recognizer)
     axes = (0, 3, 1, 2) if isinstance(recognizer, Recognizer2D) else None
 

@@ -190,6 +190,7 @@ def test_benchmark_of_engines(script, tmp_path):
                 sum(ratios) / 2 / row['gflops_ratio']
             )
     assert set(rows['ATFR'][0]['peers']) == {'base', 'base, channels last'}
+    assert set(rows['ATFR, fused'][1]['peers']) == {'base', 'base, fused'}
     assert len(list((tmp_path / 'files').glob('*.onnx'))) == 2
 
 
