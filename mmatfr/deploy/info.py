@@ -34,6 +34,9 @@ class ModelInfo:
             whose tuples JSON does not have.
         verified (dict): By engine, the number of clips that the file was
             compared with PyTorch on, their B', and the largest difference.
+        quantized (dict, optional): What has quantized it, to how many bits,
+            on how many videos, and its accuracy by engine beside that of the
+            file it was made from. Defaults to None: it is not quantized.
     """
 
     version: str
@@ -49,6 +52,7 @@ class ModelInfo:
     average_clips: Optional[str]
     pipeline: str
     verified: Dict[str, Dict[str, Any]]
+    quantized: Optional[Dict[str, Any]] = None
 
     @property
     def group_outputs(self) -> Tuple[str, ...]:

@@ -167,12 +167,28 @@ class DeployedModel:
         Returns:
             list[ndarray]: As :attr:`ModelInfo.outputs` names them.
         """
+        inputs = self.as_inputs(frames, num_bins)
+        return self.engine.run(list(self.info.outputs), inputs)
+
+    def as_inputs(
+        self, frames: np.ndarray, num_bins: NumBins = None
+    ) -> Dict[str, np.ndarray]:
+        """Names what the network takes for one view.
+
+        Args:
+            frames (ndarray): The clip, (T, H, W, 3), uint8.
+            num_bins (int | Sequence[int], optional): Number of bins. Defaults
+                to None, that of the model.
+
+        Returns:
+            dict[str, ndarray]: As :attr:`ModelInfo.inputs` names them.
+        """
         inputs = dict(frames=np.ascontiguousarray(frames))
         if self.info.pathways:
             inputs['num_bins'] = np.array(
                 self._as_num_bins(num_bins, self.num_bins), dtype=np.int64
             )
-        return self.engine.run(list(self.info.outputs), inputs)
+        return inputs
 
     def average(self, views: Sequence[Sequence[np.ndarray]]) -> Prediction:
         """Averages the views of a video, as mmaction2 does.

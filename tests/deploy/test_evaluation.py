@@ -5,57 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from mmengine.runner import Runner
-from tiny_recognizers import NUM_CLASSES
 
 from mmatfr.analysis.layers import set_num_bins
-from mmatfr.analysis.recognizers import load_config
 from mmatfr.deploy import available_engines, evaluate, load_model
 
 NUM_BINS = 1000
-
-
-@pytest.fixture
-def cfg(deployed, tempo, tmp_path, monkeypatch):
-    """A config that tests the recognizer on videos."""
-    monkeypatch.chdir(tmp_path)
-    videos = (tempo / 'test.txt').read_text().splitlines()
-    (tmp_path / 'test.txt').write_text(
-        '\n'.join(
-            f'{video.split()[0]} {number % NUM_CLASSES}'
-            for number, video in enumerate(videos)
-        )
-    )
-    cfg = deployed[0].cfg.copy()
-    dataset = dict(
-        type='CheckedVideoDataset',
-        ann_file=str(tmp_path / 'test.txt'),
-        data_prefix=dict(video=str(tempo / 'videos')),
-        pipeline=cfg.test_dataloader.dataset.pipeline,
-        test_mode=True,
-    )
-    cfg.merge_from_dict(
-        dict(
-            default_scope='mmaction',
-            work_dir='work_dir',
-            experiment_name=tmp_path.name,
-            log_level='WARNING',
-            test_dataloader=dict(
-                batch_size=5,
-                num_workers=0,
-                sampler=dict(type='DefaultSampler', shuffle=False),
-                dataset=dataset,
-            ),
-            test_cfg=dict(),
-            test_evaluator=[
-                dict(type='AccMetric'),
-                dict(type='AdaptiveCostMetric'),
-                dict(type='DumpResults', out_file_path='results.pkl'),
-            ],
-            custom_hooks=[dict(type='TemporalResolutionHook')],
-        )
-    )
-    cfg.dump('x3d.py')
-    return load_config('x3d.py')
 
 
 def read_results():
@@ -63,8 +17,9 @@ def read_results():
         return pickle.load(file)
 
 
-def test_equals_the_test_of_the_runner(deployed, cfg):
+def test_equals_the_test_of_the_runner(deployed, video_config):
     recognizer, path = deployed
+    cfg = video_config
     runner = Runner.from_cfg(cfg)
     runner.model.load_state_dict(recognizer.state_dict())
     # As many as tell the frames of these videos apart.

@@ -1,0 +1,138 @@
+"""Quantizes an exported recognizer to 8 bits.
+
+Ranges are calibrated on the validation split of the config. What decides the
+groups stays in float. The file is kept if it is as accurate on the test split
+as the one it is made from; both are timed in turns, too.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import List, Optional
+
+import numpy as np
+from mmengine.config import DictAction
+from rich.console import Console
+
+from mmatfr.analysis.recognizers import load_config
+from mmatfr.cli import make_progress, make_table, run_script
+from mmatfr.deploy import ENGINES, load_model
+from mmatfr.deploy.quantization import (
+    compare_times,
+    quantize_onnx,
+    read_clips,
+)
+from mmatfr.zoo.models import config_path
+
+# Clips that are timed in each round.
+_NUM_TIMED = 12
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('model', help='the exported file, *.onnx')
+    parser.add_argument('config', help='its config, by path or by name')
+    parser.add_argument('out', help='the quantized file, *.onnx')
+    parser.add_argument(
+        '--subset',
+        type=int,
+        default=300,
+        help='largest number of videos to calibrate on (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=0.5,
+        help='largest loss of top-1 accuracy, in points (default: '
+        '%(default)s)',
+    )
+    parser.add_argument(
+        '--engines',
+        nargs='+',
+        choices=list(ENGINES),
+        help='those to test in (default: all installed)',
+    )
+    parser.add_argument(
+        '--rounds',
+        type=int,
+        default=10,
+        help='how often both files are timed (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--num-threads',
+        type=int,
+        help='threads of a call that is timed (default: all)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='settings of the config to change, key=value',
+    )
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    cfg = load_config(config_path(args.config))
+    cfg.merge_from_dict(args.cfg_options)
+    if Path(args.model).resolve() == Path(args.out).resolve():
+        raise ValueError(
+            f'{args.out!r} is the file to quantize; name another for the '
+            'quantized one'
+        )
+    with make_progress() as progress:
+        tasks = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step, total=total)
+            progress.update(tasks[step], completed=done)
+
+        info = quantize_onnx(
+            args.model,
+            cfg,
+            args.out,
+            args.subset,
+            args.tolerance,
+            args.engines,
+            show,
+        )
+    table = make_table(
+        f'{args.model} and {args.out}',
+        ('engine', '', 'top-1 %', "mean B'", 'ms a clip', 'time / float'),
+    )
+    for engine, metrics in info.quantized['accuracy'].items():
+        models = {
+            'float': load_model(
+                args.model, engine, num_threads=args.num_threads
+            ),
+            'int8': load_model(args.out, engine, num_threads=args.num_threads),
+        }
+        clips = read_clips(models['float'], cfg, _NUM_TIMED)
+        seconds = compare_times(models, list(clips), args.rounds)
+        ratios = np.divide(seconds['int8'], seconds['float'])
+        low, middle, high = np.percentile(ratios, (25, 50, 75))
+        for name, found in metrics.items():
+            table.add_row(
+                engine,
+                name,
+                f'{100 * found["acc/top1"]:.2f}',
+                f'{found["cost/length_mean"]:.2f}'
+                if 'cost/length_mean' in found
+                else '',
+                f'{1000 * statistics.median(seconds[name]):.2f}',
+                f'{middle:.2f} ({low:.2f} to {high:.2f})'
+                if name == 'int8'
+                else '',
+            )
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f'written: {args.out}')
+
+
+if __name__ == '__main__':
+    run_script(lambda: run(parse_args()))
