@@ -33,9 +33,9 @@ def test_quantizes_all_but_what_decides_the_groups(
     assert not list(tmp_path.glob('*int8*'))
     steps = []
     info = quantize_onnx(
-        path, cfg, out, 4, 100, on_step=lambda *step: steps.append(step)
+        path, cfg, out, 12, 100, on_step=lambda *step: steps.append(step)
     )
-    assert steps[:4] == [('calibration', done, 4) for done in (1, 2, 3, 4)]
+    assert steps[:12] == [('calibration', done, 12) for done in range(1, 13)]
     assert steps[-1][1:] == (12, 12)
 
     # Kernels are quantized, and nothing that decides the groups. NNCF leaves
@@ -59,13 +59,18 @@ def test_quantizes_all_but_what_decides_the_groups(
             float=load_model(path, engine), int8=load_model(out, engine)
         )
         own = models['int8'].info
-        assert own.quantized == info.quantized and own.quantized['videos'] == 4
+        assert (
+            own.quantized == info.quantized and own.quantized['videos'] == 12
+        )
         assert own.classes == models['float'].info.classes
         assert {'float', 'int8'} == set(own.quantized['accuracy'][engine])
         for clip in clips:
-            expected, actual = (m.run_view(clip)[0] for m in models.values())
-            assert np.corrcoef(expected, actual)[0, 1] > 0.95
-            assert np.abs(expected - actual).max() > 0
+            # One group in both: what differs is the arithmetic alone.
+            expected, actual = (
+                m.run_view(clip, num_bins=1)[0] for m in models.values()
+            )
+            error = np.abs(expected - actual).max()
+            assert 0 < error < 0.25 * np.abs(expected).max()
         seconds = compare_times(models, clips, rounds=2)
         assert [len(values) for values in seconds.values()] == [2, 2]
 
