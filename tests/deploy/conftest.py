@@ -48,7 +48,6 @@ def video_config(deployed, tempo, tmp_path, monkeypatch):
                 sampler=dict(type='DefaultSampler', shuffle=False),
                 dataset=dataset,
             ),
-            val_dataloader=dict(dataset=dataset),
             test_cfg=dict(),
             test_evaluator=[
                 dict(type='AccMetric'),

@@ -21,6 +21,7 @@ def test_quantizes_all_but_what_decides_the_groups(
 ):
     _, path = deployed
     cfg = video_config
+    cfg.val_dataloader = dict(dataset=cfg.test_dataloader.dataset)
     out = str(tmp_path / 'int8.onnx')
     graph = onnx.load(path).graph
     kept = set(float_nodes(graph, ['groups']))
