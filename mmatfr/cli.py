@@ -97,6 +97,14 @@ def describe_error(error: Exception) -> Optional[str]:
         and message.startswith('Only py/yml/yaml/json')
     ):
         return f'{message.splitlines()[0]}; correct it, or name another config'
+    if isinstance(error, SyntaxError) and error.lineno:
+        # mmengine parses a config without telling Python its name.
+        unnamed = error.filename in (None, '<unknown>', '<string>')
+        return (
+            f'{"the config" if unnamed else repr(error.filename)} has a '
+            f'syntax error in line {error.lineno} ({error.msg}); correct it, '
+            'or name another config'
+        )
     if isinstance(error, (pickle.UnpicklingError, EOFError)) or (
         'PytorchStreamReader' in message
     ):

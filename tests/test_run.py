@@ -159,6 +159,12 @@ def test_mixed_precision_without_a_gpu(tool, write_trained):
         )
 
 
+def test_a_syntax_error_of_a_config_is_one_line(tool, tmp_path):
+    (tmp_path / 'broken.py').write_text('a = 1\nmodel = dict(\n')
+    with pytest.raises(SystemExit, match='^error: the config .* in line 2 '):
+        tool('train.py', tmp_path / 'broken.py')
+
+
 def test_what_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match='no script .*none.py'):
         find_tool('tools/none.py')
