@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from mmaction.registry import TRANSFORMS
+from mmaction.datasets.transforms import PoseCompact
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleLR
 
@@ -244,7 +244,7 @@ def test_new_checkpoint_under_the_name_of_the_old_one_stays(tmp_path):
 
 
 def test_poses_run_under_numpy_2():
-    compact = TRANSFORMS.build(dict(type='PoseCompact', hw_ratio=1.0))
+    compact = PoseCompact(hw_ratio=1.0)
     keypoint = np.array([[[[10, 20], [40, 30]]]], np.float32)
     results = compact(dict(img_shape=(64, 64), keypoint=keypoint))
     assert results['img_shape'] == (37, 37)

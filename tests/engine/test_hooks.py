@@ -384,8 +384,8 @@ class TestNumClassesCheckHook:
         )
         with pytest.raises(
             ValueError,
-            match=r'cls_head.fc2.weight is \(20, 2048\) in the '
-            r'checkpoint and \(12, 2048\) in the model.*num_classes',
+            match=r'cls_head.fc2.weight is \(20, 2048\) there and '
+            r'\(12, 2048\) here.*num_classes',
         ):
             runner.test()
         # A training may start from it.

@@ -359,7 +359,8 @@ def test_conversion_keeps_keys_and_plain_behaviour():
     converted = convert(module)
     assert converted is module
     assert list(module.state_dict()) == keys
-    assert module(x).equal(expected)
+    # Up to rounding: on a CPU its convolutions are oneDNN's.
+    torch.testing.assert_close(module(x), expected)
     assert convert_ragged(module, Route(8), {}) is module
 
 
