@@ -79,7 +79,7 @@ def export_onnx(
     network = ClipNetwork(recognizer, cfg.model, num_frames).eval()
     info = _describe(recognizer, cfg, checkpoint, network, size)
     on_step('exporting', 0, 1)
-    program = _export(network)
+    program = _export(network, info)
     on_step('exporting', 1, 1)
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def _verify(
     return verified
 
 
-def _export(network: ClipNetwork) -> 'torch.onnx.ONNXProgram':
+def _export(network: ClipNetwork, info: ModelInfo) -> 'torch.onnx.ONNXProgram':
     frames = torch.zeros(network.num_frames, *_SIZE, 3, dtype=torch.uint8)
     free = torch.export.Dim.AUTO
     args, shapes = (frames,), dict(frames={1: free, 2: free})
@@ -137,10 +137,6 @@ def _export(network: ClipNetwork) -> 'torch.onnx.ONNXProgram':
     if network.pathways:
         args = frames, torch.tensor(network.num_bins)
         shapes['num_bins'] = names['num_bins'] = {}
-    outputs = ['scores']
-    if network.pathways:
-        outputs += ['lengths']
-        outputs += [f'groups.{p}' if p else 'groups' for p in network.pathways]
     with torch.no_grad(), _quiet():
         program = torch.export.export(
             network, args, dynamic_shapes=shapes, strict=False
@@ -149,8 +145,8 @@ def _export(network: ClipNetwork) -> 'torch.onnx.ONNXProgram':
             program,
             (),
             dynamo=True,
-            input_names=list(shapes),
-            output_names=outputs,
+            input_names=list(info.inputs),
+            output_names=list(info.outputs),
             dynamic_shapes=names,
             verbose=False,
         )

@@ -12,7 +12,6 @@ from typing import (
     Dict,
     Iterator,
     List,
-    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -31,6 +30,7 @@ from torch.nn.modules.utils import _triple
 from mmatfr.analysis.layers import get_num_bins
 from mmatfr.analysis.recognizers import build_recognizer
 from mmatfr.models.backbones.atfr import ATFR
+from mmatfr.models.backbones.pathway import Pathway
 from mmatfr.sgs import SGS, group_frames
 
 from .grouping import ClipGroups, group_clip
@@ -85,10 +85,11 @@ class ClipNetwork(nn.Module):
         self.samplers: Dict[str, _Sampler] = {}
         if getattr(adaptive, 'pathways', None):
             options = model['backbone']['sgs']
-            for name, stages in _stages(adaptive).items():
+            for name, path in adaptive.pathways.items():
                 own = options.get(name, options)
-                if name in adaptive.pathways and own is not None:
-                    self._insert(recognizer, name, stages, own)
+                self._insert(
+                    recognizer, path, own.get('pre_activation', False)
+                )
         self.layers = nn.ModuleList(
             sampler.layer for sampler in self.samplers.values()
         )
@@ -183,31 +184,25 @@ class ClipNetwork(nn.Module):
     def _insert(
         self,
         recognizer: nn.Module,
-        pathway: str,
-        stages: List[Tuple[str, ...]],
-        options: Dict[str, Any],
+        pathway: Pathway,
+        before_activation: bool,
     ) -> None:
-        stage = options.get('stage', 1)
-        layer_name = '.'.join(filter(None, ['backbone', pathway, 'sgs']))
+        layer_name = '.'.join(filter(None, ['backbone', pathway.name, 'sgs']))
         layer = copy.deepcopy(recognizer.get_submodule(layer_name))
         if getattr(layer.binning, 'func', None) is not group_frames:
             raise ValueError(
                 f'{layer_name} groups frames by {layer.binning!r}, which has '
                 'no form for export; use the binning of the layer'
             )
-        name, *after = stages[stage]
+        (name, *after), *later = pathway.stages[pathway.stage :]
         module = self.backbone.get_submodule(name)
-        before_activation = options.get('pre_activation', False)
         if before_activation:
             block = [*module.children()][-1]
             module = getattr(block, 'net', block).relu
-        self.samplers[pathway] = _Sampler(
-            layer,
-            self.is_2d,
-            module,
-            before_activation,
+        self.samplers[pathway.name] = _Sampler(
+            layer, self.is_2d, module, before_activation
         )
-        for name in (*after, *sum(stages[stage + 1 :], ())):
+        for name in (*after, *sum(later, ())):
             _fit_short_clips(self.backbone, name)
 
     @contextmanager
@@ -583,20 +578,6 @@ def _refuse(name: str, reason: str) -> None:
         f'backbone.{name} {reason}, and sampling may leave one frame of a '
         'clip: there is no form of it for export; sample after it'
     )
-
-
-def _stages(backbone: ATFR) -> Dict[str, List[Tuple[str, ...]]]:
-    """Names of the modules of each stage, by pathway."""
-    stages = backbone.atfr_stages()
-    if not isinstance(stages, Mapping):
-        stages = {'': stages}
-    return {
-        pathway: [
-            (names,) if isinstance(names, str) else tuple(names)
-            for names in chain
-        ]
-        for pathway, chain in stages.items()
-    }
 
 
 def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:

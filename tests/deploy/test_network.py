@@ -12,8 +12,9 @@ from tiny_recognizers import (
     build,
     make_config,
 )
+from torch import nn
 
-from mmatfr.deploy.network import ClipNetwork
+from mmatfr.deploy.network import ClipNetwork, _fit_short_clips
 from mmatfr.deploy.verification import choose_clips, run_reference
 
 PATH = dict(
@@ -161,9 +162,17 @@ def test_refuses_what_it_has_no_form_for(change, reason):
         ClipNetwork(recognizer, cfg.model, NUM_FRAMES)
 
 
-def test_refuses_a_convolution_that_one_frame_is_too_short_for():
-    cfg = make_config(R18, sgs=dict(stage=1))
-    recognizer = build(cfg)
-    cfg.model.backbone.temporal_strides = (1, 1, 1, 1)
-    network = ClipNetwork(recognizer, cfg.model, NUM_FRAMES)
-    assert network.pathways == ['']
+@pytest.mark.parametrize(
+    'module, reason',
+    [
+        (nn.Conv3d(2, 2, (3, 1, 1)), 'stage.1 needs 3 frames'),
+        (nn.AvgPool3d((2, 1, 1)), 'stage.1 averages over frames'),
+        (nn.MaxPool3d((3, 1, 1), padding=(1, 0, 0)), 'stage.1 pads'),
+    ],
+)
+def test_refuses_modules_that_one_frame_is_too_short_for(module, reason):
+    stages = nn.ModuleDict(dict(stage=nn.Sequential(nn.ReLU(), module)))
+    with pytest.raises(ValueError, match=reason):
+        _fit_short_clips(stages, 'stage')
+    padded = nn.Conv3d(2, 2, (3, 1, 1), padding=(1, 0, 0))
+    _fit_short_clips(nn.ModuleDict(dict(stage=padded)), 'stage')
