@@ -7,13 +7,14 @@ from . import compat
 
 compat.apply()
 
-from . import analysis, datasets, engine, evaluation, models  # noqa: E402
+from . import apis, cost, datasets, engine, evaluation, models  # noqa: E402
 from .version import __version__  # noqa: E402
 from .zoo import create_model, list_models  # noqa: E402
 
 __all__ = [
     '__version__',
-    'analysis',
+    'apis',
+    'cost',
     'create_model',
     'datasets',
     'engine',

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-from mmatfr.analysis.recognizers import build_recognizer, load_config
+from mmatfr.apis import build_recognizer, load_config
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 init_default_scope('mmaction')

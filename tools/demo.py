@@ -15,20 +15,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from mmatfr.analysis import ClipRecorder
-from mmatfr.analysis.figures import (
+from mmatfr.apis import first_view, load_recognizer, read_clips
+from mmatfr.atomic_write import atomic_path
+from mmatfr.cli import run_script
+from mmatfr.cost import ClipRecorder
+from mmatfr.deploy import ENGINES, load_model
+from mmatfr.visualization.figures import (
     ClipGroups,
     GroupsRecorder,
     draw_groups,
 )
-from mmatfr.analysis.recognizers import (
-    first_view,
-    load_recognizer,
-    read_clips,
-)
-from mmatfr.atomic_write import atomic_path
-from mmatfr.cli import run_script
-from mmatfr.deploy import ENGINES, load_model
 from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'

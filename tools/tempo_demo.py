@@ -29,16 +29,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from mmatfr.analysis.figures import GroupsRecorder, draw_groups
-from mmatfr.analysis.recognizers import (
-    first_view,
-    load_recognizer,
-    read_batch,
-    read_clips,
-)
-from mmatfr.analysis.timing import time_per_clip
+from mmatfr.apis import first_view, load_recognizer, read_batch, read_clips
 from mmatfr.atomic_write import atomic_path, write_text
+from mmatfr.benchmark.timing import time_per_clip
 from mmatfr.checkpoint import read_checkpoint
+from mmatfr.visualization.figures import GroupsRecorder, draw_groups
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CONFIGS = 'configs/recognition/resnet3d'

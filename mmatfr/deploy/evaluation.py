@@ -10,8 +10,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
-from mmatfr.analysis.recognizers import clip_shape, test_pipeline
-from mmatfr.analysis.statistics import summarize
+from mmatfr.apis import clip_shape, test_pipeline
+from mmatfr.cost import summarize
 from mmatfr.engine.hooks.num_classes_check_hook import check_labels
 
 from .info import ModelInfo
@@ -141,7 +141,7 @@ def _steps(pipeline: Sequence[dict]) -> List[dict]:
 def _describe_lengths(
     info: ModelInfo, prediction: Prediction
 ) -> Dict[str, Any]:
-    """B' of a video as :mod:`mmatfr.analysis.statistics` takes it."""
+    """B' of a video as :mod:`mmatfr.cost.statistics` takes it."""
     lengths, groups = prediction.lengths, prediction.groups
     if not isinstance(lengths, dict):
         lengths, groups = {'': lengths}, {'': groups}

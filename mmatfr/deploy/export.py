@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from torch import nn
 
-from mmatfr.analysis.recognizers import clip_shape, test_pipeline
+from mmatfr.apis import clip_shape, test_pipeline
 from mmatfr.atomic_write import atomic_path
 from mmatfr.version import __version__
 

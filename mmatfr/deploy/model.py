@@ -232,7 +232,7 @@ class DeployedModel:
             ndarray: (V, T, H, W, 3), uint8.
         """
         # The pipeline is mmaction2's; frames can be had without it.
-        from mmatfr.analysis.recognizers import run_pipeline
+        from mmatfr.apis import run_pipeline
 
         return self.split_views(
             run_pipeline(literal_eval(self.info.pipeline), video)[

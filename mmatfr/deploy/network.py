@@ -27,11 +27,10 @@ from mmengine.config import ConfigDict
 from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
 
-from mmatfr.analysis.layers import get_num_bins
-from mmatfr.analysis.recognizers import build_recognizer
+from mmatfr.apis import build_recognizer
 from mmatfr.models.backbones.atfr import ATFR
 from mmatfr.models.backbones.pathway import Pathway
-from mmatfr.sgs import SGS, group_frames
+from mmatfr.sgs import SGS, get_num_bins, group_frames
 
 from .grouping import ClipGroups, group_clip
 

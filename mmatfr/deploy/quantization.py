@@ -28,8 +28,8 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS
 
-from mmatfr.analysis.timing import time_in_turns
 from mmatfr.atomic_write import write_bytes
+from mmatfr.benchmark.timing import time_in_turns
 
 from .engines import available_engines
 from .evaluation import check_config, evaluate

@@ -15,7 +15,7 @@ import torch
 from mmaction.models.recognizers import Recognizer2D
 from torch import Tensor, nn
 
-from mmatfr.analysis.layers import get_num_bins, set_num_bins, sgs_layers
+from mmatfr.sgs import get_num_bins, set_num_bins, sgs_layers
 
 from .engines import Engine
 from .info import ModelInfo

@@ -14,6 +14,14 @@ from .grouping import (
     pack_labels,
 )
 from .layer import SGS, refuse_tracing
+from .layers import (
+    Lengths,
+    as_lengths,
+    force_lengths,
+    get_num_bins,
+    set_num_bins,
+    sgs_layers,
+)
 from .learned import LearnedPath
 from .options import check_choice, check_flag, check_integer, check_names
 from .results import LastResults
@@ -23,13 +31,17 @@ __all__ = [
     'SGS',
     'SIMILARITIES',
     'Groups',
-    'LearnedPath',
     'LastResults',
+    'LearnedPath',
+    'Lengths',
+    'as_lengths',
     'check_choice',
     'check_flag',
     'check_integer',
     'check_names',
     'equal_groups',
+    'force_lengths',
+    'get_num_bins',
     'group_frames',
     'join_groups',
     'merge_frames',
@@ -37,5 +49,7 @@ __all__ = [
     'pool_frames',
     'random_groups',
     'refuse_tracing',
+    'set_num_bins',
+    'sgs_layers',
     'stride_frames',
 ]

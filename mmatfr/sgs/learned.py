@@ -28,8 +28,8 @@ class LearnedPath(nn.Module):
     up to rounding is none.
 
     The head is to predict the share of a step in all that a trained network
-    makes of the steps of the clip, see :func:`mmatfr.analysis.fit_similarity`.
-    As it starts, all steps are nearly equal.
+    makes of the steps of the clip; how it is fitted is not its matter. As it
+    starts, all steps are nearly equal.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.

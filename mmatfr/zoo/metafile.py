@@ -14,13 +14,9 @@ import torch
 import yaml
 from mmengine.config import Config
 
-from mmatfr.analysis import CostModel
-from mmatfr.analysis.recognizers import (
-    build_recognizer,
-    clip_shape,
-    load_config,
-)
+from mmatfr.apis import build_recognizer, clip_shape, load_config
 from mmatfr.atomic_write import write_text
+from mmatfr.cost import CostModel
 
 __all__ = [
     'count',

@@ -11,11 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set
 from mmengine.logging import print_log
 from torch import nn
 
-from mmatfr.analysis.recognizers import (
-    build_recognizer,
-    check_weights,
-    load_config,
-)
+from mmatfr.apis import build_recognizer, check_weights, load_config
 from mmatfr.checkpoint import open_checkpoint
 
 from .metafile import read_metafile

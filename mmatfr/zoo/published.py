@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from mmatfr.analysis import CostModel, lengths_at
-from mmatfr.analysis.recognizers import (
-    build_recognizer,
-    load_config,
-    without_sampling,
-)
+from mmatfr.apis import build_recognizer, load_config, without_sampling
+from mmatfr.cost import CostModel, lengths_at
 
 from .metafile import count
 

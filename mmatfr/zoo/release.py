@@ -24,11 +24,7 @@ from mmengine.runner import Runner
 from safetensors.torch import save
 from torch import Tensor
 
-from mmatfr.analysis.recognizers import (
-    build_recognizer,
-    check_weights,
-    load_config,
-)
+from mmatfr.apis import build_recognizer, check_weights, load_config
 from mmatfr.atomic_write import write_bytes, write_text
 from mmatfr.checkpoint import (
     check_hash,

@@ -3,7 +3,7 @@
 import pytest
 from tiny_recognizers import NUM_CLASSES, X3D, build, make_config
 
-from mmatfr.analysis.recognizers import load_config
+from mmatfr.apis import load_config
 from mmatfr.deploy import export_onnx
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from mmengine.runner import Runner
 
-from mmatfr.analysis.layers import set_num_bins
 from mmatfr.deploy import available_engines, evaluate, load_model
+from mmatfr.sgs import set_num_bins
 
 NUM_BINS = 1000
 

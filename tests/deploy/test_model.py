@@ -9,8 +9,8 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from tiny_recognizers import NUM_CLASSES, NUM_FRAMES, R18, SIZE, make_config
 
-from mmatfr.analysis.layers import set_num_bins
 from mmatfr.deploy import ENGINES, load_model
+from mmatfr.sgs import set_num_bins
 
 
 @pytest.fixture(scope='module', params=ENGINES)

@@ -16,14 +16,14 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from mmatfr.analysis import CostModel
-from mmatfr.analysis.figures import GroupsRecorder, draw_groups, to_image
-from mmatfr.analysis.recognizers import first_view
+from mmatfr.apis import first_view
+from mmatfr.cost import CostModel
 from mmatfr.engine.hooks import (
     GroupsVisualizationHook,
     groups_visualization_hook,
 )
 from mmatfr.sgs import equal_groups
+from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
 
 CLIP = (3, 8, 32, 32)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmatfr.analysis import ClipRecorder, CostModel
+from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.evaluation import AdaptiveCostMetric
 
 CLIP = (3, 8, 32, 32)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from mmatfr import analysis, evaluation, models, ragged, sgs
-from mmatfr.analysis import gradcam
+from mmatfr import cost, evaluation, models, ragged, sgs
 from mmatfr.models.backbones import pathway
 from mmatfr.ragged import modules
+from mmatfr.visualization import gradcam
 
 PAGE = Path(__file__).parents[2] / 'docs/forward.md'
-ROOMS = (analysis, evaluation, models, ragged, sgs, gradcam, pathway, modules)
+ROOMS = (cost, evaluation, models, ragged, sgs, gradcam, pathway, modules)
 
 
 def test_names_exist():

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mmatfr.analysis.timing import peak_memory
+from mmatfr.benchmark.timing import peak_memory
 from mmatfr.ragged import (
     PROBE_FRAMES,
     Clips,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mmatfr.analysis.recognizers import build_recognizer, load_config
+from mmatfr.apis import build_recognizer, load_config
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/recognition/resnet3d'

@@ -18,8 +18,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmatfr.analysis.layers import frames_of, sgs_layers
-from mmatfr.analysis.recognizers import clip_shape, load_config
+from mmatfr.apis import clip_shape, frames_of, load_config
+from mmatfr.sgs import sgs_layers
 from mmatfr.zoo.metafile import dataset_of
 
 ROOT = Path(__file__).parents[2]

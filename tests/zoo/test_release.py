@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 import mmatfr
-from mmatfr.analysis.recognizers import build_recognizer, load_config
+from mmatfr.apis import build_recognizer, load_config
 from mmatfr.atomic_write import WriteError
 from mmatfr.checkpoint import open_checkpoint, sha256_of
 from mmatfr.zoo.metafile import read_entries

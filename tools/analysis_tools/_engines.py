@@ -5,8 +5,8 @@ from typing import Any, Callable, Dict, List
 
 from rich.console import Console
 
-from mmatfr.analysis.contenders import ENGINE_CHOICES, Task
-from mmatfr.analysis.engine_benchmark import EngineBenchmark
+from mmatfr.benchmark.contenders import ENGINE_CHOICES, Task
+from mmatfr.benchmark.engines import EngineBenchmark
 from mmatfr.cli import make_table
 from mmatfr.deploy import available_engines
 

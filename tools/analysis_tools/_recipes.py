@@ -9,8 +9,13 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from torch import nn
 
-from mmatfr.analysis import sgs_layers
-from mmatfr.sgs import equal_groups, pool_frames, random_groups, stride_frames
+from mmatfr.sgs import (
+    equal_groups,
+    pool_frames,
+    random_groups,
+    sgs_layers,
+    stride_frames,
+)
 
 __all__ = ['MODELS', 'ROWS', 'TABLES', 'Row', 'spread_frames']
 

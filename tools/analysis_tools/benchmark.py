@@ -44,26 +44,22 @@ from mmengine.runner import Runner
 from rich.console import Console
 from torch import Tensor, nn
 
-from mmatfr.analysis import (
-    ClipRecorder,
-    CostModel,
-    force_lengths,
-    sgs_layers,
-)
-from mmatfr.analysis.charts import draw_benchmark, draw_engines
-from mmatfr.analysis.contenders import Task
-from mmatfr.analysis.layers import frames_of
-from mmatfr.analysis.padded import make_padded
-from mmatfr.analysis.recognizers import (
+from mmatfr.apis import (
     build_recognizer,
     clip_shape,
+    frames_of,
     load_config,
     load_recognizer,
     without_sampling,
 )
-from mmatfr.analysis.timing import peak_memory, time_in_turns, time_within
+from mmatfr.benchmark.contenders import Task
+from mmatfr.benchmark.padded import make_padded
+from mmatfr.benchmark.timing import peak_memory, time_in_turns, time_within
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.models import fuse
+from mmatfr.sgs import force_lengths, sgs_layers
+from mmatfr.visualization.charts import draw_benchmark, draw_engines
 
 WORKS = ('forward', 'train', 'pipeline')
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)

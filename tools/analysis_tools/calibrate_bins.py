@@ -13,10 +13,10 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from rich.console import Console
 
-from mmatfr.analysis.charts import draw_tradeoff
-from mmatfr.analysis.layers import set_num_bins
-from mmatfr.analysis.recognizers import load_config
+from mmatfr.apis import load_config
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.sgs import set_num_bins
+from mmatfr.visualization.charts import draw_tradeoff
 
 
 def parse_args() -> argparse.Namespace:

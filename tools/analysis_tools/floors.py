@@ -19,17 +19,18 @@ from rich.console import Console
 from speed_table import MODELS, find_config, shape_of
 from torch import nn
 
-from mmatfr.analysis import CostModel, force_lengths, sgs_layers
-from mmatfr.analysis.floors import Machine, floors_of, measure_machine
-from mmatfr.analysis.layers import frames_of
-from mmatfr.analysis.recognizers import (
+from mmatfr.apis import (
     build_recognizer,
     clip_shape,
+    frames_of,
     load_config,
     without_sampling,
 )
-from mmatfr.analysis.timing import time_in_turns
+from mmatfr.benchmark.floors import Machine, floors_of, measure_machine
+from mmatfr.benchmark.timing import time_in_turns
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cost import CostModel
+from mmatfr.sgs import force_lengths, sgs_layers
 
 
 def parse_args() -> argparse.Namespace:

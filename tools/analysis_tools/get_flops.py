@@ -12,9 +12,7 @@ from typing import Dict
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.analysis import CostModel, lengths_at
-from mmatfr.analysis.charts import draw_cost_curve
-from mmatfr.analysis.recognizers import (
+from mmatfr.apis import (
     build_recognizer,
     clip_shape,
     load_config,
@@ -22,6 +20,8 @@ from mmatfr.analysis.recognizers import (
     without_sampling,
 )
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cost import CostModel, lengths_at
+from mmatfr.visualization.charts import draw_cost_curve
 
 
 def parse_args() -> argparse.Namespace:

@@ -16,12 +16,11 @@ from mmengine.config import DictAction
 from rich.console import Console
 from torch import nn
 
-from mmatfr.analysis import force_lengths, sgs_layers
-from mmatfr.analysis.figures import COLOURS, new_figure
-from mmatfr.analysis.layers import frames_of
-from mmatfr.analysis.recognizers import build_recognizer, load_config
-from mmatfr.analysis.timing import time_in_turns
+from mmatfr.apis import build_recognizer, frames_of, load_config
+from mmatfr.benchmark.timing import time_in_turns
 from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.sgs import force_lengths, sgs_layers
+from mmatfr.visualization.figures import COLOURS, new_figure
 
 _FRAMES_OF_A_ROUND = 1024
 

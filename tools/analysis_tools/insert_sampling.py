@@ -15,11 +15,10 @@ from typing import Iterable
 from mmengine.config import DictAction
 from mmengine.runner import Runner
 
-from mmatfr.analysis import sgs_layers
-from mmatfr.analysis.insertion import see_clips
-from mmatfr.analysis.recognizers import load_config
-from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
+from mmatfr.apis import load_config, see_clips
 from mmatfr.cli import make_progress, run_script
+from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
+from mmatfr.sgs import sgs_layers
 
 
 def parse_args() -> argparse.Namespace:

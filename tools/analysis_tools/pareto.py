@@ -14,8 +14,8 @@ from typing import Dict, List, Tuple
 
 from rich.console import Console
 
-from mmatfr.analysis.charts import draw_pareto
 from mmatfr.cli import make_table, run_script, write_report
+from mmatfr.visualization.charts import draw_pareto
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,21 +17,21 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import Progress
 
-from mmatfr.analysis import sgs_layers
-from mmatfr.analysis.charts import (
-    draw_accuracy,
-    draw_class_ranking,
-    draw_histograms,
-)
-from mmatfr.analysis.recognizers import load_config, load_weights
-from mmatfr.analysis.statistics import (
+from mmatfr.apis import load_config, load_weights
+from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cost import (
     accuracy_by_resolution,
     all_clips,
     rank_classes,
     summarize,
 )
-from mmatfr.cli import make_progress, make_table, run_script, write_report
 from mmatfr.engine import TemporalResolutionHook
+from mmatfr.sgs import sgs_layers
+from mmatfr.visualization.charts import (
+    draw_accuracy,
+    draw_class_ranking,
+    draw_histograms,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -11,11 +11,7 @@ from typing import List, Optional
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.analysis.recognizers import (
-    build_recognizer,
-    load_config,
-    load_recognizer,
-)
+from mmatfr.apis import build_recognizer, load_config, load_recognizer
 from mmatfr.cli import make_progress, run_script
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.zoo.models import config_path, released_weights

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmatfr.analysis.recognizers import load_config
+from mmatfr.apis import load_config
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import config_path, zoo_root
 from mmatfr.zoo.release import (

@@ -14,7 +14,7 @@ import numpy as np
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.analysis.recognizers import load_config
+from mmatfr.apis import load_config
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.deploy.quantization import (

@@ -13,7 +13,7 @@ from typing import List, Optional
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.analysis.recognizers import load_config
+from mmatfr.apis import load_config
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, evaluate, load_model

@@ -13,15 +13,11 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmatfr.analysis.figures import GroupsRecorder, draw_groups
-from mmatfr.analysis.pages import make_page
-from mmatfr.analysis.recognizers import (
-    first_view,
-    load_recognizer,
-    read_clips,
-)
+from mmatfr.apis import first_view, load_recognizer, read_clips
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
+from mmatfr.visualization.figures import GroupsRecorder, draw_groups
+from mmatfr.visualization.pages import make_page
 from mmatfr.zoo.models import config_path, released_weights
 
 

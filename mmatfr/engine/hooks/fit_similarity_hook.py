@@ -7,7 +7,7 @@ from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmatfr.analysis.sensitivity import fit_similarity, learned_similarities
+from ..sensitivity import fit_similarity, learned_similarities
 
 __all__ = ['FitSimilarityHook']
 
@@ -18,8 +18,8 @@ class FitSimilarityHook(Hook):
 
     The weights that the run starts from have to be those of a trained network,
     as the heads learn what that makes of the steps between frames, see
-    :func:`mmatfr.analysis.fit_similarity`. A run that is resumed keeps the
-    heads that it has.
+    :func:`mmatfr.engine.sensitivity.fit_similarity`. A run that is resumed
+    keeps the heads that it has.
 
     Args:
         num_batches (int): Number of batches of the training list that are

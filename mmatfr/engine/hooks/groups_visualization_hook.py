@@ -9,8 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmatfr.analysis.figures import GroupsRecorder, draw_groups, to_image
-from mmatfr.analysis.recognizers import first_view
+from mmatfr.apis import first_view
+from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
 
 from .temporal_resolution_hook import step_of_training
 

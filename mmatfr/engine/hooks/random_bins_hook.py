@@ -6,7 +6,7 @@ import numpy as np
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 
-from mmatfr.analysis.layers import get_num_bins, set_num_bins
+from mmatfr.sgs import get_num_bins, set_num_bins
 
 __all__ = ['RandomBinsHook']
 

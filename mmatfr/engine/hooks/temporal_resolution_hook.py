@@ -13,15 +13,10 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from mmatfr.analysis import ClipRecorder
-from mmatfr.analysis.charts import draw_histograms
-from mmatfr.analysis.figures import to_image
-from mmatfr.analysis.statistics import (
-    all_clips,
-    rank_classes,
-    summarize,
-)
 from mmatfr.atomic_write import write_text
+from mmatfr.cost import ClipRecorder, all_clips, rank_classes, summarize
+from mmatfr.visualization.charts import draw_histograms
+from mmatfr.visualization.figures import to_image
 
 __all__ = ['TemporalResolutionHook']
 
@@ -62,7 +57,7 @@ class TemporalResolutionHook(Hook):
 
     Attributes:
         videos (list[dict]): What is known of the videos of the last
-            validation or testing, for :mod:`mmatfr.analysis.statistics`.
+            validation or testing, for :mod:`mmatfr.cost.statistics`.
 
     Raises:
         ValueError: If a number is not positive.

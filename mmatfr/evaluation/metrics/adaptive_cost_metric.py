@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from mmatfr.analysis.statistics import summarize
+from mmatfr.cost import summarize
 
 __all__ = ['AdaptiveCostMetric']
 

@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from mmatfr.apis import build_recognizer, without_sampling
 from mmatfr.sgs import SGS
-
-from .recognizers import build_recognizer, without_sampling
 
 __all__ = ['PaddedGroups', 'make_padded']
 
@@ -28,7 +27,7 @@ class PaddedGroups(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from mmatfr.analysis.padded import PaddedGroups
+        >>> from mmatfr.benchmark.padded import PaddedGroups
         >>> from mmatfr.sgs import SGS
         >>> padded = PaddedGroups(SGS(in_channels=24))
         >>> x = padded(torch.rand(2, 24, 16, 7, 7))

@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmatfr.sgs import SGS, LearnedPath, equal_groups
+from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
 from mmatfr.sgs.similarity import find_steps
-
-from .layers import sgs_layers
 
 __all__ = [
     'Steps',

@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
-from mmatfr.sgs import SGS
-
-from .layers import sgs_layers
+from mmatfr.sgs import SGS, sgs_layers
 
 __all__ = [
     'COLOURS',
@@ -90,7 +88,7 @@ class GroupsRecorder:
 
     Examples:
         >>> import torch
-        >>> from mmatfr.analysis.figures import GroupsRecorder
+        >>> from mmatfr.visualization.figures import GroupsRecorder
         >>> from mmatfr.sgs import SGS
         >>> net = torch.nn.Sequential(SGS(in_channels=4))
         >>> with GroupsRecorder(net) as recorder:

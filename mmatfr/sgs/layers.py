@@ -1,4 +1,4 @@
-"""The sampling layers of a recognizer, and clips of given lengths."""
+"""The sampling layers of a network, their bins, and clips of given lengths."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -14,16 +14,16 @@ from typing import (
     Union,
 )
 
-from mmaction.models.recognizers import Recognizer2D
 from torch import Tensor, nn
 
-from mmatfr.sgs import SGS, Groups, equal_groups
+from .controls import equal_groups
+from .grouping import Groups
+from .layer import SGS
 
 __all__ = [
     'Lengths',
     'as_lengths',
     'force_lengths',
-    'frames_of',
     'get_num_bins',
     'set_num_bins',
     'sgs_layers',
@@ -33,11 +33,11 @@ __all__ = [
 Lengths = Union[int, Sequence[int]]
 
 
-def sgs_layers(recognizer: nn.Module) -> Dict[str, SGS]:
-    """Finds the sampling layers of a recognizer.
+def sgs_layers(network: nn.Module) -> Dict[str, SGS]:
+    """Finds the sampling layers of a network.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
+        network (nn.Module): A recognizer, backbone or any other module.
 
     Returns:
         dict[str, SGS]: The layers by name, in the order of
@@ -45,25 +45,9 @@ def sgs_layers(recognizer: nn.Module) -> Dict[str, SGS]:
     """
     return {
         name: module
-        for name, module in recognizer.named_modules()
+        for name, module in network.named_modules()
         if isinstance(module, SGS)
     }
-
-
-def frames_of(recognizer: nn.Module) -> Optional[int]:
-    """Number of images that a 2D recognizer takes for a clip.
-
-    Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
-
-    Returns:
-        int | None: ``num_segments`` of its backbone, 1 where it has none, as
-        each image is a clip then; None for a 3D recognizer, which is handed
-        clips.
-    """
-    if not isinstance(recognizer, Recognizer2D):
-        return None
-    return getattr(recognizer.backbone, 'num_segments', 1)
 
 
 def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
@@ -109,7 +93,7 @@ class _Forced:
 
 @contextmanager
 def force_lengths(
-    recognizer: nn.Module, lengths: Sequence[Lengths]
+    network: nn.Module, lengths: Sequence[Lengths]
 ) -> Iterator[None]:
     """Gives clips the lengths that are asked for, whatever is in them.
 
@@ -117,7 +101,7 @@ def force_lengths(
     stretches of equal size.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
+        network (nn.Module): A recognizer, backbone or any other module.
         lengths (Sequence[int | Sequence[int]]): B' of each clip, in the
             order in which the clips come, over and over.
 
@@ -126,7 +110,7 @@ def force_lengths(
 
     Examples:
         >>> import torch
-        >>> from mmatfr.analysis import force_lengths
+        >>> from mmatfr.sgs import force_lengths
         >>> from mmatfr.models import ATFRX3D
         >>> backbone = ATFRX3D(sgs=dict(stage=1)).eval()
         >>> with force_lengths(backbone, [3, 5]):
@@ -134,7 +118,7 @@ def force_lengths(
         >>> backbone.lengths.tolist()
         [3, 5]
     """
-    layers = sgs_layers(recognizer)
+    layers = sgs_layers(network)
     columns = zip(*(as_lengths(length, list(layers)) for length in lengths))
     own = {layer: layer.binning for layer in layers.values()}
     for layer, column in zip(layers.values(), columns):
@@ -146,11 +130,11 @@ def force_lengths(
             layer.binning = binning
 
 
-def get_num_bins(recognizer: nn.Module) -> Dict[str, Optional[int]]:
-    """Reads the numbers of bins of a recognizer.
+def get_num_bins(network: nn.Module) -> Dict[str, Optional[int]]:
+    """Reads the numbers of bins of a network.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
+        network (nn.Module): A recognizer, backbone or any other module.
 
     Returns:
         dict[str, int | None]: Number of bins B of each layer that samples, by
@@ -159,9 +143,9 @@ def get_num_bins(recognizer: nn.Module) -> Dict[str, Optional[int]]:
     Raises:
         ValueError: If nothing samples, or a layer bins in a way of its own.
     """
-    layers = sgs_layers(recognizer)
+    layers = sgs_layers(network)
     if not layers:
-        raise ValueError('the recognizer has no layer that samples')
+        raise ValueError('the network has no layer that samples')
     numbers = {}
     for name, layer in layers.items():
         keywords = getattr(layer.binning, 'keywords', {})
@@ -175,22 +159,22 @@ def get_num_bins(recognizer: nn.Module) -> Dict[str, Optional[int]]:
 
 
 def set_num_bins(
-    recognizer: nn.Module, num_bins: Union[int, Mapping[str, Optional[int]]]
+    network: nn.Module, num_bins: Union[int, Mapping[str, Optional[int]]]
 ) -> None:
-    """Changes the number of bins of a trained recognizer.
+    """Changes the number of bins of a trained network.
 
     No weight depends on it: one checkpoint serves several budgets.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
+        network (nn.Module): A recognizer, backbone or any other module.
         num_bins (int | Mapping[str, int | None]): Number of bins B of every
             layer that samples, or of each by its name.
 
     Raises:
         ValueError: If nothing samples, or a layer bins in a way of its own.
     """
-    layers = sgs_layers(recognizer)
-    for name in get_num_bins(recognizer):
+    layers = sgs_layers(network)
+    for name in get_num_bins(network):
         number = num_bins if isinstance(num_bins, int) else num_bins[name]
         binning = layers[name].binning
         layers[name].binning = partial(

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mmatfr.analysis import force_lengths
-from mmatfr.analysis.padded import make_padded
-from mmatfr.analysis.recognizers import build_recognizer
+from mmatfr.apis import build_recognizer
+from mmatfr.benchmark.padded import make_padded
+from mmatfr.sgs import force_lengths
 
 MODEL = dict(
     type='Recognizer3D',

@@ -14,12 +14,7 @@ from mmaction.models.recognizers import Recognizer2D
 from mmengine.config import Config
 from torch import nn
 
-from mmatfr.deploy import ENGINES, make_engine
-from mmatfr.deploy.network import ClipNetwork
-from mmatfr.models import fuse
-
-from .layers import set_num_bins, sgs_layers
-from .recognizers import (
+from mmatfr.apis import (
     build_recognizer,
     clip_shape,
     load_config,
@@ -27,6 +22,10 @@ from .recognizers import (
     with_crop,
     without_sampling,
 )
+from mmatfr.deploy import ENGINES, make_engine
+from mmatfr.deploy.network import ClipNetwork
+from mmatfr.models import fuse
+from mmatfr.sgs import set_num_bins, sgs_layers
 
 __all__ = ['ENGINE_CHOICES', 'Case', 'Contender', 'Task', 'list_contenders']
 

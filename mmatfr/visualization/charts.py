@@ -173,7 +173,7 @@ def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
 
     Args:
         ranked (Sequence[dict]): What
-            :func:`mmatfr.analysis.statistics.rank_classes` returns.
+            :func:`mmatfr.cost.statistics.rank_classes` returns.
         ends (int): Number of classes at each end. Defaults to 10.
 
     Returns:
@@ -224,7 +224,7 @@ def draw_accuracy(rows: Sequence[Dict]) -> Figure:
 
     Args:
         rows (Sequence[dict]): What
-            :func:`mmatfr.analysis.statistics.accuracy_by_resolution` returns.
+            :func:`mmatfr.cost.statistics.accuracy_by_resolution` returns.
 
     Returns:
         Figure: The accuracy with its 95 % intervals, over a bar for the

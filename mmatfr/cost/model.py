@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from mmatfr.sgs import equal_groups
-
-from .layers import Lengths, as_lengths, frames_of, sgs_layers
+from mmatfr.apis import frames_of
+from mmatfr.sgs import Lengths, as_lengths, equal_groups, sgs_layers
 
 __all__ = ['CostModel', 'Operation', 'lengths_at']
 
@@ -47,7 +46,7 @@ class CostModel:
     Examples:
         >>> from mmaction.registry import MODELS
         >>> from mmengine.registry import init_default_scope
-        >>> from mmatfr.analysis import CostModel
+        >>> from mmatfr.cost import CostModel
         >>> init_default_scope('mmaction')
         >>> recognizer = MODELS.build(dict(
         ...     type='Recognizer3D',
@@ -266,7 +265,7 @@ def lengths_at(
         list[tuple]: B'/T and the lengths of the layers, in ascending order.
 
     Examples:
-        >>> from mmatfr.analysis import lengths_at
+        >>> from mmatfr.cost import lengths_at
         >>> lengths_at([2, 4])[:2]
         [(0.25, (1, 1)), (0.5, (1, 2))]
     """

@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmatfr.analysis.insertion import see_clips
+from mmatfr.apis import see_clips
 
 
 def make_recognizer(bin_range):

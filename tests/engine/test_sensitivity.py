@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmatfr.analysis.sensitivity import find_sensitivities, fit_similarity
+from mmatfr.engine.sensitivity import find_sensitivities, fit_similarity
 
 NAME = 'backbone.sgs'
 

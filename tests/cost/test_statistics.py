@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmatfr.analysis.statistics import accuracy_by_resolution
+from mmatfr.cost import accuracy_by_resolution
 
 
 def videos(share, hits, count):

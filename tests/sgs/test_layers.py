@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from mmatfr.analysis import force_lengths, sgs_layers
 from mmatfr.models import ATFRX3D
+from mmatfr.sgs import force_lengths, sgs_layers
 
 
 def backbone():

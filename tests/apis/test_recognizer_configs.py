@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmatfr.analysis.recognizers import first_view, num_views
+from mmatfr.apis import first_view, num_views
 
 
 @pytest.mark.parametrize(

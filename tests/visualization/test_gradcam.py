@@ -8,8 +8,8 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmaction.utils import GradCAM as PlainGradCAM
 
-from mmatfr.analysis.gradcam import GradCAM
 from mmatfr.sgs import equal_groups
+from mmatfr.visualization.gradcam import GradCAM
 
 FRAMES = 12
 

@@ -5,7 +5,7 @@ from typing import Iterable
 import torch
 from torch import nn
 
-from .layers import sgs_layers
+from mmatfr.sgs import sgs_layers
 
 __all__ = ['see_clips']
 

@@ -5,10 +5,10 @@ from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from mmatfr.sgs import SGS
+from mmatfr.apis import frames_of
+from mmatfr.sgs import SGS, sgs_layers
 
-from .cost import CostModel
-from .layers import frames_of, sgs_layers
+from .model import CostModel
 
 __all__ = ['ClipRecorder', 'ClipRecords']
 
@@ -52,7 +52,7 @@ class ClipRecorder:
         >>> import torch
         >>> from mmaction.registry import MODELS
         >>> from mmengine.registry import init_default_scope
-        >>> from mmatfr.analysis import ClipRecorder
+        >>> from mmatfr.cost import ClipRecorder
         >>> init_default_scope('mmaction')
         >>> recognizer = MODELS.build(dict(
         ...     type='Recognizer3D',

@@ -4,7 +4,8 @@ from typing import Callable, NamedTuple, Sequence
 
 import torch
 
-from .cost import Operation
+from mmatfr.cost import Operation
+
 from .timing import time_in_turns
 
 __all__ = ['Floors', 'Machine', 'floors_of', 'measure_machine']

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmatfr.analysis import CostModel, force_lengths
-from mmatfr.analysis.layers import frames_of
-from mmatfr.analysis.recognizers import build_recognizer, load_config
+from mmatfr.apis import build_recognizer, frames_of, load_config
+from mmatfr.cost import CostModel
+from mmatfr.sgs import force_lengths
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(

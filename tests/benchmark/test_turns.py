@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mmatfr.analysis.turns import (
+from mmatfr.benchmark.turns import (
     TimedProcess,
     Timing,
     median_ratio,

@@ -4,13 +4,8 @@ from mmaction.registry import MODELS
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmatfr.analysis import (
-    ClipRecorder,
-    CostModel,
-    force_lengths,
-    sgs_layers,
-)
-from mmatfr.sgs import SGS
+from mmatfr.cost import ClipRecorder, CostModel
+from mmatfr.sgs import SGS, force_lengths, sgs_layers
 
 SHAPE = (3, 12, 32, 32)
 X3D = dict(gamma_w=0.34, gamma_b=2.25, gamma_d=0.6)

@@ -28,7 +28,7 @@ class GradCAM(_GradCAM):
         >>> from mmaction.registry import MODELS
         >>> from mmaction.structures import ActionDataSample
         >>> from mmengine.registry import init_default_scope
-        >>> from mmatfr.analysis.gradcam import GradCAM
+        >>> from mmatfr.visualization.gradcam import GradCAM
         >>> init_default_scope('mmaction')
         >>> model = MODELS.build(dict(
         ...     type='Recognizer3D',

@@ -12,14 +12,14 @@ import torch
 from mmengine.config import Config
 
 import mmatfr.deploy
+from mmatfr.apis import clip_shape, test_pipeline, without_sampling
+from mmatfr.cost import CostModel
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.deploy.network import ClipNetwork
 from mmatfr.deploy.verification import make_clips
+from mmatfr.sgs import sgs_layers
 
 from .contenders import ENGINE_CHOICES, Case, Contender, Task, list_contenders
-from .cost import CostModel
-from .layers import sgs_layers
-from .recognizers import clip_shape, test_pipeline, without_sampling
 from .turns import TimedProcess, Timing, median_ratio, time_processes
 
 __all__ = ['EngineBenchmark', 'choose_cases']

@@ -1,0 +1,43 @@
+"""Recognizers: configs read, models built and loaded, clips read for them."""
+
+from .clips import (
+    first_view,
+    frames_of,
+    read_batch,
+    read_clips,
+    run_pipeline,
+)
+from .config import (
+    clip_shape,
+    load_config,
+    num_views,
+    test_pipeline,
+    with_crop,
+    without_sampling,
+)
+from .insertion import see_clips
+from .recognizers import (
+    build_recognizer,
+    check_weights,
+    load_recognizer,
+    load_weights,
+)
+
+__all__ = [
+    'build_recognizer',
+    'check_weights',
+    'clip_shape',
+    'first_view',
+    'frames_of',
+    'load_config',
+    'load_recognizer',
+    'load_weights',
+    'num_views',
+    'read_batch',
+    'read_clips',
+    'run_pipeline',
+    'see_clips',
+    'test_pipeline',
+    'with_crop',
+    'without_sampling',
+]

@@ -1,0 +1,119 @@
+"""Clips of videos, as a config reads them."""
+
+import os.path as osp
+from typing import Optional, Sequence
+
+from mmaction.models.recognizers import Recognizer2D
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+from mmatfr.datasets.video_dataset import reason_of
+
+from .config import test_pipeline
+
+__all__ = [
+    'first_view',
+    'frames_of',
+    'read_batch',
+    'read_clips',
+    'run_pipeline',
+]
+
+
+def frames_of(recognizer: nn.Module) -> Optional[int]:
+    """Number of images that a 2D recognizer takes for a clip.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2.
+
+    Returns:
+        int | None: ``num_segments`` of its backbone, 1 where it has none, as
+        each image is a clip then; None for a 3D recognizer, which is handed
+        clips.
+    """
+    if not isinstance(recognizer, Recognizer2D):
+        return None
+    return getattr(recognizer.backbone, 'num_segments', 1)
+
+
+def read_clips(cfg: Config, video: str) -> dict:
+    """Runs the test pipeline of a config on a video.
+
+    Args:
+        cfg (Config): With ``test_dataloader``.
+        video (str): Path of the video.
+
+    Returns:
+        dict: ``inputs``, all views, and ``data_samples``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
+    return run_pipeline(test_pipeline(cfg), video)
+
+
+def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
+    """Runs a pipeline of mmaction2 on a video.
+
+    Args:
+        pipeline (Sequence[dict]): Its transforms.
+        video (str): Path of the video.
+
+    Returns:
+        dict: ``inputs``, all views, and ``data_samples``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
+    if not osp.isfile(video):
+        raise FileNotFoundError(f'the video {video!r} does not exist')
+    init_default_scope('mmaction')
+    transforms = Compose(pipeline)
+    try:
+        return transforms(
+            dict(filename=video, label=-1, start_index=0, modality='RGB')
+        )
+    except Exception as error:  # decoders raise whatever they like
+        raise ValueError(
+            f'cannot read the video {video!r}: {reason_of(error)}; '
+            're-encode it or choose another'
+        ) from error
+
+
+def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:
+    """Reads videos as a recognizer is tested on them.
+
+    Args:
+        recognizer (nn.Module): With the ``cfg`` that
+            :func:`load_recognizer` gives it.
+        videos (Sequence[str]): Paths.
+
+    Returns:
+        Tensor: All views, normalized, (N, V, ...).
+    """
+    data = [read_clips(recognizer.cfg, video) for video in videos]
+    return recognizer.data_preprocessor(pseudo_collate(data))['inputs']
+
+
+def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
+    """Picks a view of a video.
+
+    Args:
+        recognizer (nn.Module): The recognizer that the views are for.
+        inputs (Tensor): What the data loader gives of a video: (V, 3, T, H,
+            W), or (V T, 3, H, W) for a 2D recognizer.
+        view (int): Which one. Defaults to 0.
+
+    Returns:
+        Tensor: The clip, (3, T, H, W), RGB.
+    """
+    frames = frames_of(recognizer)
+    if frames is None:
+        clip = inputs[view]
+    else:
+        clip = inputs[view * frames : (view + 1) * frames].transpose(0, 1)
+    return clip.flip(0) if recognizer.data_preprocessor.to_rgb else clip

@@ -1,0 +1,166 @@
+"""Configs of recognizers: what they say of model and clips."""
+
+import copy
+import os.path as osp
+from typing import Any, Dict, List, Optional, Tuple
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+
+__all__ = [
+    'clip_shape',
+    'load_config',
+    'num_views',
+    'test_pipeline',
+    'with_crop',
+    'without_sampling',
+]
+
+_SIZED = ('CenterCrop', 'RandomCrop', 'ThreeCrop', 'TenCrop')
+
+
+def load_config(config: str) -> Config:
+    """Reads a config.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ValueError: If it cannot be read or has no model.
+    """
+    if not osp.isfile(config):
+        raise FileNotFoundError(f'{config!r} does not exist; name another')
+    try:
+        cfg = Config.fromfile(config)
+    except FileNotFoundError:
+        raise  # a config that it builds on
+    except Exception as error:  # whatever is executed raises
+        reason = str(error).strip() or type(error).__name__
+        raise ValueError(
+            f'the config {config!r} cannot be read ({type(error).__name__}: '
+            f'{reason.splitlines()[0]}); correct it, or name another'
+        ) from error
+    model = cfg.get('model')
+    if not isinstance(model, dict) or 'backbone' not in model:
+        raise ValueError(
+            f'{config!r} describes no model with a backbone; name the config '
+            'of a recognizer'
+        )
+    init_default_scope(cfg.get('default_scope', 'mmaction'))
+    return cfg
+
+
+def without_sampling(model: Dict[str, Any]) -> ConfigDict:
+    """Takes the layers that sample out of a model's config.
+
+    Args:
+        model (dict): The model of a config.
+
+    Returns:
+        ConfigDict: The same, its backbone and pathways with ``sgs=None`` and
+        without a neck that samples.
+    """
+    model = ConfigDict(copy.deepcopy(model))
+    backbone = model.backbone
+    for part in (
+        backbone,
+        backbone.get('slow_pathway'),
+        backbone.get('fast_pathway'),
+    ):
+        if part is not None and 'sgs' in part:
+            part.sgs = None
+    if (model.get('neck') or {}).get('type') == 'SGSNeck':
+        del model['neck']
+    return model
+
+
+def test_pipeline(cfg: Config) -> List[dict]:
+    """The transforms that a config reads test videos with.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        list[dict]: Those of the test, or else of the validation or the
+        training; empty where there is none.
+    """
+    for split in ('test', 'val', 'train'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader is not None:
+            return list(loader.dataset.get('pipeline', []))
+    return []
+
+
+def clip_shape(
+    cfg: Config, shape: Optional[List[int]] = None
+) -> Tuple[int, ...]:
+    """Finds the shape of the clips that a config tests on.
+
+    Args:
+        cfg (Config): The config.
+        shape (list[int], optional): (T, H, W), where it is to be another.
+
+    Returns:
+        tuple[int]: (C, T, H, W).
+
+    Raises:
+        ValueError: If the test pipeline does not tell.
+    """
+    channels = cfg.model.backbone.get('in_channels', 3)
+    if shape is not None:
+        return (channels, *shape)
+    num_frames, size = None, None
+    for transform in test_pipeline(cfg):
+        if 'clip_len' in transform:
+            num_frames = transform['clip_len']
+            if num_frames == 1 and cfg.model.type == 'Recognizer2D':
+                num_frames = cfg.model.backbone.get(
+                    'num_segments', transform.get('num_clips', 1)
+                )
+        if transform['type'] in _SIZED:
+            size = transform.get('crop_size', transform.get('size'))
+        elif transform['type'] == 'Resize' and not transform.get(
+            'keep_ratio', True
+        ):
+            size = transform['scale'][::-1]
+    if num_frames is None or size is None:
+        raise ValueError(
+            f'the test pipeline of {cfg.filename!r} does not tell the size of '
+            'a clip; give it with --shape T H W'
+        )
+    height, width = (size, size) if isinstance(size, int) else size
+    return channels, num_frames, height, width
+
+
+def with_crop(cfg: Config, size: Tuple[int, int]) -> Config:
+    """Gives the test clips of a config another size.
+
+    Args:
+        cfg (Config): With a test pipeline.
+        size (tuple[int]): Height and width.
+
+    Returns:
+        Config: A copy that crops the centre of every frame at the end.
+    """
+    cfg = copy.deepcopy(cfg)
+    for split in ('test', 'val', 'train'):
+        loader = cfg.get(f'{split}_dataloader')
+        if loader is not None:
+            crop = ConfigDict(type='CenterCrop', crop_size=tuple(size))
+            pipeline = loader.dataset.pipeline
+            places = [
+                place
+                for place, transform in enumerate(pipeline)
+                if transform['type'] == 'FormatShape'
+            ]
+            pipeline.insert(places[0] if places else len(pipeline), crop)
+            break
+    return cfg
+
+
+def num_views(cfg: Config) -> int:
+    """Counts the views of a video in the test pipeline of a config."""
+    views = 1
+    for transform in test_pipeline(cfg):
+        if transform.get('clip_len', 1) > 1:
+            views *= transform.get('num_clips', 1)
+        views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(transform['type'], 1)
+    return views

@@ -1,0 +1,1 @@
+"""Timing in turns, and the peers that sampling is compared with."""

@@ -1,0 +1,28 @@
+"""What clips cost, and statistics of it."""
+
+from .model import CostModel, Operation, lengths_at
+from .recorder import ClipRecorder, ClipRecords
+from .statistics import (
+    PERCENTILES,
+    accuracy_by_resolution,
+    all_clips,
+    describe,
+    rank_classes,
+    resolution,
+    summarize,
+)
+
+__all__ = [
+    'PERCENTILES',
+    'ClipRecorder',
+    'ClipRecords',
+    'CostModel',
+    'Operation',
+    'accuracy_by_resolution',
+    'all_clips',
+    'describe',
+    'lengths_at',
+    'rank_classes',
+    'resolution',
+    'summarize',
+]

@@ -1,0 +1,1 @@
+"""Figures of groups, charts of tables, pages and activation maps."""
