@@ -1,7 +1,7 @@
-"""How much a network makes of each step, and a head that learns to say so."""
+"""What a network gains from each step, and a head that learns to say so."""
 
-from contextlib import contextmanager
-from typing import Dict, Iterable, Iterator, List, NamedTuple
+from functools import partial
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +12,15 @@ from mmatfr.sgs.similarity import find_steps
 
 __all__ = [
     'Steps',
-    'find_sensitivities',
+    'find_gains',
     'fit_similarity',
     'learned_similarities',
 ]
 
 # Logarithm of the share of a step that is none.
 _NO_SHARE = -30.0
+# What the gains are raised to, against the small ones of what is noise.
+_SHARPNESS = 1.5
 # Weight of the loss that makes predicted shares add up to 1 on average.
 _TOTAL = 0.1
 
@@ -28,21 +30,23 @@ class Steps(NamedTuple):
 
     Attributes:
         features (Tensor): Pooled features of the frames, (N, T, C G^2).
-        sensitivity (Tensor): How much the network makes of the step from each
-            frame to the next, (N, T - 1), in units of the loss.
+        gain (Tensor): What the network gains from the step from each frame
+            to the next, (N, T - 1), not negative, in units of the scores.
     """
 
     features: Tensor
-    sensitivity: Tensor
+    gain: Tensor
 
 
-def find_sensitivities(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
-    """Weighs the steps between frames by what the network makes of them.
+def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
+    """Finds what the network gains from each step between frames.
 
-    No frames are grouped. With x the input of a layer and g the gradient there
-    of the cross-entropy with the network's own prediction, a step weighs
-    ``s_t = |sum g_t (x_t - x_(t-1))|``, the sum over channels and places: what
-    changes and is not looked at weighs nothing. No label is used.
+    A clip is shown up to a frame, which then stands still, and from a frame
+    on, which stands still until then. With m the score of the class that the
+    network predicts for the whole clip, less the mean of all classes, a step
+    gains ``[m(..t) - m(..t-1)]+ + [m(t-1..) - m(t..)]+``: what it adds to all
+    that is before it, and to all that is after. No label is used, and no
+    frames are grouped. It takes 2 T - 1 forwards.
 
     Args:
         recognizer (nn.Module): A trained recognizer of mmaction2, in
@@ -54,49 +58,77 @@ def find_sensitivities(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
     """
     layers = sgs_layers(recognizer)
     data = recognizer.data_preprocessor(batch, False)
-    with torch.enable_grad(), _every_frame(layers.values()) as inputs:
-        scores = recognizer(**data, mode='tensor', stage='head')
-        loss = F.cross_entropy(scores, scores.argmax(dim=1), reduction='sum')
-        gradients = iter(torch.autograd.grad(loss, sum(inputs, [])))
+
+    def scores() -> Tensor:
+        return recognizer(**data, mode='tensor', stage='head')
+
+    with torch.no_grad(), _Frozen(layers.values()) as frozen:
+        whole = scores()
+        features = [torch.cat(clips) for clips in frozen.features]
+        label = whole.argmax(dim=1, keepdim=True)
+        num_frames = [z.shape[1] for z in features]
+        # Layers of fewer frames see theirs at the same time.
+        times = max(num_frames, default=1)
+
+        def margins(first: int, last: int) -> Tensor:
+            frozen.interval = first, last, times
+            shown = scores()
+            return shown.gather(1, label).squeeze(1) - shown.mean(dim=1)
+
+        until = torch.stack([margins(0, t) for t in range(times)], 1)
+        since = torch.stack(
+            [until[:, -1]] + [margins(t, times - 1) for t in range(1, times)],
+            1,
+        )
     found = {}
-    with torch.no_grad():
-        for (name, layer), clips in zip(layers.items(), inputs):
-            steps = []
-            for x in clips:
-                change = next(gradients)[:, :, 1:] * x.diff(dim=2)
-                change = change.sum(dim=(1, 3, 4)).abs()
-                steps.append(Steps(layer.pool(x), change))
-            found[name] = Steps(*map(torch.cat, zip(*steps)))
+    for name, z, length in zip(layers, features, num_frames):
+        first = -(-torch.arange(length) * times // length)
+        last = torch.cat([first[1:] - 1, first.new_tensor([times - 1])])
+        before = until[:, last].diff(dim=1).relu()
+        after = -since[:, first].diff(dim=1)
+        found[name] = Steps(z, before + after.relu())
     return found
 
 
-@contextmanager
-def _every_frame(layers: Iterable[SGS]) -> Iterator[List[List[Tensor]]]:
-    """Groups nothing, and yields what each layer is handed, with gradient."""
-    own, handles, inputs = [], [], []
+class _Frozen:
+    """Layers that group nothing, and see a part of each clip."""
 
-    def watch(layer: SGS, seen: List[Tensor]) -> None:
-        def take_down(layer: nn.Module, args: tuple) -> tuple:
-            (x,) = args
-            seen.append(x if x.requires_grad else x.requires_grad_())
-            return (seen[-1],)
+    def __init__(self, layers: Iterable[SGS]) -> None:
+        self.layers = list(layers)
+        self.features: List[List[Tensor]] = [[] for _ in self.layers]
+        # The first and the last time that is shown, and of how many; None to
+        # see all of the clip, and to take down its features.
+        self.interval: Optional[Tuple[int, int, int]] = None
 
-        inputs.append(seen)
-        handles.append(layer.register_forward_pre_hook(take_down))
-        own.append((layer, layer.binning))
-        layer.binning = lambda magnitude: equal_groups(
-            magnitude, magnitude.shape[1]
-        )
+    def __enter__(self) -> '_Frozen':
+        self.binnings = [layer.binning for layer in self.layers]
+        self.handles = [
+            layer.register_forward_pre_hook(partial(self._show, seen))
+            for layer, seen in zip(self.layers, self.features)
+        ]
+        for layer in self.layers:
+            layer.binning = lambda magnitude: equal_groups(
+                magnitude, magnitude.shape[1]
+            )
+        return self
 
-    try:
-        for layer in layers:
-            watch(layer, [])
-        yield inputs
-    finally:
-        for handle in handles:
+    def __exit__(self, *_) -> None:
+        for handle in self.handles:
             handle.remove()
-        for layer, binning in own:
+        for layer, binning in zip(self.layers, self.binnings):
             layer.binning = binning
+
+    def _show(
+        self, seen: List[Tensor], layer: SGS, args: Tuple[Tensor]
+    ) -> Tuple[Tensor]:
+        (x,) = args
+        if self.interval is None:
+            seen.append(layer.pool(x))
+            return args
+        frames = torch.arange(x.shape[2], device=x.device)
+        *ends, times = self.interval
+        first, last = (time * x.shape[2] // times for time in ends)
+        return (x[:, :, frames.clamp(first, last)],)
 
 
 def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
@@ -118,22 +150,23 @@ def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
 def fit_similarity(
     recognizer: nn.Module,
     batches: Iterable[dict],
-    epochs: int = 12,
+    epochs: int = 24,
     lr: float = 3e-3,
     batch_size: int = 24,
 ) -> Dict[str, float]:
     """Fits the heads of a trained recognizer, and nothing else of it.
 
     Each head of a :class:`mmatfr.sgs.LearnedPath` learns to predict, from
-    features alone, the share of each step in what :func:`find_sensitivities`
-    says of all steps of its clip.
+    features alone, the share of each step in the gains of all steps of
+    its clip, see :func:`find_gains`, each to the power of 1.5.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, with the weights of
             the network without sampling.
         batches (Iterable[dict]): What the data loader gives; each is looked
             at once.
-        epochs (int): How often the heads see all steps. Defaults to 12.
+        epochs (int): How often the heads see all steps, as they are
+            or turned round in time and place. Defaults to 24.
         lr (float): Learning rate of AdamW, which falls to 0 along a cosine.
             Defaults to 3e-3.
         batch_size (int): Number of clips of an iteration. Defaults to 24.
@@ -157,7 +190,7 @@ def fit_similarity(
     try:
         steps: Dict[str, List[Steps]] = {name: [] for name in layers}
         for batch in batches:
-            found = find_sensitivities(recognizer, batch)
+            found = find_gains(recognizer, batch)
             for name in layers:
                 steps[name].append(found[name])
     finally:
@@ -189,15 +222,18 @@ def _fit(
             'learn from; name a list of videos in which something happens'
         )
     features, moved = features[seen], moved[seen]
-    target = steps.sensitivity[seen] * moved
+    target = steps.gain[seen].pow(_SHARPNESS) * moved
     target = target / target.sum(dim=1, keepdim=True).clamp_min(
         torch.finfo(target.dtype).tiny
     )
 
-    def predict(clips: Tensor) -> Tensor:
-        return head.log_steps(features[clips]).masked_fill(
-            ~moved[clips], _NO_SHARE
-        )
+    def predict(clips: Tensor, turned: Sequence[int] = ()) -> Tensor:
+        # Clips, time, channels, and the two sides of the grid.
+        cells = features[clips].unflatten(2, (-1, layer.grid, layer.grid))
+        scores = head.log_steps(cells.flip(turned).flatten(2))
+        # Back in the order of time.
+        scores = scores.flip(1) if 1 in turned else scores
+        return scores.masked_fill(~moved[clips], _NO_SHARE)
 
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=0.01)
     wanted = [p.requires_grad for p in head.parameters()]
@@ -207,9 +243,11 @@ def _fit(
     with torch.enable_grad():
         for _ in range(epochs):
             for clips in torch.randperm(len(target)).split(batch_size):
-                scores = predict(clips)
+                # A step matters as much to and fro, left and right.
+                turned = [axis for axis in (1, 3, 4) if torch.rand(()) < 0.5]
+                scores = predict(clips, turned)
                 # Shares as they are on average, and not up to a factor; of
-                # each clip it would ask a head that sees three steps at once
+                # each clip it would ask a head that sees a few steps at once
                 # for the sum of all.
                 total = scores.logsumexp(dim=1).mean().square()
                 loss = _divergence(target[clips], scores) + _TOTAL * total

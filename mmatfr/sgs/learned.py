@@ -21,14 +21,15 @@ _MAX_LOG_STEP = 10.0
 class LearnedPath(nn.Module):
     """Length of the path so far, over predicted steps.
 
-    ``Delta_t = sum_s<=t exp(f(Z_(s-1), Z_s, ...))``, where the head f sees the
-    features of both frames on the grid and, by a convolution over time, what
-    it makes of the steps before and after. As with :func:`path`, groups are
-    neighbours in the order of time, and a step between frames that are equal
-    up to rounding is none.
+    ``Delta_t = sum_s<=t exp(f(Z_s - Z_(s-1), Z_(s+1) - Z_(s-2), ...))``: the
+    head f sees what changes on the grid from one frame to the next, and over
+    three steps, where a steady motion adds up and the shake of a camera does
+    not. A convolution over time compares it with what is before and after. As
+    with :func:`path`, groups are neighbours in the order of time, and a step
+    between frames that are equal up to rounding is none.
 
-    The head is to predict the share of a step in all that a trained network
-    makes of the steps of the clip; how it is fitted is not its matter. As it
+    The head is to predict the share of a step in what a trained network gains
+    from all steps of the clip; how it is fitted is not its matter. As it
     starts, all steps are nearly equal.
 
     Args:
@@ -58,7 +59,7 @@ class LearnedPath(nn.Module):
             hidden_channels, hidden_channels, kernel_size=3, padding=1
         )
         self.conv_t = nn.Conv1d(
-            2 * hidden_channels, hidden_channels, kernel_size=3, padding=1
+            2 * hidden_channels, hidden_channels, kernel_size=5, padding=2
         )
         self.fc = nn.Conv1d(hidden_channels, 1, kernel_size=1)
         self.relu = nn.ReLU()
@@ -93,7 +94,9 @@ class LearnedPath(nn.Module):
             -1, self.in_channels, self.grid, self.grid
         )
         x = self.norm(x).unflatten(0, (num_clips, num_frames))
-        x = torch.cat([x[:, 1:] + x[:, :-1], x[:, 1:] - x[:, :-1]], dim=2)
+        # Around each step, the ends repeated.
+        wider = torch.cat([x[:, :1], x, x[:, -1:]], dim=1)
+        x = torch.cat([x.diff(dim=1), wider[:, 3:] - wider[:, :-3]], dim=2)
         x = self.relu(self.conv1(x.flatten(0, 1)))
         x = self.relu(self.conv2(x))
         # What changes most somewhere, and what changes everywhere.

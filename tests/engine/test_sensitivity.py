@@ -4,45 +4,40 @@ import copy
 
 import pytest
 import torch
-import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmatfr.engine.sensitivity import find_sensitivities, fit_similarity
+from mmatfr.engine.sensitivity import find_gains, fit_similarity
+from mmatfr.sgs import equal_groups
 
 NAME = 'backbone.sgs'
 
 
-def make_recognizer(**sgs):
+STAGE = dict(
+    depth=18,
+    pretrained=None,
+    stage_blocks=(1,),
+    num_stages=1,
+    out_indices=(0,),
+    spatial_strides=(1,),
+    temporal_strides=(1,),
+    dilations=(1,),
+    conv1_kernel=(1, 3, 3),
+    with_pool2=False,
+)
+
+
+def build(backbone, **head):
     torch.manual_seed(0)
-    sgs = dict(stage=0, embedding='identity', grid=2, **sgs)
     return MODELS.build(
         dict(
             type='Recognizer3D',
-            backbone=dict(
-                type='ATFRResNet3d',
-                depth=18,
-                pretrained=None,
-                pretrained2d=False,
-                stage_blocks=(1,),
-                num_stages=1,
-                out_indices=(0,),
-                spatial_strides=(1,),
-                temporal_strides=(1,),
-                dilations=(1,),
-                base_channels=4,
-                conv1_kernel=(1, 3, 3),
-                inflate=(1,),
-                inflate_style='3x3x3',
-                with_pool2=False,
-                sgs=sgs,
-            ),
+            backbone=backbone,
             cls_head=dict(
-                type='I3DHead',
-                in_channels=4,
                 num_classes=5,
                 dropout_ratio=0.0,
                 average_clips='prob',
+                **head,
             ),
             data_preprocessor=dict(
                 type='ActionDataPreprocessor',
@@ -52,6 +47,19 @@ def make_recognizer(**sgs):
             ),
         )
     ).eval()
+
+
+def make_recognizer(**sgs):
+    backbone = dict(
+        STAGE,
+        type='ATFRResNet3d',
+        pretrained2d=False,
+        base_channels=4,
+        inflate=(1,),
+        inflate_style='3x3x3',
+        sgs=dict(stage=0, embedding='identity', grid=2, **sgs),
+    )
+    return build(backbone, type='I3DHead', in_channels=4)
 
 
 def make_batch(clips, label=0):
@@ -71,46 +79,60 @@ def clips():
 
 
 @pytest.mark.parametrize('execution', ['packed', 'sequential'])
-def test_is_the_change_of_the_loss_along_the_step(clips, execution):
+def test_gains_are_those_of_clips_that_stop_and_start(clips, execution):
+    """The stem is spatial, so that its input may as well stand still."""
     recognizer = make_recognizer(similarity='path')
     recognizer.backbone.execution = execution
-    (steps,) = find_sensitivities(recognizer, make_batch(clips)).values()
+    (steps,) = find_gains(recognizer, make_batch(clips)).values()
     assert steps.features.shape == (6, 6, 4 * 2 * 2)
-    assert steps.sensitivity.shape == (6, 5)
-    # By differences: frame 3 of clip 1 goes on in the direction it came from.
-    recognizer.double()
-    layer, x, moved = recognizer.backbone.sgs, None, None
+    # The same weights, with every frame a group of its own.
+    recognizer = make_recognizer(similarity='path')
+    recognizer.backbone.sgs.binning = lambda m: equal_groups(m, m.shape[1])
 
-    def move(module, args):
-        nonlocal x
-        x = args[0]
-        return (x if moved is None else x + moved,)
-
-    layer.binning = lambda m: every_frame(m)
-    layer.register_forward_pre_hook(move)
-    data = recognizer.data_preprocessor(make_batch(clips[1:2]), False)
-    data['inputs'] = data['inputs'].double()
-
-    def scores():
+    def score(times):
+        clip = make_batch([clips[1, :, times]])
+        data = recognizer.data_preprocessor(clip, False)
         with torch.no_grad():
-            return recognizer(**data, mode='tensor', stage='head')
+            return recognizer(**data, mode='tensor', stage='head')[0]
 
-    label = scores().argmax(dim=1)
-    step = x[:, :, 3] - x[:, :, 2]
-    change = 0.0
-    for sign in (1, -1):
-        moved = torch.zeros_like(x)
-        moved[:, :, 3] = sign * 1e-4 * step
-        change += sign * F.cross_entropy(scores(), label)
-    assert steps.sensitivity[1, 2].item() == pytest.approx(
-        abs(change.item()) / 2e-4, rel=1e-3
+    times = torch.arange(6)
+    label = score(times).argmax()
+    until, since = (
+        torch.stack([margin[label] - margin.mean() for margin in scores])
+        for scores in (
+            [score(times.clamp(max=t)) for t in times],
+            [score(times.clamp(min=t)) for t in times],
+        )
     )
+    gain = until.diff().relu() + (-since.diff()).relu()
+    assert gain.max() > 0.01
+    assert torch.allclose(steps.gain[1], gain, atol=1e-4)
 
 
-def every_frame(magnitude):
-    from mmatfr.sgs import equal_groups
-
-    return equal_groups(magnitude, magnitude.shape[1])
+def test_layers_of_fewer_frames_stop_at_the_same_time(clips):
+    sgs = dict(stage=0, embedding='identity', similarity='path')
+    pathway = dict(STAGE, type='resnet3d')
+    backbone = dict(
+        type='ATFRResNet3dSlowFast',
+        resample_rate=4,
+        speed_ratio=2,
+        channel_ratio=4,
+        slow_pathway=dict(
+            pathway, base_channels=16, lateral=True, inflate=(0,)
+        ),
+        fast_pathway=dict(
+            pathway, base_channels=4, lateral=False, inflate=(1,)
+        ),
+        sgs=dict(slow_path=sgs, fast_path=sgs),
+    )
+    recognizer = build(backbone, type='SlowFastHead', in_channels=20)
+    # Of twelve frames the slow pathway has three, the fast one six.
+    clips = clips.repeat_interleave(2, dim=2)
+    clips[:, :, 6:] = clips[:, :, 5:6]
+    slow, fast = find_gains(recognizer, make_batch(clips)).values()
+    assert slow.gain.shape == (6, 2) and fast.gain.shape == (6, 5)
+    assert (fast.gain[:, :2].amax(dim=1) > 1e-3).all()
+    assert fast.gain[:, 2:].abs().max() < 1e-5
 
 
 def test_needs_no_label_and_leaves_no_trace(clips):
@@ -118,9 +140,9 @@ def test_needs_no_label_and_leaves_no_trace(clips):
     layer = recognizer.backbone.sgs
     before = copy.deepcopy(recognizer.state_dict())
     binning = layer.binning
-    one = find_sensitivities(recognizer, make_batch(clips, 0))[NAME]
-    other = find_sensitivities(recognizer, make_batch(clips, 3))[NAME]
-    assert torch.equal(one.sensitivity, other.sensitivity)
+    one = find_gains(recognizer, make_batch(clips, 0))[NAME]
+    other = find_gains(recognizer, make_batch(clips, 3))[NAME]
+    assert torch.equal(one.gain, other.gain)
     assert layer.binning is binning and not layer._forward_pre_hooks
     for name, value in recognizer.state_dict().items():
         assert torch.equal(value, before[name])
@@ -134,7 +156,7 @@ def test_fits_the_head_and_nothing_else(clips):
     before = copy.deepcopy(recognizer.state_dict())
     torch.manual_seed(0)
     explained = fit_similarity(
-        recognizer, [make_batch(clips[:3]), make_batch(clips[3:])], epochs=40
+        recognizer, [make_batch(clips[:3]), make_batch(clips[3:])], epochs=100
     )
     assert list(explained) == [NAME] and 0.7 < explained[NAME] <= 1
     for name, value in recognizer.state_dict().items():
@@ -155,7 +177,7 @@ def test_still_clips_teach_nothing(clips):
         fit_similarity(recognizer, [make_batch(still)])
     torch.manual_seed(0)
     both = [make_batch(still), make_batch(clips)]
-    assert fit_similarity(recognizer, both, epochs=40)[NAME] > 0.5
+    assert fit_similarity(recognizer, both, epochs=100)[NAME] > 0.5
     recognizer.test_step(make_batch(clips))
     steps = recognizer.backbone.sgs.magnitude.diff(dim=1)
     assert steps.sum(dim=1).mean() == pytest.approx(1, abs=0.2)

@@ -205,9 +205,9 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
 # To be compared with the path in one number of bins throughout.
 _variant = partial(Row, random_bins=False)
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
-_PREDICTED = dict(similarity='learned_path', bin_range='clip')
-_EQUAL = (6, 10, 12)
-_BINS = (4, 6, 8, 9, 10, 12, 13, 16, 24, 32, 48)
+_PREDICTED = dict(similarity='learned_path', bin_range='clip', num_bins=16)
+_EQUAL = (6, 8, 9, 10, 12)
+_BINS = (4, 6, 8, 9, 10, 12, 13, 14, 16, 20, 24, 32, 48)
 
 ROWS = {
     # The evidence.
@@ -342,7 +342,7 @@ ROWS = {
     **{
         f'learned_path_bins{bins}': Row(
             f'learned path, {bins} bins when tested',
-            sgs=dict(_PREDICTED, num_bins=bins),
+            sgs={**_PREDICTED, 'num_bins': bins},
             weights_of='learned_path',
         )
         for bins in _BINS

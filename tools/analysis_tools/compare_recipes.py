@@ -37,6 +37,7 @@ from mmatfr.visualization.charts import draw_tradeoff
 
 _NUM_TIMED = 48  # clips
 _NUM_SEEN = 20  # batches, by a layer that is not trained
+_NUM_FITTED = 100  # batches, to fit heads that predict steps
 # Rows that are drawn as a line, with what it is called.
 _CURVES = {
     'path_bins': 'path sampling, one checkpoint, other bins when tested',
@@ -276,7 +277,7 @@ class Comparison:
             runner.load_or_resume()
             loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
             if learned_similarities(runner.model):
-                fit_similarity(runner.model, loader)
+                fit_similarity(runner.model, islice(loader, _NUM_FITTED))
             see_clips(runner.model, islice(loader, _NUM_SEEN))
             runner.save_checkpoint(
                 cfg.work_dir,

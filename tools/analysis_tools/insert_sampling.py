@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--fit-batches',
         type=int,
-        default=200,
+        default=100,
         help='number of batches that heads are fitted to (default: '
         '%(default)s)',
     )

@@ -17,21 +17,21 @@ class FitSimilarityHook(Hook):
     """Fits the heads of ``similarity='learned_path'`` before training.
 
     The weights that the run starts from have to be those of a trained network,
-    as the heads learn what that makes of the steps between frames, see
+    as the heads learn what that gains from the steps between frames, see
     :func:`mmatfr.engine.sensitivity.fit_similarity`. A run that is resumed
     keeps the heads that it has.
 
     Args:
         num_batches (int): Number of batches of the training list that are
-            looked at. Defaults to 200.
-        epochs (int): How often the heads see their steps. Defaults to 12.
+            looked at. Defaults to 100.
+        epochs (int): How often the heads see their steps. Defaults to 24.
 
     Raises:
         ValueError: If a number is not positive; before the first iteration,
             if no layer has such a head.
     """
 
-    def __init__(self, num_batches: int = 200, epochs: int = 12) -> None:
+    def __init__(self, num_batches: int = 100, epochs: int = 24) -> None:
         for name, value in (('num_batches', num_batches), ('epochs', epochs)):
             if value < 1:
                 raise ValueError(f'{name}={value!r} must be positive')
