@@ -6,12 +6,14 @@ a network can be given a static resolution, or a random one, at the place where
 another samples.
 """
 
+from numbers import Real
 from typing import Sequence, Union
 
 import torch
 from torch import Tensor
 
 from .grouping import Groups, pack_labels
+from .options import check_integer
 
 __all__ = ['equal_groups', 'pool_frames', 'random_groups', 'stride_frames']
 
@@ -30,10 +32,19 @@ def equal_groups(
         Groups: The means of ``length`` stretches of neighbouring frames.
 
     Raises:
-        ValueError: If a clip cannot have so many groups.
+        ValueError: If a clip cannot have so many groups, or the length is no
+            positive integer.
     """
     num_clips, num_frames = magnitude.shape
-    lengths = torch.as_tensor(length).expand(num_clips).clone()
+    given = list(length) if isinstance(length, (list, tuple)) else [length]
+    if len(given) not in (1, num_clips):
+        raise ValueError(
+            f'length={length!r} must be one number, or one for each of '
+            f'{num_clips} clips'
+        )
+    for number in given:
+        check_integer('length', number)
+    lengths = torch.as_tensor(given).expand(num_clips).clone()
     if not 1 <= int(lengths.min()) <= int(lengths.max()) <= num_frames:
         raise ValueError(
             f'length={length!r} must be from 1 to {num_frames}, the number '
@@ -60,7 +71,11 @@ def pool_frames(magnitude: Tensor, size: int) -> Groups:
 
     Returns:
         Groups: ceil(T / size) for each clip.
+
+    Raises:
+        ValueError: If the size is not a positive integer.
     """
+    check_integer('size', size)
     num_frames = magnitude.shape[1]
     frames = torch.arange(num_frames, device=magnitude.device)
     index, lengths, count = pack_labels(
@@ -78,7 +93,11 @@ def stride_frames(magnitude: Tensor, step: int) -> Groups:
 
     Returns:
         Groups: ceil(T / step) for each clip; a frame that is dropped weighs 0.
+
+    Raises:
+        ValueError: If the step is not a positive integer.
     """
+    check_integer('step', step)
     groups = pool_frames(magnitude, step)
     frames = torch.arange(magnitude.shape[1], device=magnitude.device)
     kept = (frames % step == 0).to(magnitude.dtype)
@@ -102,7 +121,10 @@ def random_groups(magnitude: Tensor, resolution: float) -> Groups:
         ValueError: If no clip of T frames has such a resolution.
     """
     num_clips, num_frames = magnitude.shape
-    if not 1 / num_frames <= resolution <= 1:
+    if (
+        not isinstance(resolution, Real)
+        or not 1 / num_frames <= resolution <= 1
+    ):
         raise ValueError(
             f'resolution={resolution!r} must be from 1/{num_frames} to 1 for '
             f'clips of {num_frames} frames'

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from .controls import equal_groups
 from .grouping import Groups
 from .layer import SGS
+from .options import check_integer
 
 __all__ = [
     'Lengths',
@@ -62,7 +63,8 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
         tuple[int]: One for each layer; empty where there is none.
 
     Raises:
-        ValueError: If their number is not that of the layers.
+        ValueError: If their number is not that of the layers, or one is no
+            integer.
     """
     if not layers:
         return ()
@@ -72,6 +74,9 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
             f'length={length!r} must be one number for each layer that '
             f'samples: {", ".join(layers)}'
         )
+    for number in lengths:
+        if not isinstance(number, Integral):
+            raise ValueError(f'length={length!r} must be an integer')
     return tuple(map(int, lengths))
 
 
@@ -171,11 +176,23 @@ def set_num_bins(
             layer that samples, or of each by its name.
 
     Raises:
-        ValueError: If nothing samples, or a layer bins in a way of its own.
+        ValueError: If nothing samples, a layer bins in a way of its own, a
+            number is not positive, or the names are not those of the layers.
     """
     layers = sgs_layers(network)
-    for name in get_num_bins(network):
-        number = num_bins if isinstance(num_bins, int) else num_bins[name]
+    names = list(get_num_bins(network))
+    by_name = num_bins
+    if not isinstance(num_bins, Mapping):
+        check_integer('num_bins', num_bins)
+        by_name = dict.fromkeys(names, num_bins)
+    elif set(num_bins) != set(names):
+        raise ValueError(
+            f'num_bins={dict(num_bins)!r} must have a number for each layer '
+            f'that samples: {", ".join(names)}'
+        )
+    for name, number in by_name.items():
+        check_integer(f'num_bins of {name}', number, unset=True)
+    for name, number in by_name.items():
         binning = layers[name].binning
         layers[name].binning = partial(
             binning.func, **{**binning.keywords, 'num_bins': number}

@@ -150,7 +150,7 @@ SGS_CHOICES = dict(
     default=dict(),
     stem=dict(stage=0, similarity='l2'),
     stage2=dict(stage=2),
-    last=dict(stage=4),
+    stage3=dict(stage=3),
     pre_activation=dict(stage=1, pre_activation=True),
     authors=dict(pre_activation=True, similarity='l2', kernel='linear'),
     time=dict(order='time', num_bins=6),
@@ -696,10 +696,32 @@ def test_bad_options_are_named(base, options, match):
         build(base, **options)
 
 
-def test_sampling_that_no_output_sees_is_refused():
-    with pytest.raises(ValueError, match='sgs.stage=2 samples after all'):
-        build('r18', sgs=dict(stage=2), out_indices=(0,))
-    build('r18', sgs=dict(stage=1), out_indices=(0,))
+@pytest.mark.parametrize(
+    'base,options,option',
+    [
+        ('r18', dict(sgs=dict(stage=4)), 'sgs.stage=4'),
+        ('tsm', dict(sgs=dict(stage=4), readout='frames'), 'sgs.stage=4'),
+        (
+            'slowfast',
+            dict(sgs=dict(slow_path=dict(stage=1), fast_path=dict(stage=4))),
+            'sgs.fast_path.stage=4',
+        ),
+        ('r18', dict(sgs=dict(stage=2), out_indices=(0,)), 'sgs.stage=2'),
+        ('r18', dict(sgs=dict(stage=1), out_indices=(0,)), 'sgs.stage=1'),
+    ],
+)
+def test_sampling_that_saves_nothing_is_refused(base, options, option):
+    match = f'{option} samples where no stage follows .*SGSNeck'
+    with pytest.raises(ValueError, match=match):
+        build(base, **options)
+
+
+def test_the_last_stage_can_be_followed_by_a_module():
+    backbone = build('x3d', sgs=dict(stage=4), execution='packed').eval()
+    x = clips(3)
+    with torch.no_grad():
+        alone = [torch.cat([backbone(clip[None]) for clip in x])]
+        assert_all_close([backbone(x)], alone)
 
 
 class FrameDifference(nn.Module):
@@ -742,7 +764,8 @@ def test_own_backbone_refuses_by_path_what_has_no_ragged_form():
     assert backbone(x).shape == (3, 8, 1, 40, 40)
     with pytest.raises(RuntimeError, match='norm_eval=True'):
         backbone.train()(x)
-    assert OwnATFR(sgs=dict(stage=2))(x).shape == (3, 8, 1, 40, 40)
+    with pytest.raises(ValueError, match='stage=2 samples where no stage'):
+        OwnATFR(sgs=dict(stage=2))  # a function alone follows
 
 
 class OwnFrames(nn.Module):

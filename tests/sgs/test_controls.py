@@ -41,8 +41,27 @@ def test_a_length_for_each_clip():
 
 @pytest.mark.parametrize('length', [0, 8, [7, 8]])
 def test_more_groups_than_frames(length):
-    with pytest.raises(ValueError, match='from 1 to 7'):
+    with pytest.raises(ValueError, match='from 1 to 7|positive integer'):
         equal_groups(torch.rand(2, 7), length)
+
+
+@pytest.mark.parametrize(
+    'control,options,match',
+    [
+        (equal_groups, dict(length='3'), "length='3' must be a positive"),
+        (equal_groups, dict(length=2.5), 'length=2.5 must be a positive'),
+        (equal_groups, dict(length=True), 'length=True must be a positive'),
+        (equal_groups, dict(length=[1, 2, 3]), 'for each of 2 clips'),
+        (pool_frames, dict(size=0), 'size=0 must be a positive integer'),
+        (pool_frames, dict(size=1.5), 'size=1.5 must be a positive integer'),
+        (stride_frames, dict(step=-1), 'step=-1 must be a positive integer'),
+        (random_groups, dict(resolution='a'), "resolution='a' must be from"),
+        (random_groups, dict(resolution=float('nan')), 'resolution=nan must'),
+    ],
+)
+def test_options_that_mean_nothing_are_named(control, options, match):
+    with pytest.raises(ValueError, match=match):
+        control(torch.rand(2, 7), **options)
 
 
 @pytest.mark.parametrize('size', [1, 2, 3, 4, 8])

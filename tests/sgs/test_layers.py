@@ -2,7 +2,12 @@ import pytest
 import torch
 
 from mmatfr.models import ATFRX3D
-from mmatfr.sgs import force_lengths, sgs_layers
+from mmatfr.sgs import (
+    force_lengths,
+    get_num_bins,
+    set_num_bins,
+    sgs_layers,
+)
 
 
 def backbone():
@@ -32,3 +37,28 @@ def test_one_length_for_each_layer():
     with pytest.raises(ValueError, match=r'length=\(1, 2\).*: sgs'):
         with force_lengths(backbone(), [(1, 2)]):
             pass
+
+
+@pytest.mark.parametrize(
+    'num_bins,match',
+    [
+        (0, 'num_bins=0 must be a positive integer'),
+        (True, 'num_bins=True must be a positive integer'),
+        ({'sgs': 2.5}, 'num_bins of sgs=2.5 must be a positive integer'),
+        ({}, 'a number for each layer that samples: sgs'),
+        ({'sgs': 4, 'layer1.sgs': 4}, 'a number for each layer'),
+    ],
+)
+def test_bins_that_mean_nothing_change_nothing(num_bins, match):
+    model = backbone()
+    with pytest.raises(ValueError, match=match):
+        set_num_bins(model, num_bins)
+    assert get_num_bins(model) == {'sgs': None}
+
+
+def test_bins_of_a_trained_network():
+    model = backbone()
+    for num_bins in (5, {'sgs': 3}, {'sgs': None}):
+        set_num_bins(model, num_bins)
+        wanted = num_bins if isinstance(num_bins, dict) else {'sgs': num_bins}
+        assert get_num_bins(model) == wanted

@@ -70,7 +70,7 @@ class ATFR:
             :class:`mmatfr.sgs.SGS` but ``in_channels``, and
 
             - stage (int): After which stage it samples; 0 is the stem.
-              Defaults to 1.
+              A stage must follow it. Defaults to 1.
             - pre_activation (bool): Whether it samples before the last ReLU
               of the stage's last block, as the authors' code does. Defaults
               to False.
@@ -97,8 +97,8 @@ class ATFR:
         **kwargs: Keyword arguments of the base class.
 
     Raises:
-        ValueError: If an option has an unknown value, or a module that runs
-            after sampling has no ragged form.
+        ValueError: If an option has an unknown value, no stage follows the
+            one that is sampled, or a module that does has no ragged form.
     """
 
     def __init__(
@@ -213,14 +213,14 @@ class ATFR:
             for name, module in self.named_modules()
             if module in places
         }
-        sources = {
-            id(seen[name]): (path, stage)
+        made_by = {
+            id(seen[name]): (path, name)
             for path in pathways.values()
-            for stage, stage_names in enumerate(path.stages)
-            for name in stage_names
+            for name in path.names
         }
+        followed = set()
         for i, out in enumerate(outputs):
-            path, stage = sources.get(id(out), (None, None))
+            path, name = made_by.get(id(out), (None, None))
             if path is None and len(pathways) > 1:
                 raise ValueError(
                     f'output {i} of {type(self).__name__} is not what one of '
@@ -229,19 +229,22 @@ class ATFR:
                 )
             if path is None:  # made by a last step that is no module
                 (path,) = pathways.values()
-                stage = len(path.stages)
+                name = path.names[-1]
             place = out.shape[frame_axis(out)]
-            sampled = stage >= path.stage
+            sampled = path.runs_packed(name)
             self._sources.append((path.name, place) if sampled else None)
+            if sampled and name != path.sampled:
+                followed.add(path.name)
             if sampled and self.readout == 'frames':
                 path.check_frames(place)
-        reached = {source[0] for source in self._sources if source}
         for name, path in self.pathways.items():
-            if name not in reached:
+            if name not in followed:
                 raise ValueError(
-                    f'{path.option}.stage={path.stage} samples after all '
-                    f'outputs of {type(self).__name__}; set an earlier stage, '
-                    'or out_indices that come later'
+                    f'{path.option}.stage={path.stage} samples where no '
+                    f'stage follows that an output of {type(self).__name__} '
+                    'comes from: nothing would be saved; set an earlier '
+                    'stage, or out_indices that come later, or group the '
+                    'output with the neck SGSNeck'
                 )
 
     def _probe(

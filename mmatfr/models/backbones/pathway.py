@@ -112,6 +112,11 @@ class Pathway:
         return sum(self.stages, ())
 
     @property
+    def sampled(self) -> str:
+        """str: Name of the module whose output is sampled."""
+        return self.stages[self.stage][0]
+
+    @property
     def option(self) -> str:
         """str: What its options are called in a config."""
         return f'sgs.{self.name}'.rstrip('.')
@@ -298,8 +303,8 @@ class Pathway:
         module = name + '.'
         if self.stage == len(self.stages):
             return False
-        sampled, *after = self.stages[self.stage]
-        return name == sampled or any(
+        _, *after = self.stages[self.stage]
+        return name == self.sampled or any(
             module.startswith(other + '.')
             for other in (*after, *sum(self.stages[self.stage + 1 :], ()))
         )
