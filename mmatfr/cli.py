@@ -1,5 +1,6 @@
 """What the scripts have in common: errors, progress, reports."""
 
+import copy
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from typing import Any, Callable, Dict, Optional, Sequence
 import torch
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,7 +24,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from .atomic_write import WriteError, atomic_path, write_text
 from .datasets import UnreadableVideoError
@@ -32,6 +34,7 @@ __all__ = [
     'describe_run',
     'make_progress',
     'make_table',
+    'print_table',
     'run_script',
     'write_report',
 ]
@@ -150,6 +153,42 @@ def make_table(title: str, columns: Sequence[str]) -> Table:
     for place, column in enumerate(columns):
         table.add_column(column, justify='right' if place else 'left')
     return table
+
+
+def print_table(
+    table: Table, console: Optional[Console] = None, names: int = 1
+) -> None:
+    """Prints a table, in parts where it is wider than the terminal.
+
+    No cell is shortened.
+
+    Args:
+        table (Table): The table.
+        console (Console, optional): Where. Defaults to None, stdout.
+        names (int): Number of columns that name the rows, with which each
+            part begins. Defaults to 1.
+    """
+    console = console or Console()
+    named, rest = table.columns[:names], table.columns[names:]
+    while rest:
+        count = len(rest)
+        while count > 1 and console.width < _width(
+            _with_columns(table, [*named, *rest[:count]]), console
+        ):
+            count -= 1
+        console.print(_with_columns(table, [*named, *rest[:count]]))
+        rest = rest[count:]
+
+
+def _with_columns(table: Table, columns: Sequence[Column]) -> Table:
+    part = copy.copy(table)
+    part.columns = list(columns)
+    return part
+
+
+def _width(table: Table, console: Console) -> int:
+    unlimited = console.options.update(width=10000)
+    return Measurement.get(console, unlimited, table).maximum
 
 
 # Variables of the environment that change what is timed.

@@ -2,6 +2,7 @@
 
 from .clips import (
     first_view,
+    frame_times,
     frames_of,
     read_batch,
     read_clips,
@@ -28,6 +29,7 @@ __all__ = [
     'check_weights',
     'clip_shape',
     'first_view',
+    'frame_times',
     'frames_of',
     'load_config',
     'load_recognizer',

@@ -1,9 +1,11 @@
 """Clips of videos, as a config reads them."""
 
 import os.path as osp
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
+import numpy as np
 from mmaction.models.recognizers import Recognizer2D
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
@@ -15,11 +17,14 @@ from .config import test_pipeline
 
 __all__ = [
     'first_view',
+    'frame_times',
     'frames_of',
     'read_batch',
     'read_clips',
     'run_pipeline',
 ]
+
+_TIMES = ('frame_inds', 'avg_fps')
 
 
 def frames_of(recognizer: nn.Module) -> Optional[int]:
@@ -72,7 +77,7 @@ def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
     if not osp.isfile(video):
         raise FileNotFoundError(f'the video {video!r} does not exist')
     init_default_scope('mmaction')
-    transforms = Compose(pipeline)
+    transforms = Compose(_keep_times(pipeline))
     try:
         return transforms(
             dict(filename=video, label=-1, start_index=0, modality='RGB')
@@ -82,6 +87,39 @@ def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
             f'cannot read the video {video!r}: {reason_of(error)}; '
             're-encode it or choose another'
         ) from error
+
+
+def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
+    """Lets a pipeline hand on which frames it took."""
+    return [
+        {
+            **step,
+            'meta_keys': (*step.get('meta_keys', ()), *_TIMES),
+        }
+        if step['type'] == 'PackActionInputs'
+        else step
+        for step in pipeline
+    ]
+
+
+def frame_times(
+    sample: ActionDataSample, num_frames: int
+) -> Optional[np.ndarray]:
+    """Tells when the frames of a video's views are shown.
+
+    Args:
+        sample (ActionDataSample): The ``data_samples`` of
+            :func:`read_clips`.
+        num_frames (int): Number of frames of a view, T.
+
+    Returns:
+        np.ndarray | None: In seconds, (V, T); crops of one clip share a row.
+        None where the decoder does not tell the frame rate.
+    """
+    indices, rate = (sample.get(key) for key in _TIMES)
+    if indices is None or not rate:
+        return None
+    return np.reshape(indices, (-1, num_frames)) / rate
 
 
 def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:

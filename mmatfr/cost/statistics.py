@@ -16,6 +16,7 @@ __all__ = [
     'accuracy_by_resolution',
     'all_clips',
     'describe',
+    'headline',
     'rank_classes',
     'resolution',
     'summarize',
@@ -72,10 +73,10 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
         dict[str, float]: For all clips (views) the mean and, with the endings
         ``_std``, ``_p5``, ``_p50`` and ``_p95``, standard deviation and
         percentiles of ``temporal_resolution``, B'/T, and of
-        ``gflops_per_clip``; for all videos those of ``gflops_per_video``,
-        their views added up. Where one layer samples also those of
-        ``length``, B', its mean called ``length_mean``, and ``length_min``
-        and ``length_max``; where several do,
+        ``gflops_per_clip``; where a video has several views, those of
+        ``gflops_per_video``, its views added up. Where one layer samples
+        also those of ``length``, B', its mean called ``length_mean``, and
+        ``length_min`` and ``length_max``; where several do,
         ``<layer>/temporal_resolution`` of each. Videos without ``gflops``
         have none here.
     """
@@ -95,13 +96,41 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
     columns = dict(temporal_resolution=shares.mean(axis=1))
     if 'gflops' in videos[0]:
         gflops = [video['gflops'] for video in videos]
-        columns.update(
-            gflops_per_clip=np.concatenate(gflops),
-            gflops_per_video=[np.sum(views) for views in gflops],
-        )
+        columns['gflops_per_clip'] = np.concatenate(gflops)
+        if any(len(views) > 1 for views in gflops):
+            columns['gflops_per_video'] = [np.sum(views) for views in gflops]
     for name, values in columns.items():
         summary.update(describe(values, name, name))
     return summary
+
+
+def headline(summary: Dict[str, float]) -> Dict[str, float]:
+    """Picks what a line of a log has room for.
+
+    Args:
+        summary (dict[str, float]): What :func:`summarize` returns.
+
+    Returns:
+        dict[str, float]: The means, the 5th and the 95th percentile of
+        ``temporal_resolution``, and the standard deviation and the bounds of
+        ``length``.
+    """
+    kept = {
+        'length_mean',
+        'length_std',
+        'length_min',
+        'length_max',
+        'temporal_resolution',
+        'temporal_resolution_p5',
+        'temporal_resolution_p95',
+        'gflops_per_clip',
+        'gflops_per_video',
+    }
+    return {
+        name: value
+        for name, value in summary.items()
+        if name in kept or name.endswith('/temporal_resolution')
+    }
 
 
 def rank_classes(

@@ -11,7 +11,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
 from mmatfr.apis import clip_shape, test_pipeline
-from mmatfr.cost import summarize
+from mmatfr.cost import headline, summarize
 from mmatfr.engine.hooks.num_classes_check_hook import check_labels
 
 from .info import ModelInfo
@@ -76,7 +76,7 @@ def evaluate(
         evaluator.process(samples, batch)
     metrics = evaluator.evaluate(len(dataset))
     if costs:
-        for name, value in summarize(costs).items():
+        for name, value in headline(summarize(costs)).items():
             metrics[f'cost/{name}'] = value
     return metrics
 

@@ -7,32 +7,32 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
 from mmatfr.sgs import SGS, sgs_layers
 
+from .colours import COLOURS
+
 __all__ = [
-    'COLOURS',
+    'COLUMN',
+    'PAGE',
     'ClipGroups',
     'GroupsRecorder',
     'draw_groups',
+    'group_means',
     'new_figure',
+    'tidy',
     'to_image',
 ]
 
-# Okabe and Ito's colours, told apart by colour-blind eyes; black is left out.
-COLOURS = (
-    '#0072B2',
-    '#E69F00',
-    '#009E73',
-    '#CC79A7',
-    '#56B4E9',
-    '#D55E00',
-    '#F0E442',
-)
-_STRIP_HEIGHT = 0.62  # inches, of one row of pictures
-_PLOT_HEIGHT = 1.15
+COLUMN = 3.4  # inches, the width of a column of a paper
+PAGE = 7.2
+_PER_ROW = 16  # pictures
+_LABELS = 0.31  # inches, of the number over and the time under a picture
+_PLOT_HEIGHT = 1.35
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -40,6 +40,14 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout='constrained', dpi=200)
     FigureCanvasAgg(figure)
     return figure
+
+
+def tidy(axes: Axes) -> None:
+    """Gives axes the fonts and the frame that all charts have."""
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.tick_params(labelsize=7)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_fontsize(8)
 
 
 def to_image(figure: Figure) -> np.ndarray:
@@ -60,6 +68,8 @@ class ClipGroups(NamedTuple):
         edges (np.ndarray, optional): Edges of the bins, (B + 1,); None if the
             binning has no bins of equal width.
         title (str): What the clip is.
+        seconds (np.ndarray, optional): When each frame is shown in the video,
+            (T,); None where it is not known.
     """
 
     pictures: np.ndarray
@@ -67,6 +77,7 @@ class ClipGroups(NamedTuple):
     magnitude: Optional[np.ndarray] = None
     edges: Optional[np.ndarray] = None
     title: str = ''
+    seconds: Optional[np.ndarray] = None
 
     @property
     def length(self) -> int:
@@ -126,7 +137,11 @@ class GroupsRecorder:
         return max(map(len, self._seen.values()), default=0)
 
     def groups(
-        self, view: int, clip: Tensor, title: str = ''
+        self,
+        view: int,
+        clip: Tensor,
+        title: str = '',
+        seconds: Optional[np.ndarray] = None,
     ) -> List[ClipGroups]:
         """Tells what every layer did to a view.
 
@@ -135,6 +150,8 @@ class GroupsRecorder:
             clip (Tensor): The view as the data loader gives it, (3, T, H, W),
                 in [0, 255], RGB.
             title (str): What the clip is. Defaults to ''.
+            seconds (np.ndarray, optional): When each frame of the clip is
+                shown in the video, (T,). Defaults to None, not known.
 
         Returns:
             list[ClipGroups]: One for each layer, named in the title where
@@ -148,13 +165,19 @@ class GroupsRecorder:
                 *self._seen[name][view],
                 clip,
                 ', '.join(filter(None, [title, name])) if many else title,
+                seconds,
             )
             for name, layer in self.layers.items()
         ]
 
 
 def _clip_groups(
-    sgs: SGS, group: Tensor, magnitude: Tensor, clip: Tensor, title: str
+    sgs: SGS,
+    group: Tensor,
+    magnitude: Tensor,
+    clip: Tensor,
+    title: str,
+    seconds: Optional[np.ndarray],
 ) -> ClipGroups:
     group, magnitude = group.cpu(), magnitude.float().cpu()
     options = getattr(sgs.binning, 'keywords', {})
@@ -175,10 +198,28 @@ def _clip_groups(
         magnitude.numpy(),
         edges,
         title,
+        None if seconds is None else seconds[times.numpy()],
     )
 
 
-def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
+def group_means(clip: ClipGroups) -> np.ndarray:
+    """Averages the pictures of each group.
+
+    Args:
+        clip (ClipGroups): The clip, in B' groups.
+
+    Returns:
+        np.ndarray: (B', H, W, 3), uint8, in order of the groups' numbers.
+    """
+    return np.stack(
+        [
+            clip.pictures[clip.group == number].mean(0).astype(np.uint8)
+            for number in np.unique(clip.group)
+        ]
+    )
+
+
+def draw_groups(clips: Sequence[ClipGroups], width: float = PAGE) -> Figure:
     """Draws the film strips of clips, their groups and their magnitudes.
 
     Args:
@@ -189,11 +230,14 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
         Figure: Save it with ``savefig``.
     """
     heights = [
-        [_STRIP_HEIGHT, _STRIP_HEIGHT]
+        [
+            _strip_height(clip, len(clip.group), width),
+            _strip_height(clip, clip.length, width),
+        ]
         + ([] if clip.magnitude is None else [_PLOT_HEIGHT])
         for clip in clips
     ]
-    totals = [sum(own) + 0.5 for own in heights]
+    totals = [sum(own) + 0.45 for own in heights]
     figure = new_figure(width, sum(totals))
     panels = figure.subfigures(
         len(clips), 1, squeeze=False, hspace=0.04, height_ratios=totals
@@ -202,28 +246,37 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = 7.2) -> Figure:
         strip, means, *plot = panel.subplots(len(own), 1, height_ratios=own)
         panel.suptitle(
             f'{clip.title}{": " if clip.title else ""}'
-            f'{clip.length} groups of {len(clip.group)} frames',
+            f'{len(clip.group)} frames in {clip.length} '
+            f'group{"s" * (clip.length > 1)}',
             fontsize=9,
         )
-        _draw_strip(strip, clip.pictures, clip.group, 'frames')
-        numbers = np.unique(clip.group)
+        columns = min(len(clip.group), _PER_ROW)
+        _draw_strip(
+            strip,
+            clip.pictures,
+            clip.group,
+            'frames' if clip.seconds is None else 'frames\nat (s)',
+            columns,
+            clip.seconds,
+        )
         _draw_strip(
             means,
-            np.stack(
-                [
-                    clip.pictures[clip.group == number]
-                    .mean(0)
-                    .astype(np.uint8)
-                    for number in numbers
-                ]
-            ),
-            numbers,
+            group_means(clip),
+            np.unique(clip.group),
             'group\nmeans',
-            slots=len(clip.group),
+            columns,
         )
         if plot:
             _draw_magnitudes(*plot, clip)
     return figure
+
+
+def _strip_height(clip: ClipGroups, count: int, width: float) -> float:
+    """Height in inches of a strip whose pictures fill the width."""
+    columns = min(len(clip.group), _PER_ROW)
+    high, wide = clip.pictures.shape[1:3]
+    picture = min((width - 0.6) / columns * high / wide, 1.2)
+    return -(-count // columns) * (picture + _LABELS)
 
 
 def _colour(number: int) -> str:
@@ -235,25 +288,50 @@ def _draw_strip(
     pictures: np.ndarray,
     numbers: np.ndarray,
     label: str,
-    slots: Optional[int] = None,
+    columns: int,
+    seconds: Optional[np.ndarray] = None,
 ) -> None:
-    height, width = pictures.shape[1:3]
+    high = 0.9 * pictures.shape[1] / pictures.shape[2]
+    row_height = high + _LABELS * columns / (PAGE - 0.6)
+    rows = -(-len(pictures) // columns)
     for place, (picture, number) in enumerate(zip(pictures, numbers)):
-        left, right = place - 0.45, place + 0.45
-        top = 0.9 * height / width
-        axes.imshow(picture, extent=(left, right, 0, top), zorder=1)
-        axes.add_patch(_frame(left, right, top, _colour(number)))
-        axes.annotate(
-            str(number + 1),
-            (place, top),
-            xytext=(0, 2),
-            textcoords='offset points',
-            ha='center',
-            fontsize=7,
-            fontweight='bold',
+        row, column = divmod(place, columns)
+        left, right = column - 0.45, column + 0.45
+        bottom = -row * row_height
+        axes.imshow(
+            picture, extent=(left, right, bottom, bottom + high), zorder=1
         )
-    axes.set_xlim(-0.6, (slots or len(pictures)) - 0.4)
-    axes.set_ylim(-0.05, 1.2 * height / width)
+        axes.add_patch(
+            Rectangle(
+                (left, bottom),
+                right - left,
+                high,
+                fill=False,
+                edgecolor=_colour(number),
+                linewidth=2.2,
+                zorder=2,
+            )
+        )
+        texts = [(bottom + high, 2, 'bottom', str(number + 1), 'bold', 7)]
+        if seconds is not None:
+            time = f'{seconds[place]:.2f}'
+            texts.append((bottom, -2, 'top', time, 'normal', 6))
+        for height, offset, side, text, weight, size in texts:
+            axes.annotate(
+                text,
+                (column, height),
+                xytext=(0, offset),
+                textcoords='offset points',
+                ha='center',
+                va=side,
+                fontsize=size,
+                fontweight=weight,
+            )
+    axes.set_xlim(-0.55, columns - 0.45)
+    axes.set_ylim(
+        -(rows - 1) * row_height - (row_height - high) / 2,
+        high + (row_height - high) / 2,
+    )
     axes.set_aspect('equal')
     axes.set_xticks([])
     axes.set_yticks([])
@@ -261,28 +339,38 @@ def _draw_strip(
     axes.set_ylabel(label, fontsize=8)
 
 
-def _frame(left: float, right: float, top: float, colour: str):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(
-        (left, 0),
-        right - left,
-        top,
-        fill=False,
-        edgecolor=colour,
-        linewidth=2.2,
-        zorder=2,
-    )
-
-
 def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
     frames = np.arange(1, len(clip.group) + 1)
+    places = frames if clip.seconds is None else clip.seconds
+    handles = [
+        Line2D(
+            [],
+            [],
+            color='0.55',
+            linewidth=0.8,
+            marker='o',
+            markersize=5,
+            markerfacecolor='0.85',
+            markeredgecolor='black',
+            markeredgewidth=0.5,
+            label='magnitude of a frame, in the colour of its group',
+        )
+    ]
     if clip.edges is not None:
         for edge in clip.edges:
-            axes.axhline(edge, color='0.85', linewidth=0.6, zorder=0)
-    axes.plot(frames, clip.magnitude, color='0.55', linewidth=0.8, zorder=1)
+            axes.axhline(edge, color='0.8', linewidth=0.6, zorder=0)
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color='0.8',
+                linewidth=1,
+                label=f'edges of the {len(clip.edges) - 1} bins',
+            )
+        )
+    axes.plot(places, clip.magnitude, color='0.55', linewidth=0.8, zorder=1)
     axes.scatter(
-        frames,
+        places,
         clip.magnitude,
         s=26,
         zorder=2,
@@ -290,9 +378,17 @@ def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
         linewidths=0.5,
         c=[_colour(number) for number in clip.group],
     )
-    axes.set_xlim(0.4, len(frames) + 0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel('frame', fontsize=8)
-    axes.set_ylabel(r'magnitude $\Delta_t$', fontsize=8)
-    axes.tick_params(labelsize=7)
-    axes.spines[['top', 'right']].set_visible(False)
+    if clip.seconds is None:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel('frame' if clip.seconds is None else 'time (s)')
+    axes.set_ylabel(r'magnitude $\Delta_t$')
+    tidy(axes)
+    axes.legend(
+        handles=handles,
+        fontsize=7,
+        frameon=False,
+        loc='lower left',
+        bbox_to_anchor=(0, 0.98),
+        ncols=2,
+        borderaxespad=0,
+    )

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
-from .figures import COLOURS, ClipGroups, draw_groups
+from .colours import COLOURS, ink_on
+from .figures import ClipGroups, draw_groups
 
 __all__ = ['animate_groups', 'make_page']
 
@@ -53,16 +54,15 @@ def animate_groups(clip: ClipGroups, milliseconds: int = 250) -> bytes:
 def _framed(picture: np.ndarray, number: int) -> Image.Image:
     height, width = picture.shape[:2]
     size = round(width * _HEIGHT / height), _HEIGHT
-    colour = tuple(
-        round(255 * part) for part in to_rgb(COLOURS[number % len(COLOURS)])
-    )
+    border = COLOURS[number % len(COLOURS)]
+    colour = tuple(round(255 * part) for part in to_rgb(border))
     framed = Image.new(
         'RGB', (size[0] + 2 * _BORDER, size[1] + 2 * _BORDER), colour
     )
     framed.paste(Image.fromarray(picture).resize(size), (_BORDER, _BORDER))
     draw = ImageDraw.Draw(framed)
     draw.rectangle((_BORDER, _BORDER, _BORDER + 22, _BORDER + 16), fill=colour)
-    draw.text((_BORDER + 4, _BORDER + 2), str(number + 1), fill='black')
+    draw.text((_BORDER + 4, _BORDER + 2), str(number + 1), fill=ink_on(border))
     return framed
 
 

@@ -55,11 +55,17 @@ from mmatfr.apis import (
 from mmatfr.benchmark.contenders import Task
 from mmatfr.benchmark.padded import make_padded
 from mmatfr.benchmark.timing import peak_memory, time_in_turns, time_within
-from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cli import (
+    make_progress,
+    make_table,
+    print_table,
+    run_script,
+    write_report,
+)
 from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.models import fuse
 from mmatfr.sgs import force_lengths, sgs_layers
-from mmatfr.visualization.charts import draw_benchmark, draw_engines
+from mmatfr.visualization.times import draw_benchmark, draw_engines
 
 WORKS = ('forward', 'train', 'pipeline')
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
@@ -673,7 +679,7 @@ def print_rows(rows: Sequence[Dict], console: Console) -> None:
             f'{100 * row["sgs_over_base"]:.1f} %',
             '' if network is None else f'{100 * network:.0f} %',
         )
-    console.print(table)
+    print_table(table, console, names=2)
 
 
 def run_engines(args: argparse.Namespace) -> None:

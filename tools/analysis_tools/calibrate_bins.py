@@ -2,7 +2,8 @@
 
 No weight depends on the number of bins, so that one checkpoint serves several
 budgets. Each number is tried on the validation list; of those that keep to
-the budget the most accurate is picked. The test list is not looked at.
+the budget the most accurate is picked, and of equally accurate ones the
+cheapest. The test list is not looked at.
 """
 
 import argparse
@@ -11,12 +12,17 @@ from typing import Dict, List
 
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
-from rich.console import Console
 
 from mmatfr.apis import load_config
-from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cli import (
+    make_progress,
+    make_table,
+    print_table,
+    run_script,
+    write_report,
+)
 from mmatfr.sgs import set_num_bins
-from mmatfr.visualization.charts import draw_tradeoff
+from mmatfr.visualization.tradeoffs import draw_calibration
 
 
 def parse_args() -> argparse.Namespace:
@@ -126,35 +132,42 @@ def run() -> None:
         )
     # Of equally accurate ones the cheapest.
     best = max(allowed, key=lambda row: (row['top1'], -row['gflops']))
+    tied = [
+        row['bins']
+        for row in allowed
+        if row['top1'] == best['top1'] and row is not best
+    ]
     table = make_table(
-        'validation list', ['bins', "mean B'", 'GFLOPs', 'top-1 %', '']
+        f'validation list, budget {args.gflops:g} GFLOPs a clip',
+        ['bins', "mean B'", 'GFLOPs', 'top-1 %', 'budget', ''],
     )
     for row in rows:
         table.add_row(
             str(row['bins']),
             '' if row['length'] is None else f'{row["length"]:.1f}',
-            f'{row["gflops"]:.4f}',
+            f'{row["gflops"]:.4g}',
             f'{100 * row["top1"]:.1f}',
-            'picked' if row is best else '',
+            f'{100 * row["gflops"] / args.gflops:.0f} %',
+            'picked'
+            if row is best
+            else 'tied, dearer'
+            if row['bins'] in tied
+            else ''
+            if row in allowed
+            else 'over budget',
         )
-    Console().print(table)
+    print_table(table)
+    if tied:
+        print(
+            f'{", ".join(map(str, tied))} bins are as accurate as '
+            f'{best["bins"]}, which cost the least'
+        )
     print(f'set num_bins={best["bins"]} in `sgs` of the config')
-    accuracies = [100 * row['top1'] for row in rows]
-    figure = draw_tradeoff(
-        {
-            'validation list': [
-                dict(cost=row['gflops'], accuracy=top1, low=top1, high=top1)
-                for row, top1 in zip(rows, accuracies)
-            ]
-        },
-        'GFLOPs per clip',
-        'top-1 accuracy, %',
-    )
     write_report(
         Path(args.out),
         'calibrate_bins',
-        dict(gflops=args.gflops, picked=best['bins'], rows=rows),
-        figure=figure,
+        dict(gflops=args.gflops, picked=best['bins'], tied=tied, rows=rows),
+        figure=draw_calibration(rows, args.gflops, best['bins']),
     )
 
 

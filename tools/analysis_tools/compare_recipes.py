@@ -33,7 +33,7 @@ from mmatfr.benchmark.timing import time_per_clip
 from mmatfr.cli import describe_run, run_script, write_report
 from mmatfr.datasets.tempo import SIZES, WORLDS, get_size, write_tempo
 from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
-from mmatfr.visualization.charts import draw_tradeoff
+from mmatfr.visualization.tradeoffs import draw_tradeoff
 
 _NUM_TIMED = 48  # clips
 _NUM_SEEN = 20  # batches, by a layer that is not trained
@@ -427,7 +427,7 @@ def make_series(
         results (dict): For each row the metrics of each seed.
 
     Returns:
-        dict: What :func:`mmatfr.visualization.charts.draw_tradeoff` draws.
+        dict: What :func:`mmatfr.visualization.tradeoffs.draw_tradeoff` draws.
     """
     series: Dict[str, List[Dict[str, float]]] = {}
     for name, runs in results.items():

@@ -21,7 +21,7 @@ from speed_table import MODELS, find_config, shape_of
 
 from mmatfr.benchmark.contenders import Task
 from mmatfr.cli import make_progress, make_table, run_script, write_report
-from mmatfr.visualization.charts import draw_engines
+from mmatfr.visualization.times import draw_engines
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:

@@ -19,7 +19,13 @@ from mmatfr.apis import (
     num_views,
     without_sampling,
 )
-from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cli import (
+    make_progress,
+    make_table,
+    print_table,
+    run_script,
+    write_report,
+)
 from mmatfr.cost import CostModel, lengths_at
 from mmatfr.visualization.charts import draw_cost_curve
 
@@ -113,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
             f'{rows[-1]["gflops"] * views:.4g}',
             f'{params / 1e6:.3f} M',
         )
-    console.print(table)
+    print_table(table, console)
     shown = [row for row in rows if len(rows) <= 17 or row is rows[0]]
     if len(rows) > 17:  # as many as fit on a screen
         shown += rows[1 :: -(-len(rows) // 16)][:-1] + [rows[-1]]
@@ -132,7 +138,7 @@ def run(args: argparse.Namespace) -> None:
                 f'{row["gflops"]:.4g}',
                 f'{100 * row["gflops"] / static:.1f}',
             )
-        console.print(table)
+        print_table(table, console)
     full, half = rows[-1], rows[(len(rows) - 1) // 2]
     table = make_table(
         'by stage, GFLOPs/clip',
@@ -148,7 +154,7 @@ def run(args: argparse.Namespace) -> None:
             f'{value:.4g}',
             *([f'{half["stages"].get(name, 0):.4g}'] if cost.layers else []),
         )
-    console.print(table)
+    print_table(table, console)
 
     single = len(num_frames) == 1
     figures = {}

@@ -12,10 +12,8 @@ import statistics
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from rich.console import Console
-
-from mmatfr.cli import make_table, run_script, write_report
-from mmatfr.visualization.charts import draw_pareto
+from mmatfr.cli import make_table, print_table, run_script, write_report
+from mmatfr.visualization.tradeoffs import draw_pareto
 
 
 def parse_args() -> argparse.Namespace:
@@ -130,7 +128,7 @@ def run(args: argparse.Namespace) -> None:
             str(point['tests']),
             'yes' if point['front'] else '',
         )
-    Console().print(table)
+    print_table(table)
     write_report(
         Path(args.out),
         'pareto',

@@ -14,11 +14,16 @@ from mmengine.config import DictAction
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from rich.console import Console
 from rich.progress import Progress
 
 from mmatfr.apis import load_config, load_weights
-from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cli import (
+    make_progress,
+    make_table,
+    print_table,
+    run_script,
+    write_report,
+)
 from mmatfr.cost import (
     accuracy_by_resolution,
     all_clips,
@@ -168,7 +173,7 @@ def show(ranked: Sequence[Dict], summary: Dict[str, float], ends: int) -> None:
             add(row, row['name'])
     table.add_section()
     add(summary, 'all classes')
-    Console().print(table)
+    print_table(table)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import pseudo_collate
 from torch import nn
 
-from mmatfr.apis import first_view, load_recognizer, read_clips
+from mmatfr.apis import first_view, frame_times, load_recognizer, read_clips
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
@@ -90,8 +90,13 @@ def run(args: argparse.Namespace) -> None:
             f'--view {args.view} is not a view of the test pipeline, which '
             f'has 0 to {recorder.num_views - 1}'
         )
+    clip = first_view(model, data['inputs'], args.view)
+    times = frame_times(data['data_samples'], clip.shape[1])
     clips = recorder.groups(
-        args.view, first_view(model, data['inputs'], args.view), title=name
+        args.view,
+        clip,
+        title=name,
+        seconds=None if times is None else times[args.view % len(times)],
     )
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from mmatfr.visualization.figures import to_image
 
 __all__ = ['TemporalResolutionHook']
 
-_NAMED_CLASSES = 5  # of each end of the ranking, in the log
+_NAMED_CLASSES = 2  # of each end of the ranking, in the log
 
 
 @HOOKS.register_module()
@@ -39,8 +39,8 @@ class TemporalResolutionHook(Hook):
       its accuracy, and names the ends of that ranking in the log;
     - hands the histograms of B'/T and of the GFLOPs of a clip to every back
       end of the visualizer: a figure, and where the back end can draw
-      histograms of its own (TensorBoard), the values. In testing, where
-      mmengine hands on no metric, also the scalars.
+      histograms of its own (TensorBoard), the values; and the mean, the
+      standard deviation and percentiles as scalars, ``<split>/...``.
 
     In training it logs ``temporal_resolution`` and ``gflops_per_clip``, the
     means of a batch, and every ``interval`` iterations hands percentiles and
@@ -160,11 +160,11 @@ class TemporalResolutionHook(Hook):
             path, json.dumps(dict(all=summary, classes=ranked), indent=2)
         )
         if self._recorder.layers and ranked:
-            runner.logger.info(f'{_name_ends(ranked)}; all classes: {path}')
-        if split == 'test':
-            runner.visualizer.add_scalars(
-                {f'test/{key}': value for key, value in summary.items()}
-            )
+            runner.logger.info(f'{_name_ends(ranked)}; see {path}')
+        runner.visualizer.add_scalars(
+            {f'{split}/{key}': value for key, value in summary.items()},
+            step=step,
+        )
         self._draw(runner, videos, split, step)
 
     # ---- training ----

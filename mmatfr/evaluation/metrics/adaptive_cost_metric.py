@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 
-from mmatfr.cost import summarize
+from mmatfr.cost import headline, summarize
 
 __all__ = ['AdaptiveCostMetric']
 
@@ -15,18 +15,19 @@ class AdaptiveCostMetric(BaseMetric):
     """Temporal resolution and GFLOPs, to stand beside ``AccMetric``.
 
     Reads what :class:`mmatfr.engine.TemporalResolutionHook` writes into the
-    data samples. Reports the mean and, with the endings ``_std``, ``_p5``,
-    ``_p50`` and ``_p95``, standard deviation and percentiles of
+    data samples. Reports, of all clips (views) of the data set,
 
-    - ``temporal_resolution``, B'/T of all clips (views) of the data set, and
-      ``length``, B' (its mean is ``length_mean``, its bounds ``length_min``
-      and ``length_max``); where several layers sample,
-      ``temporal_resolution`` is a clip's mean over the layers, and
-      ``<layer>/temporal_resolution`` takes the place of ``length``;
-    - ``gflops_per_clip`` and ``gflops_per_video``, giga multiply-adds of a
-      view, and of all views of a video.
+    - ``temporal_resolution``, the mean of B'/T, and its 5th and 95th
+      percentile, with the endings ``_p5`` and ``_p95``;
+    - ``length_mean``, ``length_std``, ``length_min`` and ``length_max`` of
+      B'; where several layers sample, ``temporal_resolution`` is a clip's
+      mean over the layers, and ``<layer>/temporal_resolution`` takes the
+      place of these;
+    - ``gflops_per_clip``, the mean giga multiply-adds of a view, and where
+      there are several views, ``gflops_per_video``, of all views of a video.
 
-    The same by class is in the file that the hook writes.
+    More percentiles, and the same by class, are in the file that the hook
+    writes.
 
     Args:
         collect_device (str): Where the results of all ranks are collected.
@@ -73,4 +74,4 @@ class AdaptiveCostMetric(BaseMetric):
 
     def compute_metrics(self, results: List[Dict]) -> Dict[str, float]:
         """Adds the videos up."""
-        return summarize(results)
+        return headline(summarize(results))

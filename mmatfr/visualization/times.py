@@ -1,0 +1,161 @@
+"""Charts of time."""
+
+from typing import Dict, Sequence
+
+from matplotlib.figure import Figure
+
+from .colours import COLOURS
+from .figures import COLUMN, PAGE, new_figure, tidy
+
+__all__ = ['draw_benchmark', 'draw_engines']
+
+_BLUE, _ORANGE = COLOURS[:2]
+
+
+def draw_benchmark(rows: Sequence[Dict]) -> Figure:
+    """Draws the time and the GFLOPs of each side, relative to the base.
+
+    Args:
+        rows (Sequence[dict]): ``work``, ``side``, ``batch_size``,
+            ``time_ratio``, ``time_ratio_low``, ``time_ratio_high`` and
+            ``gflops_ratio``.
+
+    Returns:
+        Figure: One group of bars for each kind of work and batch size; a
+        horizontal mark is the GFLOPs, a number the ratio of the times.
+    """
+    cases = list(
+        dict.fromkeys((row['work'], row['batch_size']) for row in rows)
+    )
+    sides = list(dict.fromkeys(row['side'] for row in rows))
+    figure = new_figure(max(COLUMN, 0.8 * len(cases) + 1.2), 2.5)
+    axes = figure.subplots()
+    width = 0.8 / len(sides)
+    for row in rows:
+        number = sides.index(row['side'])
+        place = (
+            cases.index((row['work'], row['batch_size']))
+            + (number - (len(sides) - 1) / 2) * width
+        )
+        axes.bar(
+            place,
+            row['time_ratio'],
+            0.92 * width,
+            color=COLOURS[number],
+            hatch=('', '///', '...')[number % 3],
+            edgecolor='white',
+            linewidth=0,
+            zorder=2,
+        )
+        axes.vlines(
+            place,
+            row['time_ratio_low'],
+            row['time_ratio_high'],
+            color='black',
+            linewidth=1,
+            zorder=3,
+        )
+        axes.annotate(
+            f'{row["time_ratio"]:.2f}',
+            (place, max(row['time_ratio_high'], row['gflops_ratio'])),
+            xytext=(0, 2),
+            textcoords='offset points',
+            ha='center',
+            fontsize=6.5,
+        )
+        axes.hlines(
+            row['gflops_ratio'],
+            place - 0.46 * width,
+            place + 0.46 * width,
+            color='black',
+            linewidth=2,
+            zorder=4,
+        )
+    for number, side in enumerate(sides):
+        axes.bar(
+            0,
+            0,
+            color=COLOURS[number],
+            hatch=('', '///', '...')[number % 3],
+            edgecolor='white',
+            label=f'time, {side}',
+        )
+    axes.plot([], [], color='black', linewidth=2, label='GFLOPs')
+    axes.axhline(1, color='0.4', linewidth=1, linestyle='--', zorder=1)
+    axes.set_xticks(
+        range(len(cases)),
+        [f'{work}\nbatch of {size}' for work, size in cases],
+    )
+    axes.set_xlim(-0.6, len(cases) - 0.4)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel('ratio to the base')
+    tidy(axes)
+    axes.legend(
+        fontsize=7,
+        frameon=False,
+        loc='lower center',
+        bbox_to_anchor=(0.5, 1),
+        ncols=2,
+    )
+    return figure
+
+
+def draw_engines(rows: Sequence[Dict]) -> Figure:
+    """Draws the time of a clip in several engines.
+
+    Args:
+        rows (Sequence[dict]): ``threads``, ``contender``, ``lengths``,
+            ``seconds_per_clip``, ``seconds_per_clip_min`` and
+            ``seconds_per_clip_max``; those with a ``refusal`` are left out.
+
+    Returns:
+        Figure: A bar for each contender, with its number and a line from its
+        least to its most; one panel for each number of threads.
+    """
+    rows = [row for row in rows if 'refusal' not in row]
+    threads = list(dict.fromkeys(row['threads'] for row in rows))
+    panels = [
+        [row for row in rows if row['threads'] == number] for number in threads
+    ]
+    figure = new_figure(PAGE, 0.17 * len(panels[0]) + 0.75)
+    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, number, panel in zip(every, threads, panels):
+        places = range(len(panel))
+        axes.barh(
+            places,
+            [1e3 * row['seconds_per_clip'] for row in panel],
+            color=[_ORANGE if row['lengths'] else _BLUE for row in panel],
+            height=0.75,
+            alpha=0.7,
+        )
+        axes.hlines(
+            places,
+            [1e3 * row['seconds_per_clip_min'] for row in panel],
+            [1e3 * row['seconds_per_clip_max'] for row in panel],
+            color='black',
+            linewidth=0.9,
+        )
+        longest = max(1e3 * row['seconds_per_clip_max'] for row in panel)
+        axes.set_xlim(0, 1.2 * longest)
+        for place, row in zip(places, panel):
+            axes.annotate(
+                f'{1e3 * row["seconds_per_clip"]:.3g}',
+                (1e3 * row['seconds_per_clip_max'], place),
+                xytext=(3, 0),
+                textcoords='offset points',
+                va='center',
+                fontsize=6.5,
+            )
+        axes.set_xlabel(f'ms a clip, {number} thread{"s" * (number > 1)}')
+        tidy(axes)
+    every[0].set_yticks(
+        range(len(panels[0])),
+        [
+            row['contender']
+            + ''.join(f", B'={row['lengths']}" for _ in row['lengths'][:1])
+            for row in panels[0]
+        ],
+        fontsize=7,
+    )
+    every[0].invert_yaxis()
+    return figure
