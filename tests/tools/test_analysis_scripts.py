@@ -98,7 +98,7 @@ def test_groups_of_a_video(script, trained, tempo):
         out = script('visualizations/vis_groups.py', *trained, *source)
         name = video.stem if source[0] == '--video' else 'test_3'
         page = (out / f'{name}.html').read_text()
-        assert 'data:image/gif;base64' in page and 'http' not in page
+        assert 'data:image/gif;base64' in page and '://' not in page
         with Image.open(out / f'{name}.png') as image:
             assert image.width > 500
 
