@@ -1,14 +1,38 @@
 """The least time that a machine needs for given operations."""
 
-from typing import Callable, NamedTuple, Sequence
+import statistics
+from contextlib import nullcontext
+from functools import partial
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 import torch
+from rich.progress import Progress
+from torch import Tensor, nn
 
-from mmatfr.cost import Operation
+from mmatfr.apis import build_recognizer
+from mmatfr.cost import CostModel, Operation
+from mmatfr.sgs import force_lengths, sgs_layers
 
+from .sides import static_model
 from .timing import time_in_turns
+from .work import draw_lengths, make_noise
 
-__all__ = ['Floors', 'Machine', 'floors_of', 'measure_machine']
+__all__ = [
+    'Floors',
+    'Machine',
+    'compare_with_floors',
+    'floors_of',
+    'measure_machine',
+]
 
 _BYTES = 4  # of a float32
 _MATRIX = dict(cpu=2048, cuda=8192)
@@ -88,6 +112,76 @@ def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
         sum(memory for _, memory in pairs),
         sum(map(max, pairs)),
     )
+
+
+def compare_with_floors(
+    model: Dict[str, Any],
+    shape: Sequence[int],
+    machine: Machine,
+    progress: Progress,
+    resolution: float = 0.5,
+    clips: int = 8,
+    rounds: int = 5,
+    device: str = 'cpu',
+) -> List[Dict[str, Any]]:
+    """Times a recognizer and its base one clip at a time, beside their floors.
+
+    Args:
+        model (dict): Model of the config of a recognizer that samples.
+        shape (Sequence[int]): (C, T, H, W) of the clips, which are noise.
+        machine (Machine): What it is run on.
+        progress (Progress): Where to show how far it is.
+        resolution (float): B'/T of the clips. Defaults to 0.5.
+        clips (int): Number of clips of a round. Defaults to 8.
+        rounds (int): How often all are timed. Defaults to 5.
+        device (str): Where. Defaults to 'cpu'.
+
+    Returns:
+        list[dict]: A row for each; times are seconds a clip.
+    """
+    rows, functions = [], {}
+    for side, config in (
+        ('base', static_model(model)),
+        ('base, channels last', static_model(model, channels_last=True)),
+        ('ATFR', model),
+    ):
+        recognizer = build_recognizer(config)
+        cost = CostModel(recognizer)
+        (length,) = draw_lengths([resolution], cost.num_frames(shape))
+        operations = cost.operations(shape, length)
+        rows.append(
+            dict(
+                side=side,
+                gflops=cost.gflops(shape, length),
+                megabytes=1e-6 * _BYTES * sum(o.numbers for o in operations),
+                floors=floors_of(operations, machine)._asdict(),
+            )
+        )
+        functions[side] = partial(
+            _run_each,
+            recognizer.to(device),
+            make_noise(recognizer, clips, shape, device).split(1),
+            length,
+        )
+    task = progress.add_task('time', total=len(functions) * (rounds + 1))
+    seconds = time_in_turns(functions, rounds, lambda: progress.advance(task))
+    for row in rows:
+        taken = [each / clips for each in seconds[row['side']]]
+        row.update(
+            seconds=statistics.median(taken),
+            seconds_min=min(taken),
+            seconds_max=max(taken),
+        )
+    return rows
+
+
+def _run_each(
+    model: nn.Module, clips: Iterable[Tensor], length: Tuple[int, ...]
+) -> None:
+    forced = force_lengths(model, [length]) if sgs_layers(model) else None
+    with torch.no_grad(), forced or nullcontext():
+        for clip in clips:
+            model(clip, mode='tensor', stage='head')
 
 
 def _fastest(function: Callable[[], object], calls: int) -> float:

@@ -1,13 +1,14 @@
 """Charts of time."""
 
-from typing import Dict, Sequence
+import statistics
+from typing import Dict, List, Sequence
 
 from matplotlib.figure import Figure
 
 from .colours import COLOURS
 from .figures import COLUMN, PAGE, new_figure, tidy
 
-__all__ = ['draw_benchmark', 'draw_engines']
+__all__ = ['draw_benchmark', 'draw_engines', 'draw_growth']
 
 _BLUE, _ORANGE = COLOURS[:2]
 
@@ -158,4 +159,47 @@ def draw_engines(rows: Sequence[Dict]) -> Figure:
         fontsize=7,
     )
     every[0].invert_yaxis()
+    return figure
+
+
+def draw_growth(rows: List[Dict]) -> Figure:
+    """Draws the time by the number of frames, a line for each batch size.
+
+    Args:
+        rows (Sequence[dict]): Of
+            :func:`mmatfr.benchmark.growth.measure_growth`.
+    """
+    figure = new_figure(3.3, 2.6)
+    axes = figure.subplots()
+    for number, size in enumerate(dict.fromkeys(r['clips'] for r in rows)):
+        mine = [row for row in rows if row['clips'] == size]
+        axes.errorbar(
+            [row['frames'] for row in mine],
+            [row['seconds'] for row in mine],
+            yerr=[
+                [row['seconds'] - row['seconds_min'] for row in mine],
+                [row['seconds_max'] - row['seconds'] for row in mine],
+            ],
+            color=COLOURS[number],
+            marker='os^Dv'[number % 5],
+            markersize=4,
+            label=f'{size} clip' + 's' * (size > 1),
+        )
+    ends = [min(r['frames'] for r in rows), max(r['frames'] for r in rows)]
+    per_frame = statistics.median(r['seconds'] / r['frames'] for r in rows)
+    axes.plot(
+        ends,
+        [per_frame * end for end in ends],
+        color='0.6',
+        linestyle='--',
+        zorder=0,
+        label='proportional',
+    )
+    axes.set(
+        xscale='log',
+        yscale='log',
+        xlabel='frames of the batch',
+        ylabel='time (s)',
+    )
+    axes.legend(frameon=False)
     return figure

@@ -279,7 +279,7 @@ def test_floors(script):
             [CONFIG, 'nothing.pth', '--index', 0],
             "'nothing.pth' does not exist",
         ),
-        ('analysis_tools/growth.py', [STATIC], 'not a 3D recognizer with one'),
+        ('analysis_tools/growth.py', [STATIC], 'not a 3D backbone with one'),
     ],
 )
 def test_says_what_is_wrong_in_one_line(script, name, args, message):

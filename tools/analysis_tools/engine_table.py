@@ -7,35 +7,33 @@ after each recognizer.
 
 import argparse
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
-from _engines import (
-    add_arguments,
-    check_arguments,
-    compare_engines,
+from rich.console import Console
+
+from mmatfr.benchmark.arguments import (
+    add_engines,
+    add_models,
+    add_run,
+    check_engines,
+    make_parser,
+    named_engines,
+)
+from mmatfr.benchmark.contenders import Task
+from mmatfr.benchmark.engines import EngineBenchmark, show_steps
+from mmatfr.benchmark.models import MODELS
+from mmatfr.benchmark.tables import (
     explain_columns,
+    print_engine_summary,
     print_engines,
 )
-from rich.console import Console
-from speed_table import MODELS, find_config, shape_of
-
-from mmatfr.benchmark.contenders import Task
-from mmatfr.cli import make_progress, make_table, run_script, write_report
+from mmatfr.cli import make_progress, run_script, write_report
 from mmatfr.visualization.times import draw_engines
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        '--models',
-        nargs='+',
-        choices=list(MODELS),
-        default=list(MODELS)[:-1],
-        help='default: all but x3d-xl',
-    )
+def parse_args() -> argparse.Namespace:
+    parser = make_parser(__doc__)
+    add_models(parser)
     parser.add_argument(
         '--threads',
         type=int,
@@ -43,45 +41,12 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         default=[1, 2],
         help='threads on the CPU (default: 1 2)',
     )
-    parser.add_argument(
-        '--rounds', type=int, default=10, help='default: %(default)s'
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='default: %(default)s'
-    )
-    parser.add_argument(
-        '--out',
-        default='results/engine_table',
-        help='folder of the JSON file and the figures (default: %(default)s)',
-    )
-    add_arguments(parser)
-    parser.set_defaults(engine=['all'])
-    args = parser.parse_args(argv)
-    check_arguments(parser, args)
+    add_run(parser, 'results/engine_table', rounds=10, device=False, seed=True)
+    add_engines(parser)
+    parser.set_defaults(engine=['all'], kept=[0.5])
+    args = parser.parse_args()
+    check_engines(parser, args)
     return args
-
-
-def print_summary(rows: List[Dict[str, Any]], console: Console) -> None:
-    """Prints milliseconds a clip, models side by side."""
-    models = list(dict.fromkeys(row['model'] for row in rows))
-    threads = list(dict.fromkeys(row['threads'] for row in rows))
-    table = make_table(
-        f'ms a clip, {" / ".join(map(str, threads))} threads',
-        ('contender', *models),
-    )
-    lines: Dict[str, Dict[str, List[str]]] = {}
-    for row in rows:
-        name, cell = row['contender'], 'none'
-        if 'refusal' not in row:
-            cell = f'{1e3 * row["seconds_per_clip"]:.4g}'
-            if row['kept'] is not None:
-                name += f", B'/T={row['kept']:g}"
-        lines.setdefault(name, {}).setdefault(row['model'], []).append(cell)
-    for name, cells in lines.items():
-        table.add_row(
-            name, *(' / '.join(cells.get(model, [])) for model in models)
-        )
-    console.print(table)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -90,9 +55,19 @@ def run(args: argparse.Namespace) -> None:
     rows: List[Dict[str, Any]] = []
     figures = {}
     for name in args.models:
-        task = Task(find_config(name), seed=args.seed, shape=shape_of(name))
+        model = MODELS[name]
+        task = Task(model.config, seed=args.seed, shape=model.shape)
+        found: List[Dict[str, Any]] = []
         with make_progress() as progress:
-            found = compare_engines(args, task, progress)
+            benchmark = EngineBenchmark(
+                task,
+                named_engines(args),
+                args.kept,
+                args.work_dir,
+                show_steps(progress),
+            )
+            for threads in args.threads:
+                found += benchmark.run(threads, args.rounds)
         print_engines(name, found, console)
         figures[name] = draw_engines(found)
         rows += [dict(model=name, **row) for row in found]
@@ -102,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
             dict(rounds=args.rounds, rows=rows),
             **figures,
         )
-    print_summary(rows, console)
+    print_engine_summary(rows, console)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,143 @@
+"""The recognizers that are timed against each other."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
+
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmatfr.apis import (
+    build_recognizer,
+    frames_of,
+    load_config,
+    load_recognizer,
+    without_sampling,
+)
+from mmatfr.cost import CostModel
+from mmatfr.models import fuse
+from mmatfr.sgs import sgs_layers
+
+from .options import BenchmarkOptions
+from .padded import make_padded
+
+__all__ = ['Side', 'make_sides', 'static_model']
+
+
+@dataclass
+class Side:
+    """A recognizer that takes part.
+
+    Attributes:
+        name (str): What the table calls it.
+        model (nn.Module): The recognizer.
+        cfg (Config): Its config.
+        cost (CostModel): What its clips cost.
+        clips (Tensor, optional): What it is run on.
+        peer (str, optional): The kind of peer it is: clip by clip it is none.
+    """
+
+    name: str
+    model: nn.Module
+    cfg: Config
+    cost: CostModel
+    clips: Optional[Tensor] = None
+    peer: Optional[str] = None
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        """(C, T, H, W) of its clips."""
+        if frames_of(self.model) is None:
+            return tuple(self.clips.shape[2:])
+        _, num_frames, channels, *size = self.clips.shape
+        return channels, num_frames, *size
+
+
+def static_model(
+    model: Dict[str, Any], channels_last: bool = False
+) -> Dict[str, Any]:
+    """The model of a config without sampling.
+
+    Args:
+        model (dict): The model.
+        channels_last (bool): Whether it runs in the faster memory format.
+    """
+    model = without_sampling(model)
+    if channels_last:
+        model.backbone.channels_last = True
+    return model
+
+
+def make_sides(options: BenchmarkOptions) -> List[Side]:
+    """Builds what is timed: the base, the recognizer, and their peers.
+
+    Args:
+        options (BenchmarkOptions): What is asked for.
+
+    Returns:
+        list[Side]: The base comes first. All that have the same modules have
+        the same weights.
+
+    Raises:
+        ValueError: If the recognizer does not sample, or has no such peer.
+    """
+    cfg = _load(options, options.config)
+    if options.checkpoint:
+        adaptive = load_recognizer(cfg, options.checkpoint)
+    else:
+        adaptive = build_recognizer(cfg.model)
+    if not sgs_layers(adaptive):
+        raise ValueError(
+            f'{options.config!r} has no layer that samples; name a config '
+            'with `sgs`'
+        )
+    weights = adaptive.state_dict()
+
+    def build(model: Dict[str, Any]) -> nn.Module:
+        recognizer = build_recognizer(model)
+        recognizer.load_state_dict(weights, strict=False)
+        return recognizer
+
+    if options.baseline:
+        base_cfg = _load(options, options.baseline)
+        base = build_recognizer(base_cfg.model)
+    else:
+        base_cfg, base = cfg, build(static_model(cfg.model))
+    cost, base_cost = CostModel(adaptive), CostModel(base)
+    fast = static_model(cfg.model, channels_last=True)
+    sides = [Side('base', base, base_cfg, base_cost)]
+    if options.fast_base:
+        sides.append(Side('base, channels last', build(fast), cfg, base_cost))
+    if options.execution is None:
+        sides.append(Side('ATFR', adaptive, cfg, cost))
+    for execution in options.execution or ():
+        other = cfg.copy()
+        other.model.backbone.execution = execution
+        sides.append(
+            Side(f'ATFR, {execution}', build(other.model), other, cost)
+        )
+    if options.fuse:
+        for name, model, own in (
+            ('base, fused', fast, base_cost),
+            ('ATFR, fused', cfg.model, cost),
+        ):
+            sides.append(Side(name, fuse(build(model).eval()), cfg, own))
+    if options.peer == 'padded':
+        model = make_padded(adaptive, cfg.model)
+        sides.append(Side('padded', model, cfg, cost, peer='padded'))
+    elif options.peer == 'longest':
+        model = build(cfg.model)
+        sides.append(Side('longest', model, cfg, cost, peer='longest'))
+    for side in sides:
+        side.model.to(options.device)
+        if options.precision == 'bf16':
+            # Its accuracy is taken by NumPy, which has no such numbers.
+            side.model.cls_head.register_forward_hook(
+                lambda head, inputs, scores: scores.float()
+            )
+    return sides
+
+
+def _load(options: BenchmarkOptions, config: str) -> Config:
+    cfg = load_config(config)
+    cfg.merge_from_dict(options.cfg_options)
+    return cfg

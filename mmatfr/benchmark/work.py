@@ -1,0 +1,210 @@
+"""The work that is timed: clips, lengths, and functions that run them."""
+
+import itertools
+from contextlib import ExitStack, nullcontext
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from mmatfr.apis import clip_shape, frames_of
+from mmatfr.cli import make_progress
+from mmatfr.sgs import force_lengths, sgs_layers
+
+from .options import PRECISIONS, BenchmarkOptions
+from .sides import Side
+
+__all__ = ['Work', 'draw_lengths', 'make_noise']
+
+Lengths = List[Tuple[int, ...]]
+
+
+def draw_lengths(
+    shares: Sequence[float], num_frames: Sequence[int]
+) -> Lengths:
+    """Turns shares B'/T into lengths B' of each layer that samples.
+
+    Args:
+        shares (Sequence[float]): B'/T of each clip; cut to what there is.
+        num_frames (Sequence[int]): T of each layer.
+
+    Returns:
+        list[tuple[int]]: B' of each clip, for each layer.
+    """
+    return [
+        tuple(min(n, max(1, round(share * n))) for n in num_frames)
+        for share in shares
+    ]
+
+
+def make_noise(
+    model: nn.Module, num_clips: int, shape: Sequence[int], device: str
+) -> Tensor:
+    """Makes clips of noise, normalized, as a recognizer takes them.
+
+    Args:
+        model (nn.Module): The recognizer.
+        num_clips (int): N.
+        shape (Sequence[int]): (C, T, H, W).
+        device (str): Where.
+
+    Returns:
+        Tensor: (N, 1, C, T, H, W); of a 2D recognizer (N, T, C, H, W).
+    """
+    clips = torch.randn(num_clips, *shape, device=device)
+    if frames_of(model) is None:
+        return clips[:, None]
+    return clips.transpose(1, 2).contiguous()
+
+
+class Work:
+    """Clips, their lengths, and functions that run a side on them.
+
+    Args:
+        options (BenchmarkOptions): What is asked for.
+        sides (Sequence[Side]): What is run; each is handed its clips.
+        num_frames (Sequence[int]): T of each layer that samples, of the
+            recognizer.
+    """
+
+    def __init__(
+        self,
+        options: BenchmarkOptions,
+        sides: Sequence[Side],
+        num_frames: Sequence[int],
+    ) -> None:
+        self.options = options
+        self.lengths: Optional[Lengths] = options.lengths
+        if options.resolution:
+            shares = torch.normal(*options.resolution, (options.clips,))
+            self.lengths = draw_lengths(shares.tolist(), num_frames)
+        if {'forward', 'train'} & set(options.work):
+            made: Dict[str, Tensor] = {}
+            for side in sides:
+                key = side.cfg.filename
+                if key not in made:
+                    made[key] = self._make_clips(side)
+                side.clips = made[key]
+
+    def _make_clips(self, side: Side) -> Tensor:
+        if self.lengths is None:
+            return self._read_clips(side)
+        return make_noise(
+            side.model,
+            self.options.clips,
+            clip_shape(side.cfg, self.options.shape),
+            self.options.device,
+        )
+
+    def _read_clips(self, side: Side) -> Tensor:
+        clips: List[Tensor] = []
+        with make_progress() as progress:
+            for data in progress.track(
+                self._loader(side.cfg, 1), description='read clips'
+            ):
+                data = side.model.data_preprocessor(data)
+                inputs = data['inputs'].to(self.options.device)
+                frames = frames_of(side.model)  # one video at a time
+                clips += (
+                    inputs.transpose(0, 1)
+                    if frames is None
+                    else inputs[0].unflatten(0, (-1, frames))
+                ).split(1)
+                if len(clips) >= self.options.clips:
+                    break
+        return torch.cat(clips[: self.options.clips])
+
+    def _loader(self, cfg: Config, batch_size: int):
+        if cfg.get('test_dataloader') is None:
+            raise ValueError(
+                f'{cfg.filename!r} has no test_dataloader; give lengths with '
+                '--lengths or --resolution'
+            )
+        loader = cfg.test_dataloader.copy()
+        loader.update(
+            batch_size=batch_size,
+            num_workers=self.options.workers,
+            persistent_workers=False,
+            drop_last=False,
+        )
+        loader.dataset = loader.dataset.copy()
+        loader.dataset.indices = self.options.clips
+        return Runner.build_dataloader(loader, seed=self.options.seed)
+
+    def prepare(self, work: str, side: Side, size: int) -> Callable:
+        """Makes the function that does a work once, over all clips.
+
+        Args:
+            work (str): One of ``WORKS``.
+            side (Side): What is run.
+            size (int): Number of clips at once.
+
+        Returns:
+            Callable: Takes the number of batches, None for all.
+        """
+        if work == 'pipeline':
+            batches = self._loader(side.cfg, size)
+            step = side.model.test_step
+        elif work == 'forward':
+            batches = side.clips.split(size)
+
+            def step(clips: Tensor) -> None:
+                side.model(clips, mode='tensor', stage='head')
+        else:
+            batches = side.clips.split(size)
+            # A step of no width: the weights, and so the lengths, stay.
+            optimizer = torch.optim.SGD(
+                side.model.parameters(), lr=0.0, momentum=0.9
+            )
+
+            def step(clips: Tensor) -> None:
+                _train(side.model, clips, optimizer)
+
+        def run(num_batches: Optional[int] = None) -> None:
+            side.model.train(work == 'train')
+            with self._context(side, size, training=work == 'train'):
+                for batch in itertools.islice(batches, num_batches):
+                    step(batch)
+
+        return run
+
+    def _context(self, side: Side, size: int, training: bool) -> ExitStack:
+        stack = ExitStack()
+        dtype = PRECISIONS[self.options.precision]
+        stack.enter_context(nullcontext() if training else torch.no_grad())
+        if dtype is not None:
+            stack.enter_context(
+                torch.autocast(torch.device(self.options.device).type, dtype)
+            )
+        if self.lengths is not None and sgs_layers(side.model):
+            lengths = self.lengths
+            if side.peer == 'longest':
+                lengths = self._longest(size)
+            stack.enter_context(force_lengths(side.model, lengths))
+        return stack
+
+    def _longest(self, size: int) -> Lengths:
+        """The lengths of the longest clips of all batches, for each clip."""
+        clips = list(
+            itertools.islice(itertools.cycle(self.lengths), self.options.clips)
+        )
+        batches = [clips[i : i + size] for i in range(0, len(clips), size)]
+        return [
+            tuple(map(max, zip(*batch))) for batch in batches for _ in batch
+        ]
+
+
+def _train(
+    model: nn.Module, clips: Tensor, optimizer: torch.optim.Optimizer
+) -> None:
+    samples = [ActionDataSample().set_gt_label(0) for _ in clips]
+    samples = [sample.to(clips.device) for sample in samples]
+    optimizer.zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        losses = model(clips, samples, mode='loss')
+        loss, _ = model.parse_losses(losses)
+    loss.backward()
+    optimizer.step()
