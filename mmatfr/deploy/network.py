@@ -18,21 +18,28 @@ from typing import (
 )
 
 import torch
-import torch.nn.functional as F
 from mmaction.models.backbones.resnet3d_slowfast import ResNet3dSlowFast
 from mmaction.models.backbones.resnet_tsm import NL3DWrapper, TemporalShift
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
 from mmaction.models.recognizers import Recognizer2D, Recognizer3D
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
-from torch.nn.modules.utils import _triple
 
 from mmatfr.apis import build_recognizer
 from mmatfr.models.backbones.atfr import ATFR
 from mmatfr.models.backbones.pathway import Pathway
-from mmatfr.sgs import SGS, get_num_bins, group_frames
+from mmatfr.sgs import get_num_bins, group_frames
 
-from .grouping import ClipGroups, group_clip
+from .modules import (
+    NonLocal,
+    Normalize,
+    Shift,
+    fit_frames,
+    fit_short_clips,
+    replace_module,
+    take_frames,
+)
+from .sampling import ClipSampler, SampledGroups
 
 __all__ = ['ClipNetwork']
 
@@ -69,7 +76,7 @@ class ClipNetwork(nn.Module):
         self.num_frames = num_frames
         self.is_2d = isinstance(recognizer, Recognizer2D)
         plain = _build_plain(recognizer, model)
-        self.normalize = _Normalize(recognizer.data_preprocessor)
+        self.normalize = Normalize(recognizer.data_preprocessor)
         self.backbone = plain.backbone
         self.head = plain.cls_head
         adaptive = recognizer.backbone
@@ -78,10 +85,10 @@ class ClipNetwork(nn.Module):
         self.num_outputs = self._outputs_without_sampling()
         for name, module in [*self.backbone.named_modules()]:
             if isinstance(module, TemporalShift):
-                _replace(self.backbone, name, _Shift(module))
+                replace_module(self.backbone, name, Shift(module))
             elif isinstance(module, NL3DWrapper):
-                _replace(self.backbone, name, _NonLocal(module))
-        self.samplers: Dict[str, _Sampler] = {}
+                replace_module(self.backbone, name, NonLocal(module))
+        self.samplers: Dict[str, ClipSampler] = {}
         if getattr(adaptive, 'pathways', None):
             options = model['backbone']['sgs']
             for name, path in adaptive.pathways.items():
@@ -161,7 +168,7 @@ class ClipNetwork(nn.Module):
 
     def _run(
         self, frames: Tensor, num_bins: Optional[Tensor]
-    ) -> Tuple[Tensor, Dict[str, '_Groups']]:
+    ) -> Tuple[Tensor, Dict[str, SampledGroups]]:
         x = self.normalize(frames)
         # A transposition alone, so that an engine which holds the channels
         # last takes the frames as they are.
@@ -198,18 +205,18 @@ class ClipNetwork(nn.Module):
         if before_activation:
             block = [*module.children()][-1]
             module = getattr(block, 'net', block).relu
-        self.samplers[pathway.name] = _Sampler(
+        self.samplers[pathway.name] = ClipSampler(
             layer, self.is_2d, module, before_activation
         )
         for name in (*after, *sum(later, ())):
-            _fit_short_clips(self.backbone, name)
+            fit_short_clips(self.backbone, name)
 
     @contextmanager
     def _sampling(
         self, num_bins: Optional[Tensor]
-    ) -> Iterator[Dict[str, '_Groups']]:
+    ) -> Iterator[Dict[str, SampledGroups]]:
         """Samples within; the groups by pathway, as soon as there are any."""
-        groups: Dict[str, _Groups] = {}
+        groups: Dict[str, SampledGroups] = {}
         with ExitStack() as stack:
             for place, (name, sampler) in enumerate(self.samplers.items()):
                 stack.enter_context(
@@ -218,14 +225,14 @@ class ClipNetwork(nn.Module):
             yield groups
 
     def _run_slowfast(
-        self, x: Tensor, groups: Dict[str, '_Groups']
+        self, x: Tensor, groups: Dict[str, SampledGroups]
     ) -> Tuple[Tensor, Tensor]:
         """The forward of mmaction2's SlowFast, lateral maps aligned."""
         slow_path = self.backbone.slow_path
         fast_path = self.backbone.fast_path
         rate = self.backbone.resample_rate
-        slow = _take(x, rate)
-        fast = _take(x, rate // self.backbone.speed_ratio)
+        slow = take_frames(x, rate)
+        fast = take_frames(x, rate // self.backbone.speed_ratio)
         slow = slow_path.maxpool(slow_path.conv1(slow))
         fast = fast_path.maxpool(fast_path.conv1(fast))
         laterals = ['conv1_lateral', *slow_path.lateral_connections]
@@ -245,7 +252,7 @@ class ClipNetwork(nn.Module):
         slow: Tensor,
         fast: Tensor,
         lateral: nn.Module,
-        groups: Dict[str, '_Groups'],
+        groups: Dict[str, SampledGroups],
     ) -> Tensor:
         slow_groups = groups.get('slow_path')
         fast_groups = groups.get('fast_path')
@@ -262,12 +269,12 @@ class ClipNetwork(nn.Module):
         length = slow.shape[2]
         if slow_groups is not None and self.lateral_length == 'longer':
             length = torch.sym_max(length, maps.shape[2])
-            slow = _fit(slow, length)
+            slow = fit_frames(slow, length)
             slow_groups.joined = length
-        return torch.cat((slow, _fit(maps, length)), dim=1)
+        return torch.cat((slow, fit_frames(maps, length)), dim=1)
 
     def _read_out(
-        self, x: Tensor, groups: Optional['_Groups'], output: int
+        self, x: Tensor, groups: Optional[SampledGroups], output: int
     ) -> Tensor:
         if groups is None:
             return x
@@ -307,276 +314,6 @@ class ClipNetwork(nn.Module):
                 'the last stage'
             )
         return [len(x) if self.is_2d else x.shape[2] for x in outputs]
-
-
-class _Groups:
-    """The groups of one clip, and what they do to maps.
-
-    Attributes:
-        magnitude (Tensor): Magnitude of each frame, (T,).
-        index (Tensor): Group of each frame, (T,).
-        length (Tensor): B', a scalar.
-        joined (int): Number of frames after a join with another pathway.
-    """
-
-    def __init__(
-        self, magnitude: Tensor, groups: ClipGroups, is_2d: bool
-    ) -> None:
-        self.magnitude = magnitude
-        self.index = groups.index
-        self.length = groups.length
-        self.is_2d = is_2d
-        num_groups = groups.length.item()
-        torch._check(num_groups >= 1)
-        torch._check(num_groups <= len(groups.index))
-        self.num_groups = self.joined = num_groups
-        rows = torch.arange(num_groups)[:, None]
-        self.weight = (rows == groups.index).to(groups.weight) * groups.weight
-
-    def merge(self, x: Tensor) -> Tensor:
-        """Sums the weighted maps of each group, T frames to B'."""
-        if self.is_2d:
-            maps = self.weight @ x.flatten(1)
-            return maps.reshape(-1, *x.shape[1:])
-        maps = self.weight @ x.flatten(3)
-        return maps.reshape(*x.shape[:2], -1, *x.shape[3:])
-
-    def spread(self, x: Tensor, num_frames: int) -> Tensor:
-        """Gives each of T' frames the map that stands for it."""
-        axis = 0 if self.is_2d else 2
-        frames = torch.arange(num_frames) * len(self.index) // num_frames
-        place = self.index[frames] + (self.joined - self.num_groups) // 2
-        return x.index_select(axis, place * x.shape[axis] // self.joined)
-
-
-class _Sampler:
-    """Samples at one place of a plain backbone.
-
-    Args:
-        layer (SGS): The layer.
-        is_2d (bool): Whether maps are (T, C, H, W).
-        module (nn.Module): Where it samples.
-        before (bool): Whether what the module takes, not what it returns.
-    """
-
-    def __init__(
-        self,
-        layer: SGS,
-        is_2d: bool,
-        module: nn.Module,
-        before: bool,
-    ) -> None:
-        self.layer = layer
-        self.is_2d = is_2d
-        self.module = module
-        self.before = before
-        # What bins divide, where that is the range that training has seen.
-        self.peak = layer.bin_range == 'data' and layer.running_peak.item()
-        self.options = dict(layer.binning.keywords)
-        del self.options['num_bins']
-        if not self.peak:
-            self.options['peak'] = None
-
-    @contextmanager
-    def sampling(
-        self, num_bins: Tensor, groups: Dict[str, _Groups], name: str
-    ) -> Iterator[None]:
-        """Replaces maps by those of their groups within."""
-
-        def sample(x: Tensor) -> Tensor:
-            magnitude = self.magnitude(x)
-            groups[name] = _Groups(
-                magnitude, self.group(magnitude, num_bins), self.is_2d
-            )
-            return groups[name].merge(x)
-
-        if self.before:
-            handle = self.module.register_forward_pre_hook(
-                lambda module, args: sample(*args)
-            )
-        else:
-            handle = self.module.register_forward_hook(
-                lambda module, args, x: sample(x)
-            )
-        try:
-            yield
-        finally:
-            handle.remove()
-
-    def group(self, magnitude: Tensor, num_bins: Tensor) -> ClipGroups:
-        """Groups the frames of a clip by their magnitudes, (T,)."""
-        return group_clip(magnitude, num_bins, **self.options)
-
-    def magnitude(self, x: Tensor) -> Tensor:
-        """Magnitude of each frame, (T,).
-
-        Args:
-            x (Tensor): The maps of the clip, (1, C, T, H, W) or (T, C, H, W).
-        """
-        layer = self.layer
-        x = x.transpose(0, 1)[None] if self.is_2d else x
-        z = layer._replicate_inner(layer.project(_pool(x, layer.grid)))
-        magnitude = layer.similarity(z)
-        if self.peak:
-            magnitude = magnitude / self.peak
-        return magnitude[0]
-
-
-def _pool(x: Tensor, grid: int) -> Tensor:
-    """Averages the cells of a grid, for maps of any size, (1, T, C G^2)."""
-    if grid == 1:
-        return x.mean(dim=(3, 4)).transpose(1, 2)
-    rows, columns = (_cells(size, grid) for size in x.shape[3:])
-    return (rows @ x @ columns.T).transpose(1, 2).flatten(2)
-
-
-def _cells(size: int, grid: int) -> Tensor:
-    """Share of each of ``size`` places in each cell, (grid, size)."""
-    cell = torch.arange(grid)[:, None]
-    start, end = cell * size // grid, -(-(cell + 1) * size // grid)
-    place = torch.arange(size)
-    inside = (place >= start) & (place < end)
-    return inside.to(torch.float32) / (end - start)
-
-
-def _nearest(num_frames: int, rate: int) -> List[int]:
-    """Frames that mmaction2 takes for a pathway."""
-    frames = torch.arange(num_frames, dtype=torch.float32)
-    frames = F.interpolate(
-        frames[None, None, :, None, None],
-        mode='nearest',
-        scale_factor=(1.0 / rate, 1.0, 1.0),
-    )
-    return frames.flatten().long().tolist()
-
-
-def _take(x: Tensor, rate: int) -> Tensor:
-    if rate == 1:
-        return x
-    return x.index_select(2, torch.tensor(_nearest(x.shape[2], rate)))
-
-
-def _fit(x: Tensor, length: int) -> Tensor:
-    """Pads with zero frames, or crops, on both sides.
-
-    Args:
-        x (Tensor): (1, C, T, H, W).
-        length (int): Number of frames wanted.
-    """
-    missing = length - x.shape[2]
-    front = torch.sym_max(missing, 0) // 2 - torch.sym_max(-missing, 0) // 2
-    place = torch.arange(length)[:, None] - front
-    chosen = (place == torch.arange(x.shape[2])).to(x.dtype)
-    maps = chosen @ x.flatten(3)
-    return maps.reshape(*x.shape[:2], -1, *x.shape[3:])
-
-
-class _Normalize(nn.Module):
-    """What mmaction2's preprocessor does to the frames of a clip."""
-
-    def __init__(self, preprocessor: ActionDataPreprocessor) -> None:
-        super().__init__()
-        self.to_rgb = preprocessor.to_rgb
-        self.enabled = preprocessor._enable_normalize
-        if self.enabled:
-            self.register_buffer('mean', preprocessor.mean.flatten())
-            self.register_buffer('std', preprocessor.std.flatten())
-
-    def forward(self, frames: Tensor) -> Tensor:
-        x = frames.to(torch.float32)
-        if self.to_rgb:
-            x = x.flip(-1)
-        return (x - self.mean) / self.std if self.enabled else x
-
-
-class _Shift(nn.Module):
-    """TSM's shift between the frames of one clip, however many."""
-
-    def __init__(self, shift: TemporalShift) -> None:
-        super().__init__()
-        self.net = shift.net
-        self.shift_div = shift.shift_div
-
-    def forward(self, x: Tensor) -> Tensor:
-        fold = x.shape[1] // self.shift_div
-        padded = F.pad(x[:, : 2 * fold], (0, 0, 0, 0, 0, 0, 1, 1))
-        length = x.shape[0]
-        from_next = padded[:, :fold].narrow(0, 2, length)
-        from_last = padded[:, fold:].narrow(0, 0, length)
-        return self.net(
-            torch.cat((from_next, from_last, x[:, 2 * fold :]), dim=1)
-        )
-
-
-class _NonLocal(nn.Module):
-    """A block of TSM and the non-local block that follows it."""
-
-    def __init__(self, wrapper: NL3DWrapper) -> None:
-        super().__init__()
-        self.block = wrapper.block
-        self.non_local_block = wrapper.non_local_block
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.block(x).transpose(0, 1)[None]
-        return self.non_local_block(x)[0].transpose(0, 1)
-
-
-class _MaxPool(nn.Module):
-    """A pool whose window may be longer than the clip: it ends with it."""
-
-    def __init__(self, pool: nn.MaxPool3d) -> None:
-        super().__init__()
-        self.pool = pool
-        self.reach = _triple(pool.kernel_size)[0]
-
-    def forward(self, x: Tensor) -> Tensor:
-        length = torch.sym_max(x.shape[2], self.reach)
-        place = torch.arange(length).clamp_max(x.shape[2] - 1)
-        return self.pool(x.index_select(2, place))  # the last frame again
-
-
-def _replace(root: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, child = name.rpartition('.')
-    setattr(root.get_submodule(parent), child, module)
-
-
-def _fit_short_clips(backbone: nn.Module, stage: str) -> None:
-    """Makes sure that a stage runs on clips of one frame, too."""
-    for name, module in [*backbone.get_submodule(stage).named_modules()]:
-        name = '.'.join(filter(None, [stage, name]))
-        if isinstance(module, nn.MaxPool3d):
-            kernel, stride, padding, dilation = (
-                _triple(value)[0]
-                for value in (
-                    module.kernel_size,
-                    module.stride,
-                    module.padding,
-                    module.dilation,
-                )
-            )
-            if (kernel, stride) == (1, 1):
-                continue
-            if padding or dilation != 1 or module.ceil_mode:
-                _refuse(name, 'pads, dilates or rounds up in time')
-            if kernel > 1:
-                _replace(backbone, name, _MaxPool(module))
-        elif isinstance(module, nn.AvgPool3d):
-            if _triple(module.kernel_size)[0] > 1:
-                _refuse(name, 'averages over frames')
-        elif isinstance(module, nn.Conv3d):
-            reach = module.dilation[0] * (module.kernel_size[0] - 1) + 1
-            padding = module._reversed_padding_repeated_twice
-            if sum(padding[-2:]) + 1 < reach:
-                _refuse(
-                    name, f'needs {reach - sum(padding[-2:])} frames at least'
-                )
-
-
-def _refuse(name: str, reason: str) -> None:
-    raise ValueError(
-        f'backbone.{name} {reason}, and sampling may leave one frame of a '
-        'clip: there is no form of it for export; sample after it'
-    )
 
 
 def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:

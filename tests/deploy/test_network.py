@@ -14,7 +14,8 @@ from tiny_recognizers import (
 )
 from torch import nn
 
-from mmatfr.deploy.network import ClipNetwork, _fit_short_clips
+from mmatfr.deploy.modules import fit_short_clips
+from mmatfr.deploy.network import ClipNetwork
 from mmatfr.deploy.verification import choose_clips, run_reference
 
 PATH = dict(
@@ -173,6 +174,6 @@ def test_refuses_what_it_has_no_form_for(change, reason):
 def test_refuses_modules_that_one_frame_is_too_short_for(module, reason):
     stages = nn.ModuleDict(dict(stage=nn.Sequential(nn.ReLU(), module)))
     with pytest.raises(ValueError, match=reason):
-        _fit_short_clips(stages, 'stage')
+        fit_short_clips(stages, 'stage')
     padded = nn.Conv3d(2, 2, (3, 1, 1), padding=(1, 0, 0))
-    _fit_short_clips(nn.ModuleDict(dict(stage=padded)), 'stage')
+    fit_short_clips(nn.ModuleDict(dict(stage=padded)), 'stage')

@@ -1,0 +1,168 @@
+"""Modules of mmaction2 in forms that run on one clip of any length."""
+
+from typing import List
+
+import torch
+import torch.nn.functional as F
+from mmaction.models.backbones.resnet_tsm import NL3DWrapper, TemporalShift
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
+from torch import Tensor, nn
+from torch.nn.modules.utils import _triple
+
+__all__ = [
+    'MaxPool',
+    'NonLocal',
+    'Normalize',
+    'Shift',
+    'fit_frames',
+    'fit_short_clips',
+    'replace_module',
+    'take_frames',
+]
+
+
+class Normalize(nn.Module):
+    """What mmaction2's preprocessor does to the frames of a clip."""
+
+    def __init__(self, preprocessor: ActionDataPreprocessor) -> None:
+        super().__init__()
+        self.to_rgb = preprocessor.to_rgb
+        self.enabled = preprocessor._enable_normalize
+        if self.enabled:
+            self.register_buffer('mean', preprocessor.mean.flatten())
+            self.register_buffer('std', preprocessor.std.flatten())
+
+    def forward(self, frames: Tensor) -> Tensor:
+        x = frames.to(torch.float32)
+        if self.to_rgb:
+            x = x.flip(-1)
+        return (x - self.mean) / self.std if self.enabled else x
+
+
+class Shift(nn.Module):
+    """TSM's shift between the frames of one clip, however many."""
+
+    def __init__(self, shift: TemporalShift) -> None:
+        super().__init__()
+        self.net = shift.net
+        self.shift_div = shift.shift_div
+
+    def forward(self, x: Tensor) -> Tensor:
+        fold = x.shape[1] // self.shift_div
+        padded = F.pad(x[:, : 2 * fold], (0, 0, 0, 0, 0, 0, 1, 1))
+        length = x.shape[0]
+        from_next = padded[:, :fold].narrow(0, 2, length)
+        from_last = padded[:, fold:].narrow(0, 0, length)
+        return self.net(
+            torch.cat((from_next, from_last, x[:, 2 * fold :]), dim=1)
+        )
+
+
+class NonLocal(nn.Module):
+    """A block of TSM and the non-local block that follows it."""
+
+    def __init__(self, wrapper: NL3DWrapper) -> None:
+        super().__init__()
+        self.block = wrapper.block
+        self.non_local_block = wrapper.non_local_block
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.block(x).transpose(0, 1)[None]
+        return self.non_local_block(x)[0].transpose(0, 1)
+
+
+class MaxPool(nn.Module):
+    """A pool whose window may be longer than the clip: it ends with it."""
+
+    def __init__(self, pool: nn.MaxPool3d) -> None:
+        super().__init__()
+        self.pool = pool
+        self.reach = _triple(pool.kernel_size)[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = torch.sym_max(x.shape[2], self.reach)
+        place = torch.arange(length).clamp_max(x.shape[2] - 1)
+        return self.pool(x.index_select(2, place))  # the last frame again
+
+
+def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Puts a module in the place of another, by its name."""
+    parent, _, child = name.rpartition('.')
+    setattr(root.get_submodule(parent), child, module)
+
+
+def fit_short_clips(backbone: nn.Module, stage: str) -> None:
+    """Makes sure that a stage runs on clips of one frame, too."""
+    for name, module in [*backbone.get_submodule(stage).named_modules()]:
+        name = '.'.join(filter(None, [stage, name]))
+        if isinstance(module, nn.MaxPool3d):
+            kernel, stride, padding, dilation = (
+                _triple(value)[0]
+                for value in (
+                    module.kernel_size,
+                    module.stride,
+                    module.padding,
+                    module.dilation,
+                )
+            )
+            if (kernel, stride) == (1, 1):
+                continue
+            if padding or dilation != 1 or module.ceil_mode:
+                _refuse(name, 'pads, dilates or rounds up in time')
+            if kernel > 1:
+                replace_module(backbone, name, MaxPool(module))
+        elif isinstance(module, nn.AvgPool3d):
+            if _triple(module.kernel_size)[0] > 1:
+                _refuse(name, 'averages over frames')
+        elif isinstance(module, nn.Conv3d):
+            reach = module.dilation[0] * (module.kernel_size[0] - 1) + 1
+            padding = module._reversed_padding_repeated_twice
+            if sum(padding[-2:]) + 1 < reach:
+                _refuse(
+                    name, f'needs {reach - sum(padding[-2:])} frames at least'
+                )
+
+
+def _refuse(name: str, reason: str) -> None:
+    raise ValueError(
+        f'backbone.{name} {reason}, and sampling may leave one frame of a '
+        'clip: there is no form of it for export; sample after it'
+    )
+
+
+def _nearest(num_frames: int, rate: int) -> List[int]:
+    """Frames that mmaction2 takes for a pathway."""
+    frames = torch.arange(num_frames, dtype=torch.float32)
+    frames = F.interpolate(
+        frames[None, None, :, None, None],
+        mode='nearest',
+        scale_factor=(1.0 / rate, 1.0, 1.0),
+    )
+    return frames.flatten().long().tolist()
+
+
+def take_frames(x: Tensor, rate: int) -> Tensor:
+    """Takes the frames that mmaction2 takes for a pathway of SlowFast.
+
+    Args:
+        x (Tensor): (1, C, T, H, W).
+        rate (int): One frame of so many.
+    """
+    if rate == 1:
+        return x
+    return x.index_select(2, torch.tensor(_nearest(x.shape[2], rate)))
+
+
+def fit_frames(x: Tensor, length: int) -> Tensor:
+    """Pads with zero frames, or crops, on both sides.
+
+    Args:
+        x (Tensor): (1, C, T, H, W).
+        length (int): Number of frames wanted.
+    """
+    missing = length - x.shape[2]
+    front = torch.sym_max(missing, 0) // 2 - torch.sym_max(-missing, 0) // 2
+    place = torch.arange(length)[:, None] - front
+    chosen = (place == torch.arange(x.shape[2])).to(x.dtype)
+    maps = chosen @ x.flatten(3)
+    return maps.reshape(*x.shape[:2], -1, *x.shape[3:])
