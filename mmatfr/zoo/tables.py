@@ -1,5 +1,6 @@
-"""The tables of the README, made from the metafiles."""
+"""The tables of the model zoo, made from the metafiles."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
@@ -25,9 +26,18 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
-def _link(entry: Entry, start: str) -> str:
-    path = entry['Config']
-    return f'[{entry["Name"]}]({path.removeprefix(start)})'
+def _link(entry: Entry, page: str) -> str:
+    path = os.path.relpath(entry['Config'], page)
+    return f'[{entry["Name"]}]({path})'
+
+
+def _weights(entry: Entry, page: str) -> str:
+    weights = entry.get('Weights')
+    if not weights:
+        return ''
+    if '://' not in weights:
+        weights = os.path.relpath(weights, page)
+    return f'[weights]({weights})'
 
 
 def _metrics(entry: Entry) -> Dict[str, Any]:
@@ -70,7 +80,7 @@ def published_table(entries: Sequence[Entry]) -> str:
         sampled = plain is not published and 'GFLOPs' in published
         rows.append(
             [
-                _link(entry, ''),
+                _link(entry, 'docs'),
                 _clip(entry),
                 f'{plain["GFLOPs"]}',
                 meta['FLOPs'].removesuffix('G'),
@@ -117,13 +127,13 @@ def released_table(entries: Sequence[Entry]) -> str:
         metrics = _metrics(entry)
         rows.append(
             [
-                _link(entry, ''),
+                _link(entry, 'docs'),
                 entry['Metadata']['Training Data'],
                 _measured(entry),
                 _resolution(metrics),
                 f'{metrics.get("GFLOPs per Clip", "")}',
                 entry['Metadata']['Parameters'],
-                f'[weights]({entry["Weights"]})',
+                _weights(entry, 'docs'),
             ]
         )
     if not rows:
@@ -164,12 +174,9 @@ def family_table(entries: Sequence[Entry]) -> str:
     for entry in entries:
         meta, metrics = entry['Metadata'], _metrics(entry)
         folder = entry['Config'].rsplit('/', 1)[0]
-        weights = entry.get('Weights')
-        if weights and '://' not in weights:
-            weights = '../../../' + weights
         rows.append(
             [
-                _link(entry, f'{folder}/'),
+                _link(entry, folder),
                 meta['Training Data'],
                 meta['Pretrained'],
                 _clip(entry),
@@ -177,7 +184,7 @@ def family_table(entries: Sequence[Entry]) -> str:
                 meta['Parameters'],
                 _measured(entry),
                 _resolution(metrics),
-                f'[weights]({weights})' if weights else '',
+                _weights(entry, folder),
             ]
         )
     return _markdown(
@@ -223,7 +230,7 @@ def replace_between(text: str, name: str, content: str) -> str:
 
 
 def update_pages(root: Path) -> None:
-    """Writes the tables of the README and of the page of each metafile.
+    """Writes the tables of the model zoo and of the page of each metafile.
 
     Args:
         root (Path): The folder that ``configs`` is in.
@@ -233,7 +240,7 @@ def update_pages(root: Path) -> None:
         own = read_metafile(path.parent / 'metafile.yml')['Models']
         page = path.read_text(encoding='utf-8')
         write_text(path, replace_between(page, 'models', family_table(own)))
-    path = root / 'README.md'
+    path = root / 'docs' / 'model_zoo.md'
     page = path.read_text(encoding='utf-8')
     for name, table in (
         ('released', released_table(entries)),

@@ -1,4 +1,4 @@
-"""Metafiles, README and configs say the same."""
+"""Metafiles, the pages of the zoo and configs say the same."""
 
 import re
 import shutil
@@ -115,7 +115,10 @@ def test_measured_accuracy_is_of_data_that_was_there():
 
 
 def test_pages_are_what_the_command_writes(tmp_path):
-    pages = [ROOT / 'README.md', *ROOT.glob('configs/recognition/*/README.md')]
+    pages = [
+        ROOT / 'docs/model_zoo.md',
+        *ROOT.glob('configs/recognition/*/README.md'),
+    ]
     assert len(pages) == 8
     for path in (*pages, *ROOT.glob('configs/recognition/*/metafile.yml')):
         copy = tmp_path / path.relative_to(ROOT)
@@ -126,15 +129,6 @@ def test_pages_are_what_the_command_writes(tmp_path):
         assert (tmp_path / path.relative_to(ROOT)).read_text() == (
             path.read_text()
         ), 'run python tools/misc/update_model_zoo.py'
-
-
-def test_pages_link_to_files():
-    for page in (
-        ROOT / 'README.md',
-        *ROOT.glob('configs/recognition/*/README.md'),
-    ):
-        for target in re.findall(r'\]\(([^)#]+)', page.read_text()):
-            assert '://' in target or (page.parent / target).exists(), target
 
 
 def test_page_without_the_part():

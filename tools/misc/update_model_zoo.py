@@ -1,4 +1,4 @@
-"""Brings metafiles, model-index.yml and the tables of the README up to date.
+"""Updates metafiles, model-index.yml and the tables of the model zoo.
 
 What is computed is computed anew from the configs; what is given in a metafile
 (Published, Results, Weights, SHA256, Training Log) stays.

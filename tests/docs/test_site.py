@@ -1,0 +1,26 @@
+"""The documentation site builds without a warning."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_site_builds(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-m', 'sphinx', '-W', '--keep-going', '-q']
+        + ['-d', tmp_path / 'doctrees', ROOT / 'docs', tmp_path / 'site'],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # Wherever a page comes from, and what the docstrings say.
+    for page, text in (
+        ('index', 'Similarity Guided Sampling'),
+        ('generated/data-tempo', 'check_shortcuts'),
+        ('generated/zoo-x3d', 'x3d_m_8xb16'),
+        ('generated/changelog', '0.2.0'),
+        ('api/sgs', 'mmatfr.sgs.SGS'),
+    ):
+        assert text in (tmp_path / f'site/{page}.html').read_text()
