@@ -150,7 +150,7 @@ def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
 def fit_similarity(
     recognizer: nn.Module,
     batches: Iterable[dict],
-    epochs: int = 24,
+    epochs: int = 48,
     lr: float = 3e-3,
     batch_size: int = 24,
 ) -> Dict[str, float]:
@@ -166,7 +166,7 @@ def fit_similarity(
         batches (Iterable[dict]): What the data loader gives; each is looked
             at once.
         epochs (int): How often the heads see all steps, as they are
-            or turned round in time and place. Defaults to 24.
+            or turned round in time and place. Defaults to 48.
         lr (float): Learning rate of AdamW, which falls to 0 along a cosine.
             Defaults to 3e-3.
         batch_size (int): Number of clips of an iteration. Defaults to 24.

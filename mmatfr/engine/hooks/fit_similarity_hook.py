@@ -24,14 +24,14 @@ class FitSimilarityHook(Hook):
     Args:
         num_batches (int): Number of batches of the training list that are
             looked at. Defaults to 100.
-        epochs (int): How often the heads see their steps. Defaults to 24.
+        epochs (int): How often the heads see their steps. Defaults to 48.
 
     Raises:
         ValueError: If a number is not positive; before the first iteration,
             if no layer has such a head.
     """
 
-    def __init__(self, num_batches: int = 100, epochs: int = 24) -> None:
+    def __init__(self, num_batches: int = 100, epochs: int = 48) -> None:
         for name, value in (('num_batches', num_batches), ('epochs', epochs)):
             if value < 1:
                 raise ValueError(f'{name}={value!r} must be positive')

@@ -1,0 +1,73 @@
+"""Accuracy at equal cost, by its command."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / 'tools/analysis_tools/equal_cost.py'
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run(*args):
+        monkeypatch.setattr('sys.argv', [str(SCRIPT), *map(str, args)])
+        try:
+            runpy.run_path(str(SCRIPT), run_name='__main__')
+        except SystemExit as exit:
+            assert not exit.code, exit.code
+        return capsys.readouterr().out
+
+    return run
+
+
+def metrics(cost, *top1):
+    return [
+        {'cost/gflops_per_clip': cost, 'acc/top1': accuracy}
+        for accuracy in top1
+    ]
+
+
+def test_curves_are_interpolated_for_each_seed(tmp_path, run):
+    report = tmp_path / 'report.json'
+    rows = dict(
+        full=metrics(4.0, 0.9, 0.8),
+        path=metrics(3.0, 0.8, 0.7),
+        path_bins6=metrics(1.0, 0.4, 0.5),
+        equal8=metrics(2.0, 0.5, 0.5),
+        equal10=metrics(2.4, 0.7, 0.5),
+        random=metrics(2.0, 0.4, 0.4),
+    )
+    report.write_text(json.dumps(dict(seeds=[0, 1], rows=rows)))
+    printed = run(report, '--shares', 0.5, 0.55, 0.75)
+    lines = [
+        [cell.strip() for cell in line.strip()[1:-1].split('|')]
+        for line in printed.strip().splitlines()
+    ]
+    assert lines[0] == ['top-1 % at a cost of', '50 %', '55 %', '75 %']
+    assert lines[2:] == [
+        [
+            'path',
+            '60.0 [60.0, 60.0]',
+            '63.0 [62.0, 64.0]',
+            '75.0 [70.0, 80.0]',
+        ],
+        ['equal', '50.0 [50.0, 50.0]', '55.0 [50.0, 60.0]', ''],
+    ]
+
+
+@pytest.mark.parametrize(
+    'text, reason',
+    [
+        (None, 'does not exist; name another'),
+        ('[]', 'is no report of compare_recipes.py'),
+        ('{"rows": {"path": []}}', 'neither of the rows full and base'),
+    ],
+)
+def test_says_what_is_no_report(tmp_path, run, text, reason):
+    report = tmp_path / 'report.json'
+    if text is not None:
+        report.write_text(text)
+    with pytest.raises(AssertionError, match=reason):
+        run(report)

@@ -1,0 +1,135 @@
+"""Accuracy at equal cost, from a report of compare_recipes.py: one table.
+
+Rows that differ in their number of bins or of groups alone are one curve. Its
+accuracy at a cost is interpolated between its two nearest points, for each
+seed apart; a curve says nothing of costs beyond its ends.
+"""
+
+import argparse
+import json
+import re
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.table import Table
+
+from mmatfr.cli import run_script
+
+Point = Tuple[float, float]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('report', help='JSON file that it has written')
+    parser.add_argument(
+        '--shares',
+        type=float,
+        nargs='+',
+        default=[0.5, 0.55, 0.6, 0.65],
+        help='costs, as shares of the GFLOPs of the network without sampling '
+        '(default: 0.5 0.55 0.6 0.65)',
+    )
+    return parser.parse_args()
+
+
+def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
+    """Reads the metrics of each seed of each row.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such report, or lacks the network without
+            sampling.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path!r} does not exist; name another')
+    try:
+        rows = json.loads(Path(path).read_text(encoding='utf-8'))['rows']
+        named = 'full' in rows or 'base' in rows
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f'{path!r} is no report of compare_recipes.py; name the JSON file '
+            'in its --out'
+        ) from None
+    if not named:
+        raise ValueError(
+            f'{path!r} has neither of the rows full and base, whose cost is '
+            'the unit; compare with --rows full ...'
+        )
+    return rows
+
+
+def find_curves(
+    rows: Dict[str, List[Dict[str, float]]],
+) -> Dict[str, List[List[Point]]]:
+    """Puts the rows together that differ in bins or groups alone.
+
+    Args:
+        rows (dict): For each row the metrics of each seed.
+
+    Returns:
+        dict: For each curve and seed its points: cost, as a share of that of
+        the network without sampling, and accuracy in percent, by their cost.
+    """
+    unit = rows['full' if 'full' in rows else 'base']
+    points: Dict[str, List[List[Point]]] = defaultdict(
+        lambda: [[] for _ in unit]
+    )
+    for name, runs in rows.items():
+        curve = re.sub(r'(_bins)?\d+$', '', name)
+        for place, (run, full) in enumerate(zip(runs, unit)):
+            cost = run['cost/gflops_per_clip'] / full['cost/gflops_per_clip']
+            points[curve][place].append((cost, 100 * run['acc/top1']))
+    return {
+        name: [sorted(seed) for seed in seeds]
+        for name, seeds in points.items()
+        if len(seeds[0]) > 1
+    }
+
+
+def accuracy_at(curve: Sequence[Point], cost: float) -> Optional[float]:
+    """Interpolates a curve.
+
+    Args:
+        curve (Sequence[tuple[float]]): Costs, ascending, and accuracies.
+        cost (float): Where.
+
+    Returns:
+        float | None: The accuracy; None beyond the ends.
+    """
+    costs, accuracies = zip(*curve)
+    if not costs[0] <= cost <= costs[-1]:
+        return None
+    return float(np.interp(cost, costs, accuracies))
+
+
+def run() -> None:
+    args = parse_args()
+    rows = read_report(args.report)
+    table = Table(box=MARKDOWN)
+    table.add_column('top-1 % at a cost of', no_wrap=True)
+    for share in args.shares:
+        table.add_column(f'{100 * share:g} %', justify='right', no_wrap=True)
+    for name, seeds in find_curves(rows).items():
+        cells = []
+        for share in args.shares:
+            found = [accuracy_at(curve, share) for curve in seeds]
+            if None in found:
+                cells.append('')
+                continue
+            cells.append(f'{statistics.mean(found):.1f}')
+            if len(found) > 1:
+                cells[-1] += f' [{min(found):.1f}, {max(found):.1f}]'
+        table.add_row(name, *cells)
+    Console(width=200).print(table)
+
+
+if __name__ == '__main__':
+    run_script(run)
