@@ -9,12 +9,11 @@ demo: $(VENV)/installed
 	$(BIN)/python tools/tempo_demo.py
 
 # Each worker takes whole files, whose tests share what they train.
-test: $(VENV)/installed
+test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
-		--no-loadscope-reorder tests mmatfr
+		--no-loadscope-reorder --durations 10 tests mmatfr
 
 lint: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

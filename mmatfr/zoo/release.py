@@ -3,8 +3,6 @@
 import datetime
 import hashlib
 import json
-import re
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import (
@@ -19,17 +17,13 @@ from typing import (
 )
 
 import torch
-from mmengine.config import Config
-from mmengine.runner import Runner
 from safetensors.torch import save
 from torch import Tensor
 
 from mmatfr.apis import build_recognizer, check_weights, load_config
 from mmatfr.atomic_write import write_bytes, write_text
 from mmatfr.checkpoint import (
-    check_hash,
     fetch,
-    open_checkpoint,
     pack_checkpoint,
     read_checkpoint,
 )
@@ -43,19 +37,14 @@ from .metafile import (
     write_metafile,
 )
 from .models import config_path
-from .models import find_entry as zoo_entry
 
 __all__ = [
     'Release',
     'add_to_zoo',
     'check_folder',
-    'check_release',
     'discard_on_error',
-    'find_entry',
     'publish',
-    'read_metrics',
     'register',
-    'test_release',
 ]
 
 # From the names of the metrics to those in a metafile, with the factor and
@@ -68,7 +57,6 @@ _METRICS = {
     'cost/temporal_resolution_p95': ('Temporal Resolution p95', 1, 3),
     'cost/gflops_per_clip': ('GFLOPs per Clip', 1, 4),
 }
-_RELEASE = re.compile(r'(?P<name>.+)_\d{8}-[0-9a-f]{8}')
 
 
 class Release(NamedTuple):
@@ -231,60 +219,6 @@ def _root_of(config: Path) -> Path:
     return config.parent
 
 
-def test_release(
-    cfg: Config, checkpoint: Path, options: Optional[Mapping] = None
-) -> Dict[str, float]:
-    """Tests weights on the test split of a config.
-
-    Args:
-        cfg (Config): The config.
-        checkpoint (Path): The weights, ``.pth``.
-        options (Mapping, optional): Settings that go on top of the config.
-            Defaults to None.
-
-    Returns:
-        dict[str, float]: The metrics.
-    """
-    cfg = Config(cfg.to_dict(), filename=cfg.filename)
-    cfg.merge_from_dict(dict(options or {}))
-    cfg.load_from = str(checkpoint)
-    with tempfile.TemporaryDirectory() as work_dir:
-        cfg.work_dir = work_dir
-        return Runner.from_cfg(cfg).test()
-
-
-test_release.__test__ = False  # no test of pytest's
-
-
-def read_metrics(log: str) -> Dict[str, float]:
-    """Reads the metrics that tools/test.py logged.
-
-    Args:
-        log (str): Its JSON file, ``<work_dir>/<time>/<time>.json``.
-
-    Returns:
-        dict[str, float]: The metrics.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no metrics.
-    """
-    try:
-        lines = Path(log).read_text(encoding='utf-8').strip().splitlines()
-        metrics = json.loads(lines[-1])
-    except FileNotFoundError:
-        raise
-    except (ValueError, IndexError) as error:
-        raise ValueError(
-            f'{log!r} is no log of tools/test.py; name the .json that it wrote'
-        ) from error
-    if not isinstance(metrics, dict) or 'acc/top1' not in metrics:
-        raise ValueError(
-            f'{log!r} has no acc/top1; name the .json that tools/test.py wrote'
-        )
-    return metrics
-
-
 def _as_results(name: str, metrics: Mapping[str, float]) -> List[dict]:
     """Metrics as a metafile has them."""
     shown = {}
@@ -411,53 +345,3 @@ def add_to_zoo(release: Release, root: Path) -> Path:
     ] + ([] if entry['Name'] in names else [entry])
     write_metafile(path, title, models)
     return path
-
-
-def find_entry(path: str) -> Optional[Dict[str, Any]]:
-    """Finds what is said of a release.
-
-    Args:
-        path (str): Path of one of its files.
-
-    Returns:
-        dict: The entry beside it, or that of the zoo. None if there is none.
-    """
-    file = Path(path)
-    beside = read_metafile(file.with_suffix('.yml'))['Models']
-    match = _RELEASE.fullmatch(file.stem)
-    zoo = zoo_entry(match['name']) if match else {}
-    for entry in (*beside, zoo):
-        if file.name in entry.get('SHA256', {}):
-            return entry
-    return None
-
-
-def check_release(
-    path: str, config: Optional[str] = None
-) -> Tuple[Config, Dict[str, Any]]:
-    """Makes sure that a release is what was published and fits its config.
-
-    Args:
-        path (str): Path or URL of its ``.pth`` or ``.safetensors``.
-        config (str, optional): The config, by path or by name. Defaults to
-            None, that which its name carries.
-
-    Returns:
-        tuple: The config and the entry.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If its hash is another, or the weights do not fit.
-    """
-    local = fetch(path)
-    entry = find_entry(local)
-    if entry is None:
-        raise ValueError(
-            f'nothing is said of {path!r}: neither a .yml beside it nor a '
-            'metafile of the zoo has its SHA-256'
-        )
-    check_hash(local, entry['SHA256'][Path(local).name])
-    weights, _ = open_checkpoint(local)
-    cfg = load_config(config_path(config or entry['Name']))
-    check_weights(build_recognizer(cfg.model), weights, path, cfg.filename)
-    return cfg, entry

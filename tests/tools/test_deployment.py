@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmatfr.zoo.release import read_metrics
+from mmatfr.zoo.verification import read_metrics
 
 ROOT = Path(__file__).parents[2]
 NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'

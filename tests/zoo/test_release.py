@@ -19,12 +19,12 @@ from mmatfr.zoo.models import config_path
 from mmatfr.zoo.release import (
     add_to_zoo,
     check_folder,
-    check_release,
     discard_on_error,
     publish,
     register,
 )
 from mmatfr.zoo.tables import released_table
+from mmatfr.zoo.verification import check_release
 
 ROOT = Path(__file__).parents[2]
 NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'

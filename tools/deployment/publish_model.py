@@ -18,11 +18,10 @@ from mmatfr.zoo.release import (
     check_folder,
     discard_on_error,
     publish,
-    read_metrics,
     register,
-    test_release,
 )
 from mmatfr.zoo.tables import update_pages
+from mmatfr.zoo.verification import read_metrics, test_release
 
 
 def parse_args() -> argparse.Namespace:

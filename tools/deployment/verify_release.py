@@ -11,7 +11,7 @@ from mmengine.config import DictAction
 from mmatfr.checkpoint import fetch
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import find_configs, released_weights
-from mmatfr.zoo.release import check_release, test_release
+from mmatfr.zoo.verification import check_release, test_release
 
 
 def parse_args() -> argparse.Namespace:
