@@ -24,6 +24,10 @@ from mmatfr.zoo.metafile import dataset_of
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(ROOT.glob('configs/recognition/*/*.py'))
+# What each config samples by, whatever its options are called.
+SAMPLING = json.loads(
+    (ROOT / 'tests/data/sampling_of_configs.json').read_text()
+)
 THEIRS = Path(mmaction.__file__).parent / '.mim/configs/recognition'
 # {algorithm}_{module}_{training}_{data}, see mmaction2's guide to configs;
 # {gpus}xb{batch}-{frames}x{interval}x{clips}-{epochs}e-{more}.
@@ -182,6 +186,16 @@ def clips_of():
     return run
 
 
+def sampling_of(model):
+    """Where and how each layer of a recognizer samples."""
+    return {
+        '.'.join(filter(None, ['backbone', name, 'sgs'])): (
+            f'stage={pathway.stage}, {pathway.layer.extra_repr()}'
+        )
+        for name, pathway in getattr(model.backbone, 'pathways', {}).items()
+    }
+
+
 @by_name(distinct_models())
 def test_learns_from_a_batch(path, monkeypatch):
     """Forward and one training step, few frames and a small crop.
@@ -222,6 +236,7 @@ def test_learns_from_a_batch(path, monkeypatch):
     assert any(k.startswith('backbone') for k in changed)
     assert any(k.startswith('cls_head') for k in changed)
     assert bool(sgs_layers(model)) == ('-atfr' in path.stem)
+    assert sampling_of(model) == SAMPLING.get(path.stem, {})
     model.eval()
     with torch.no_grad():
         # One video: some configs limit how many views are tested at once.
