@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from mmatfr.apis import build_recognizer
 from mmatfr.models.backbones.atfr import ATFR
 from mmatfr.models.backbones.pathway import Pathway
-from mmatfr.sgs import get_num_bins, group_frames
+from mmatfr.sgs import Binning, get_num_bins, group_frames
 
 from .modules import (
     NonLocal,
@@ -195,7 +195,7 @@ class ClipNetwork(nn.Module):
     ) -> None:
         layer_name = '.'.join(filter(None, ['backbone', pathway.name, 'sgs']))
         layer = copy.deepcopy(recognizer.get_submodule(layer_name))
-        if getattr(layer.binning, 'func', None) is not group_frames:
+        if not isinstance(layer.binning, Binning):
             raise ValueError(
                 f'{layer_name} groups frames by {layer.binning!r}, which has '
                 'no form for export; use the binning of the layer'

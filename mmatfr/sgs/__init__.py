@@ -7,6 +7,7 @@ from .controls import (
     stride_frames,
 )
 from .grouping import (
+    Binning,
     Groups,
     group_frames,
     join_groups,
@@ -23,15 +24,25 @@ from .layers import (
     sgs_layers,
 )
 from .learned import LearnedPath
-from .options import check_choice, check_flag, check_integer, check_names
+from .options import (
+    LayerOptions,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_names,
+)
+from .presets import PRESETS
 from .results import LastResults
 from .similarity import SIMILARITIES
 
 __all__ = [
+    'PRESETS',
     'SGS',
     'SIMILARITIES',
+    'Binning',
     'Groups',
     'LastResults',
+    'LayerOptions',
     'LearnedPath',
     'Lengths',
     'as_lengths',

@@ -5,6 +5,7 @@ turns feature maps and groups into the packed maps of all groups. The two meet
 in ``Groups`` alone, so another binning needs nothing else than to return one.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 __all__ = [
+    'Binning',
     'Groups',
     'KERNELS',
     'ORDERS',
@@ -165,6 +167,26 @@ def group_frames(
     moving = (spread / (_MOVING_RTOL * level)).clamp_max(1.0)
     weight = torch.where(still, 1 / count, (1 / count).lerp(weight, moving))
     return Groups(index, weight, lengths)
+
+
+@dataclass(frozen=True)
+class Binning:
+    """The arguments of :func:`group_frames`, to be called with magnitudes.
+
+    ``dataclasses.replace(binning, num_bins=8)`` is the same with other bins.
+    """
+
+    num_bins: Optional[int] = None
+    kernel: str = 'delta'
+    normalize: Optional[bool] = None
+    order: str = 'magnitude'
+    contiguous: bool = False
+    peak: Optional[float] = None
+    ends: int = 0
+
+    def __call__(self, magnitude: Tensor) -> Groups:
+        """Groups the frames of each clip by their magnitudes, (N, T)."""
+        return group_frames(magnitude, **vars(self))
 
 
 def pack_labels(

@@ -6,28 +6,20 @@ arXiv:2011.08652.
 
 import sys
 from contextlib import nullcontext
-from functools import partial
-from typing import Callable, Optional, Tuple, Union
+from typing import Callable, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .grouping import KERNELS, ORDERS, Groups, group_frames, merge_frames
+from .grouping import Binning, Groups, merge_frames
 from .learned import LearnedPath
-from .options import check_choice, check_flag, check_integer
+from .options import LayerOptions, check_integer
 from .results import LastResults
-from .similarity import (
-    ROUNDING,
-    Similarity,
-    drop_rounding,
-    get_similarity,
-)
+from .similarity import ROUNDING, drop_rounding, get_similarity
 
-__all__ = ['BIN_RANGES', 'EMBEDDINGS', 'SGS', 'refuse_tracing']
+__all__ = ['SGS', 'refuse_tracing']
 
-BIN_RANGES = ('clip', 'data')
-EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 # Least share of a batch in the running mean of the peaks.
 _MOMENTUM = 0.01
 
@@ -67,65 +59,18 @@ class SGS(nn.Module):
     group, and the weighted sum of each group's maps goes on. How many groups
     a clip has depends on the clip alone. The defaults are the paper's.
 
-    Of the options that the paper does not have, ``embedding='identity'``,
-    ``grid``, a path as similarity, ``magnitude_grad=False`` and
-    ``bin_range='data'`` together make a layer without weights that follows
-    motion, see `docs/training.md`.
-
     Args:
         in_channels (int): Number of channels C of the feature maps.
-        similarity_channels (int, optional): Dimension D of the similarity
-            vectors that the MLP gives. Defaults to None, which stands for 8.
-        num_bins (int, optional): Number of bins B. Defaults to None, which
-            stands for the number of frames T of the clips.
-        similarity (str | Callable): Magnitude of a frame: 'norm' (paper), the
-            distance to the clip's mean vector 'l2', 'l1' or 'cosine'
-            (authors' code), the length of the path of Z up to the frame,
-            'path' or 'path_squared', which makes groups of neighbours in the
-            order of time, the path over steps that a small head predicts,
-            'learned_path' (:class:`LearnedPath`), or a function or module
-            from (N, T, D) to (N, T). Defaults to 'norm'.
-        kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
-            'linear' falls from 1 at the centre of the bin to 0 at its edges.
-            'linear' is batch-invariant within a bound only: the slope
-            multiplies the rounding of a magnitude by up to 2 B. Between a
-            batch and the clip alone, outputs differed by at most 2.4e-4 of
-            the largest value, where those of 'delta' differed by 5e-7.
-            Defaults to 'delta'.
-        normalize (bool, optional): Whether weights are divided by the number
-            of frames in the group. Defaults to None: True for 'delta', False
-            for 'linear'.
-        order (str): Order of the groups of a clip: 'magnitude' (paper) or
-            'time', by the mean frame index. Defaults to 'magnitude'.
-        contiguous (bool): Whether a group holds neighbouring frames only.
-            Defaults to False.
-        embedding (str): Similarity vectors from pooled features: 'mlp_bn'
-            (paper), 'mlp' without the BatchNorm, or 'identity', the pooled
-            features as they are, without a parameter. Defaults to 'mlp_bn'.
-        grid (int): Features are pooled over the cells of a grid x grid
-            division of the map. 1 is the global average (paper), which hides
-            where something is, and so its motion. Defaults to 1.
-        border (int): Number of frames at each end of a clip that are judged
-            as the next one further in is. The zero padding of the temporal
-            convolutions before the layer sets the first and the last frame
-            apart from the others, as if much had happened there; 1 is enough
-            against most of it. Defaults to 0.
-        border_groups (bool): Whether those frames are groups of their own.
-            Their maps are unlike the others', and what follows is used to
-            finding them there: a mean of both is like neither. Defaults to
-            False.
-        magnitude_grad (bool): Whether a gradient flows back through the
-            magnitudes. Defaults to True.
-        bin_range (str): What the B bins divide: 'clip' (paper), from 0 to the
-            largest magnitude of the clip itself, so that every clip is spread
-            over its bins, however little happens in it; or 'data', from 0 to
-            the running mean of that over the clips seen in training, so that
-            a bin is as wide for one clip as for another, a clip with less
-            takes fewer and one with more goes on into further ones. Until
-            there is a mean it is 'clip'. Defaults to 'clip'.
+        preset (str): A setting of all options, one of :data:`PRESETS`:
+            'paper'; 'authors', what their code computes; 'path', without
+            weights, follows motion; 'learned', the path over steps that a
+            fitted head predicts. Defaults to 'paper'.
+        **options: Single options in place of the preset's, see
+            :class:`LayerOptions`.
 
     Attributes:
-        binning (Callable): From magnitudes (N, T) to :class:`Groups`.
+        binning (Callable): From magnitudes (N, T) to :class:`Groups`, a
+            :class:`Binning` at first.
         running_peak (Tensor): Mean of the clips' largest magnitudes, a
             scalar; 0 as long as none was seen. With ``bin_range='data'``
             alone, as is ``num_batches_tracked``.
@@ -137,101 +82,59 @@ class SGS(nn.Module):
         >>> maps, lengths = sgs(torch.rand(2, 24, 16, 7, 7))
         >>> maps.shape[2] == lengths.sum()
         tensor(True)
+        >>> sgs = SGS(in_channels=24, preset='path', num_bins=8)
 
     Raises:
-        ValueError: If an option has an unknown value, or two exclude each
-            other.
+        ValueError: If an option is unknown or has an unknown value, or two
+            exclude each other.
     """
 
     def __init__(
         self,
         in_channels: int,
-        similarity_channels: Optional[int] = None,
-        num_bins: Optional[int] = None,
-        similarity: Union[str, Similarity] = 'norm',
-        kernel: str = 'delta',
-        normalize: Optional[bool] = None,
-        order: str = 'magnitude',
-        contiguous: bool = False,
-        embedding: str = 'mlp_bn',
-        grid: int = 1,
-        border: int = 0,
-        border_groups: bool = False,
-        magnitude_grad: bool = True,
-        bin_range: str = 'clip',
+        preset: str = 'paper',
+        **options,
     ) -> None:
         super().__init__()
         check_integer('in_channels', in_channels)
-        check_integer('similarity_channels', similarity_channels, unset=True)
-        check_integer('num_bins', num_bins, unset=True)
-        check_integer('grid', grid)
-        check_integer('border', border, least=0)
-        check_choice('kernel', kernel, KERNELS)
-        check_choice('order', order, ORDERS)
-        check_choice('embedding', embedding, EMBEDDINGS)
-        check_choice('bin_range', bin_range, BIN_RANGES)
-        check_flag('normalize', normalize, unset=True)
-        check_flag('contiguous', contiguous)
-        check_flag('border_groups', border_groups)
-        check_flag('magnitude_grad', magnitude_grad)
-        if border_groups and border == 0:
-            raise ValueError(
-                'border_groups=True has no meaning with border=0; set border '
-                'to the number of frames at each end'
-            )
-        if embedding == 'identity':
-            if similarity_channels is not None:
-                raise ValueError(
-                    f'similarity_channels={similarity_channels!r} has no '
-                    "meaning with embedding='identity', which takes the "
-                    'pooled features as they are; leave one of them out'
-                )
-        elif not magnitude_grad:
-            raise ValueError(
-                'magnitude_grad=False would leave the weights of '
-                f'embedding={embedding!r} without a gradient for ever; set '
-                "embedding='identity'"
-            )
+        options = LayerOptions.of(preset=preset, **options)
+        if options.border == 'auto':  # the layer alone has no stem before it
+            options = options.with_border(0)
         self.in_channels = in_channels
+        similarity = options.similarity
         if similarity == 'learned_path':
-            if embedding != 'identity':
-                raise ValueError(
-                    "similarity='learned_path' has a head of its own over "
-                    'the pooled features, which '
-                    f'embedding={embedding!r} would hide; set '
-                    "embedding='identity'"
-                )
-            similarity = LearnedPath(in_channels, grid)
+            similarity = LearnedPath(in_channels, options.grid)
             # No gradient would reach it: it is fitted beforehand.
-            similarity.requires_grad_(magnitude_grad)
+            similarity.requires_grad_(options.magnitude_grad)
         self.similarity = get_similarity(similarity)
-        self.binning: Callable[[Tensor], Groups] = partial(
-            group_frames,
-            num_bins=num_bins,
-            kernel=kernel,
-            normalize=normalize,
-            order=order,
-            contiguous=contiguous,
-            peak=None if bin_range == 'clip' else 1.0,
-            ends=border if border_groups else 0,
+        self.binning: Callable[[Tensor], Groups] = Binning(
+            num_bins=options.num_bins,
+            kernel=options.kernel,
+            normalize=options.normalize,
+            order=options.order,
+            contiguous=options.contiguous,
+            peak=None if options.bin_range == 'clip' else 1.0,
+            ends=options.border if options.border_groups else 0,
         )
-        self.embedding = embedding
-        self.grid = grid
-        self.border = border
-        self.magnitude_grad = magnitude_grad
-        self.bin_range = bin_range
-        if bin_range == 'data':
+        self.embedding = options.embedding
+        self.grid = options.grid
+        self.border = options.border
+        self.magnitude_grad = options.magnitude_grad
+        self.bin_range = options.bin_range
+        if options.bin_range == 'data':
             self.register_buffer('running_peak', torch.zeros(()))
             self.register_buffer(
                 'num_batches_tracked', torch.zeros((), dtype=torch.long)
             )
-        if embedding != 'identity':
+        if options.embedding != 'identity':
             hidden_channels = max(1, in_channels // 2)
-            channels = similarity_channels or 8
-            self.fc1 = nn.Linear(in_channels * grid**2, hidden_channels)
+            channels = options.similarity_channels or 8
+            self.fc1 = nn.Linear(
+                in_channels * options.grid**2, hidden_channels
+            )
             self.relu = nn.ReLU()
             self.fc2 = nn.Linear(hidden_channels, channels)
-        if embedding == 'mlp_bn':
+        if options.embedding == 'mlp_bn':
             self.bn = nn.BatchNorm1d(channels)
 
     @property
@@ -413,9 +316,9 @@ class SGS(nn.Module):
                 border=self.border,
                 magnitude_grad=self.magnitude_grad,
                 bin_range=self.bin_range,
-                **self.binning.keywords,
+                **vars(self.binning),
             )
-            if isinstance(self.binning, partial)
+            if isinstance(self.binning, Binning)
             else dict(binning=self.binning)
         )
         return ', '.join(f'{key}={value}' for key, value in options.items())

@@ -1,7 +1,7 @@
 """The sampling layers of a network, their bins, and clips of given lengths."""
 
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from itertools import cycle, islice
 from numbers import Integral
 from typing import (
@@ -17,7 +17,7 @@ from typing import (
 from torch import Tensor, nn
 
 from .controls import equal_groups
-from .grouping import Groups
+from .grouping import Binning, Groups
 from .layer import SGS
 from .options import check_integer
 
@@ -153,13 +153,12 @@ def get_num_bins(network: nn.Module) -> Dict[str, Optional[int]]:
         raise ValueError('the network has no layer that samples')
     numbers = {}
     for name, layer in layers.items():
-        keywords = getattr(layer.binning, 'keywords', {})
-        if 'num_bins' not in keywords:
+        if not isinstance(layer.binning, Binning):
             raise ValueError(
                 f'{name} groups frames by {layer.binning!r}, which has no '
                 'number of bins'
             )
-        numbers[name] = keywords['num_bins']
+        numbers[name] = layer.binning.num_bins
     return numbers
 
 
@@ -193,7 +192,4 @@ def set_num_bins(
     for name, number in by_name.items():
         check_integer(f'num_bins of {name}', number, unset=True)
     for name, number in by_name.items():
-        binning = layers[name].binning
-        layers[name].binning = partial(
-            binning.func, **{**binning.keywords, 'num_bins': number}
-        )
+        layers[name].binning = replace(layers[name].binning, num_bins=number)

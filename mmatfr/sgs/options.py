@@ -1,9 +1,25 @@
 """Options as configs give them: what is none is refused by name."""
 
 import difflib
-from typing import Any, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Iterable, Mapping, Optional, Sequence, Tuple, Union
 
-__all__ = ['check_choice', 'check_flag', 'check_integer', 'check_names']
+from .grouping import KERNELS, ORDERS
+from .presets import PRESETS
+from .similarity import Similarity, get_similarity
+
+__all__ = [
+    'BIN_RANGES',
+    'EMBEDDINGS',
+    'LayerOptions',
+    'check_choice',
+    'check_flag',
+    'check_integer',
+    'check_names',
+]
+
+BIN_RANGES = ('clip', 'data')
+EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 
 
 def check_names(option: str, given: Any, known: Iterable[str]) -> None:
@@ -82,3 +98,175 @@ def check_integer(
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         kind = 'positive' if least else 'non-negative'
         raise ValueError(f'{option}={value!r} must be a {kind} integer')
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """Options of :class:`SGS`, by what they decide. The defaults are the
+    paper's.
+
+    From feature maps to similarity vectors:
+
+    Args:
+        embedding (str): Similarity vectors from pooled features: 'mlp_bn'
+            (paper), 'mlp' without the BatchNorm, or 'identity', the pooled
+            features as they are, without a parameter. Defaults to 'mlp_bn'.
+        similarity_channels (int, optional): Dimension D of the similarity
+            vectors that the MLP gives. Defaults to None, which stands for 8.
+        grid (int): Features are pooled over the cells of a grid x grid
+            division of the map. 1 is the global average (paper), which hides
+            where something is, and so its motion. Defaults to 1.
+        border (int | str): Number of frames at each end of a clip that take
+            the magnitude of the nearest frame further in. The zero padding of
+            the temporal convolutions before the layer sets the first and the
+            last frames apart from the others, as if much had happened there.
+            'auto' is the number of frames that the backbone's stem has seen
+            zeros on, 0 for a layer without a backbone. Defaults to 0.
+        border_groups (bool): Whether those frames are groups of their own.
+            Their maps are unlike the others', and what follows is used to
+            finding them there: a mean of both is like neither. Defaults to
+            False.
+        magnitude_grad (bool): Whether a gradient flows back through the
+            magnitudes. Defaults to True.
+
+    From similarity vectors to magnitudes:
+
+    Args:
+        similarity (str | Callable): Magnitude of a frame: 'norm' (paper), the
+            distance to the clip's mean vector 'l2', 'l1' or 'cosine'
+            (authors' code), the length of the path of Z up to the frame,
+            'path' or 'path_squared', which makes groups of neighbours in the
+            order of time, the path over steps that a small head predicts,
+            'learned_path' (:class:`LearnedPath`), or a function or module
+            from (N, T, D) to (N, T). Defaults to 'norm'.
+
+    From magnitudes to groups:
+
+    Args:
+        num_bins (int, optional): Number of bins B. Defaults to None, which
+            stands for the number of frames T of the clips.
+        bin_range (str): What the B bins divide: 'clip' (paper), from 0 to the
+            largest magnitude of the clip itself, so that every clip is spread
+            over its bins, however little happens in it; or 'data', from 0 to
+            the running mean of that over the clips seen in training, so that
+            a bin is as wide for one clip as for another, a clip with less
+            takes fewer and one with more goes on into further ones. Until
+            there is a mean it is 'clip'. Defaults to 'clip'.
+        kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
+            'linear' falls from 1 at the centre of the bin to 0 at its edges.
+            'linear' is batch-invariant within a bound only: the slope
+            multiplies the rounding of a magnitude by up to 2 B. Between a
+            batch and the clip alone, outputs differed by at most 2.4e-4 of
+            the largest value, where those of 'delta' differed by 5e-7.
+            Defaults to 'delta'.
+        normalize (bool, optional): Whether weights are divided by the number
+            of frames in the group. Defaults to None: True for 'delta', False
+            for 'linear'.
+        contiguous (bool): Whether a group holds neighbouring frames only.
+            Defaults to False.
+        order (str): Order of the groups of a clip: 'magnitude' (paper) or
+            'time', by the mean frame index. Defaults to 'magnitude'.
+
+    Raises:
+        ValueError: If an option has an unknown value, or two exclude each
+            other.
+    """
+
+    embedding: str = 'mlp_bn'
+    similarity_channels: Optional[int] = None
+    grid: int = 1
+    border: Union[int, str] = 0
+    border_groups: bool = False
+    magnitude_grad: bool = True
+
+    similarity: Union[str, Similarity] = 'norm'
+
+    num_bins: Optional[int] = None
+    bin_range: str = 'clip'
+    kernel: str = 'delta'
+    normalize: Optional[bool] = None
+    contiguous: bool = False
+    order: str = 'magnitude'
+
+    def __post_init__(self) -> None:
+        check_choice('embedding', self.embedding, EMBEDDINGS)
+        check_integer(
+            'similarity_channels', self.similarity_channels, unset=True
+        )
+        check_integer('grid', self.grid)
+        if self.border != 'auto':
+            check_integer('border', self.border, least=0)
+        check_flag('border_groups', self.border_groups)
+        check_flag('magnitude_grad', self.magnitude_grad)
+        if self.similarity != 'learned_path':
+            get_similarity(self.similarity)
+        check_integer('num_bins', self.num_bins, unset=True)
+        check_choice('bin_range', self.bin_range, BIN_RANGES)
+        check_choice('kernel', self.kernel, KERNELS)
+        check_flag('normalize', self.normalize, unset=True)
+        check_flag('contiguous', self.contiguous)
+        check_choice('order', self.order, ORDERS)
+        if self.border_groups and self.border == 0:
+            raise ValueError(
+                'border_groups=True has no meaning with border=0; set border '
+                'to the number of frames at each end'
+            )
+        if self.embedding == 'identity':
+            if self.similarity_channels is not None:
+                raise ValueError(
+                    f'similarity_channels={self.similarity_channels!r} has no '
+                    "meaning with embedding='identity', which takes the "
+                    'pooled features as they are; leave one of them out'
+                )
+        elif self.similarity == 'learned_path':
+            raise ValueError(
+                "similarity='learned_path' has a head of its own over the "
+                f'pooled features, which embedding={self.embedding!r} would '
+                "hide; set embedding='identity'"
+            )
+        elif not self.magnitude_grad:
+            raise ValueError(
+                'magnitude_grad=False would leave the weights of '
+                f'embedding={self.embedding!r} without a gradient for ever; '
+                "set embedding='identity'"
+            )
+
+    @classmethod
+    def names(cls) -> Tuple[str, ...]:
+        """Names what a config may set: a preset, and each option."""
+        return ('preset', *(field.name for field in fields(cls)))
+
+    @classmethod
+    def of(cls, preset: str = 'paper', **options) -> 'LayerOptions':
+        """Puts single options on top of those of a preset.
+
+        Args:
+            preset (str): A key of :data:`PRESETS`. Defaults to 'paper'.
+            **options: What differs from it.
+
+        Returns:
+            LayerOptions: All options.
+
+        Raises:
+            ValueError: If there is no such preset, or an option is unknown.
+        """
+        check_choice('preset', preset, [*PRESETS])
+        check_names('sgs', options, cls.names())
+        if options.get('border') == 0:  # no frames, no groups of theirs
+            options.setdefault('border_groups', False)
+        return cls(**{**PRESETS[preset], **options})
+
+    def with_border(self, border: int) -> 'LayerOptions':
+        """Puts a number of frames in place of ``border='auto'``.
+
+        Args:
+            border (int): Number of frames at each end.
+
+        Returns:
+            LayerOptions: With groups of theirs only if there are any.
+        """
+        return replace(
+            self,
+            border=border,
+            border_groups=self.border_groups and border > 0,
+        )

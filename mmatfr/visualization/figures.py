@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
 
-from mmatfr.sgs import SGS, sgs_layers
+from mmatfr.sgs import SGS, Binning, sgs_layers
 
 from .colours import COLOURS
 
@@ -180,12 +180,11 @@ def _clip_groups(
     seconds: Optional[np.ndarray],
 ) -> ClipGroups:
     group, magnitude = group.cpu(), magnitude.float().cpu()
-    options = getattr(sgs.binning, 'keywords', {})
     edges = None
-    if 'num_bins' in options:
-        num_bins = options['num_bins'] or len(magnitude)
+    if isinstance(sgs.binning, Binning):
+        num_bins = sgs.binning.num_bins or len(magnitude)
         most = magnitude.max().item()
-        peak = options.get('peak') or most
+        peak = sgs.binning.peak or most
         # Bins of one width for all clips go on beyond the mean range.
         width = peak / num_bins
         count = max(num_bins, int(np.ceil(most / max(width, 1e-12) - 1e-6)))

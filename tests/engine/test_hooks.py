@@ -407,7 +407,7 @@ class TestRandomBinsHook:
         layer, seen = runner.model.backbone.sgs, {True: [], False: []}
         layer.register_forward_hook(
             lambda layer, args, out: seen[layer.training].append(
-                layer.binning.keywords['num_bins']
+                layer.binning.num_bins
             )
         )
         return seen

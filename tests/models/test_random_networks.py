@@ -144,7 +144,7 @@ def test_a_clip_gives_in_a_batch_what_it_gives_alone(
             event('a frame near an edge')
             continue
         assert groups.lengths[0] == together[0].lengths[i]
-        bins = layer.binning.keywords['num_bins'] or num_frames
+        bins = layer.binning.num_bins or num_frames
         if options['bin_range'] == 'data':
             bins *= max(1.0, float(magnitude.max()))
         # The slopes of the kernel and of what goes over into a still clip.
@@ -163,9 +163,8 @@ def see(layer):
 
 def near_edge(layer, magnitude, moved):
     """Whether rounding may decide to which bin a frame belongs."""
-    options = layer.binning.keywords
-    num_bins = options['num_bins'] or len(magnitude)
-    if options['peak'] is None:
+    num_bins = layer.binning.num_bins or len(magnitude)
+    if layer.binning.peak is None:
         peak, last = magnitude.max().clamp_min(1e-12), num_bins
     else:
         peak, last = 1.0, math.inf

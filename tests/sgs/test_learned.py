@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmatfr.sgs import SGS, LearnedPath
+from mmatfr.sgs import SGS, LearnedPath, set_num_bins
 
 CHANNELS, GRID = 6, 3
 
@@ -89,7 +89,7 @@ def test_any_number_of_bins_and_groups_at_the_border():
     maps, lengths = layer(x)
     assert lengths.tolist() == [5]
     assert torch.equal(maps[:, :, 0], x[:, :, 0])
-    layer.binning.keywords['num_bins'] = 1
+    set_num_bins(layer, 1)
     assert layer(x)[1].tolist() == [3]
 
 

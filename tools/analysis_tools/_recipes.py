@@ -220,10 +220,12 @@ ROWS = {
         'random groups, 8 on average',
         binning=partial(random_groups, resolution=0.5),
     ),
-    'paper': Row("ATFR, the paper's setting", sgs=dict(_delete_=True)),
+    'paper': Row(
+        "ATFR, the paper's setting", sgs=dict(_delete_=True, preset='paper')
+    ),
     'authors': Row(
         "ATFR, the authors' setting",
-        sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
+        sgs=dict(_delete_=True, preset='authors'),
     ),
     # Twice the frames at the cost of the recipe.
     'pool5_of32': Row(
@@ -304,7 +306,7 @@ ROWS = {
     'lr_twice': _variant('path, twice the learning rate', lr_factor=2.0),
     'paper_lr_tenth': Row(
         "the paper's setting, a tenth of the learning rate",
-        sgs=dict(_delete_=True),
+        sgs=dict(_delete_=True, preset='paper'),
         lr_factor=0.1,
     ),
     # From scratch, as long as the network that the others start from.
@@ -318,12 +320,12 @@ ROWS = {
     ),
     'scratch_paper': Row(
         "from scratch, the paper's setting",
-        sgs=dict(_delete_=True),
+        sgs=dict(_delete_=True, preset='paper'),
         from_scratch=True,
     ),
     'scratch_authors': Row(
         "from scratch, the authors' setting",
-        sgs=dict(_delete_=True, similarity='l2', kernel='linear'),
+        sgs=dict(_delete_=True, preset='authors'),
         from_scratch=True,
     ),
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),

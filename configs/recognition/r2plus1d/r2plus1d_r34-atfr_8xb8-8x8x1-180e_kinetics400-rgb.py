@@ -3,6 +3,8 @@ _base_ = [
     '../../_base_/adaptive.py',
 ]
 
-model = dict(backbone=dict(type='ATFRResNet2Plus1d', sgs=dict(stage=1)))
+model = dict(
+    backbone=dict(type='ATFRResNet2Plus1d', sgs=dict(preset='paper', stage=1))
+)
 val_evaluator = _base_.adaptive_evaluator
 test_evaluator = _base_.adaptive_evaluator

@@ -10,14 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',
-        sgs=dict(
-            stage=0,
-            similarity='learned_path',
-            num_bins=16,
-            embedding='identity',
-            grid=7,
-            magnitude_grad=False,
-        ),
+        sgs=dict(preset='learned', stage=0, num_bins=16),
     )
 )
 custom_hooks = [

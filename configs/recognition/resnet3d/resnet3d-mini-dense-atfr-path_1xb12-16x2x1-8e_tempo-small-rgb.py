@@ -10,15 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',
-        sgs=dict(
-            stage=0,
-            similarity='path',
-            num_bins=12,
-            embedding='identity',
-            grid=7,
-            magnitude_grad=False,
-            bin_range='data',
-        ),
+        sgs=dict(preset='path', stage=0, num_bins=12),
     )
 )
 custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]

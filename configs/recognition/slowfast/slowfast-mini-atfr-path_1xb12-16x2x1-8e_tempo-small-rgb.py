@@ -7,20 +7,12 @@ _base_ = [
 # A group is a stretch of the path that the features of a 7x7 grid take, see
 # docs/training.md. The fast stem's convolution over five frames has seen the
 # zero padding on two frames of each end: they stay as they are.
-path = dict(
-    stage=0,
-    similarity='path',
-    embedding='identity',
-    grid=7,
-    magnitude_grad=False,
-    bin_range='data',
-)
 model = dict(
     backbone=dict(
         type='ATFRResNet3dSlowFast',
         sgs=dict(
-            slow_path=dict(num_bins=4, **path),
-            fast_path=dict(num_bins=12, border=2, border_groups=True, **path),
+            slow_path=dict(preset='path', stage=0, num_bins=4),
+            fast_path=dict(preset='path', stage=0, num_bins=12),
         ),
         lateral_length='frames',
     )

@@ -5,6 +5,6 @@ _base_ = ['./slowfast_r50-atfr_8xb8-4x16x1-256e_kinetics400-rgb.py']
 model = dict(
     backbone=dict(
         slow_pathway=dict(lateral_norm=True),
-        sgs=dict(pre_activation=True, similarity='l2', kernel='linear'),
+        sgs=dict(preset='authors', pre_activation=True),
     )
 )

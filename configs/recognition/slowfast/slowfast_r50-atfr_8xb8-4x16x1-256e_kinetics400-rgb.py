@@ -3,6 +3,10 @@ _base_ = [
     '../../_base_/adaptive.py',
 ]
 
-model = dict(backbone=dict(type='ATFRResNet3dSlowFast', sgs=dict(stage=1)))
+model = dict(
+    backbone=dict(
+        type='ATFRResNet3dSlowFast', sgs=dict(preset='paper', stage=1)
+    )
+)
 val_evaluator = _base_.adaptive_evaluator
 test_evaluator = _base_.adaptive_evaluator

@@ -13,16 +13,7 @@ _base_ = [
 model = dict(
     backbone=dict(
         type='ATFRX3D',
-        sgs=dict(
-            stage=0,
-            similarity='path',
-            num_bins=8,
-            embedding='identity',
-            grid=7,
-            border=2,
-            border_groups=True,
-            magnitude_grad=False,
-        ),
+        sgs=dict(preset='path', stage=0, num_bins=8, bin_range='clip'),
     )
 )
 custom_hooks = [*_base_.custom_hooks, dict(type='RandomBinsHook')]

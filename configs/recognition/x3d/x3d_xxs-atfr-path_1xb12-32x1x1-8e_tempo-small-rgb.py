@@ -13,14 +13,11 @@ model = dict(
     backbone=dict(
         type='ATFRX3D',
         sgs=dict(
+            preset='path',
             stage=0,
-            similarity='path_squared',
             num_bins=14,
-            embedding='identity',
-            grid=7,
-            border=2,
-            border_groups=True,
-            magnitude_grad=False,
+            similarity='path_squared',
+            bin_range='clip',
         ),
     )
 )

@@ -1,6 +1,5 @@
 """Adaptive temporal resolution for any staged backbone."""
 
-import inspect
 import sys
 from typing import (
     Any,
@@ -28,7 +27,7 @@ from mmatfr.ragged import (
     watch_places,
 )
 from mmatfr.sgs import (
-    SGS,
+    LayerOptions,
     check_choice,
     check_flag,
     check_names,
@@ -47,9 +46,7 @@ _PROBE_SIZE = (64, 64)
 # Number of values of a clip below which the calls that run it alone cost more
 # than the memory that running it alone saves, on a CPU (docs/performance.md).
 _SMALL_CLIP = 2**21
-_OPTIONS = {'stage', 'pre_activation'} | set(
-    inspect.signature(SGS).parameters
-) - {'in_channels'}
+_OPTIONS = ('stage', 'pre_activation', *LayerOptions.names())
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
@@ -66,8 +63,8 @@ class ATFR:
 
     Args:
         *args: Positional arguments of the base class.
-        sgs (dict, optional): Options of the layer: all of
-            :class:`mmatfr.sgs.SGS` but ``in_channels``, and
+        sgs (dict, optional): Options of the layer: a ``preset``, those of
+            :class:`mmatfr.sgs.LayerOptions` on top of it, and
 
             - stage (int): After which stage it samples; 0 is the stem.
               A stage must follow it. Defaults to 1.

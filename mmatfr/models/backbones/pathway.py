@@ -1,5 +1,6 @@
 """Sampling in one pathway of a backbone."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -17,7 +18,14 @@ from mmatfr.ragged import (
     frame_axis,
     take_clips,
 )
-from mmatfr.sgs import SGS, Groups, LastResults, check_flag, join_groups
+from mmatfr.sgs import (
+    SGS,
+    Groups,
+    LastResults,
+    LayerOptions,
+    check_flag,
+    join_groups,
+)
 
 __all__ = ['Pathway', 'SampledClips', 'Stages', 'join_clips']
 
@@ -158,8 +166,12 @@ class Pathway:
         name, *after = self.stages[stage]
         module = backbone.get_submodule(name)
         owner = backbone.get_submodule(self.name)
+        options = LayerOptions.of(**options)
+        if options.border == 'auto':
+            stem = backbone.get_submodule(self.stages[0][0])
+            options = options.with_border(_padded_frames(owner, stem, places))
         self.stage = stage
-        self.layer = owner.sgs = SGS(seen[name].shape[1], **options)
+        self.layer = owner.sgs = SGS(seen[name].shape[1], **vars(options))
         # Backbones of 2D modules take the frames of all clips along one axis.
         self._num_segments = getattr(backbone, 'num_segments', None)
         if pre_activation:
@@ -361,3 +373,27 @@ class Pathway:
         group = index[:, frames] - (before.cumsum(0) - before)
         group = group + (joined - before) // 2
         return group * after // joined + (after.cumsum(0) - after)
+
+
+def _padded_frames(owner: nn.Module, stem: nn.Module, places: Places) -> int:
+    """Counts the frames at each end on which a stem has seen zeros.
+
+    Args:
+        owner (nn.Module): The backbone, or that of its pathways.
+        stem (nn.Module): The last module of its stem.
+        places (Mapping): The modules that ran, in the order in which they
+            ended.
+
+    Returns:
+        int: Number of its output frames at each end of a clip.
+    """
+    own, ended, border = {*owner.modules()}, [*places], 0
+    for module in ended[: ended.index(stem) + 1]:
+        if module not in own or next(module.children(), None) is not None:
+            continue
+        ((before, after), *_) = places[module]
+        padding = 0
+        if isinstance(module, nn.Conv3d):
+            padding = module._reversed_padding_repeated_twice[-2]
+        border = math.ceil((border + padding) * after / before)
+    return border

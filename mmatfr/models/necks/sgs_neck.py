@@ -1,6 +1,5 @@
 """Similarity Guided Sampling on a backbone's output."""
 
-import inspect
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from mmaction.registry import MODELS
@@ -8,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmatfr.ragged import Layout
-from mmatfr.sgs import SGS, check_integer, check_names
+from mmatfr.sgs import SGS, LayerOptions, check_integer, check_names
 
 __all__ = ['SGSNeck']
 
@@ -56,7 +55,7 @@ class SGSNeck(BaseModule):
         **options,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
-        check_names('SGSNeck', options, inspect.signature(SGS).parameters)
+        check_names('SGSNeck', options, LayerOptions.names())
         check_integer('num_segments', num_segments, unset=True)
         if not isinstance(in_channels, (list, tuple)):
             check_integer('in_channels', in_channels)
