@@ -76,7 +76,7 @@ class ClipSampler:
         self.before = before
         # What bins divide, where that is the range that training has seen.
         self.peak = layer.bin_range == 'data' and layer.running_peak.item()
-        self.options = dict(layer.binning.keywords)
+        self.options = dict(vars(layer.binning))
         del self.options['num_bins']
         if not self.peak:
             self.options['peak'] = None
