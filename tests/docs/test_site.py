@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -22,5 +23,8 @@ def test_site_builds(tmp_path):
         ('generated/zoo-x3d', 'x3d_m_8xb16'),
         ('generated/changelog', '0.2.0'),
         ('api/sgs', 'mmatfr.sgs.SGS'),
+        # What the notebook prints when it runs.
+        ('notebooks/two_videos', "mostly still: oscillate_left_first, B' = 3"),
     ):
-        assert text in (tmp_path / f'site/{page}.html').read_text()
+        html = (tmp_path / f'site/{page}.html').read_text()
+        assert text in unescape(html), page
