@@ -1,15 +1,12 @@
 """Adaptive temporal feature resolutions for the recognizers of mmaction2.
 
-Importing the package registers everything it has with mmaction2.
+Importing the package registers everything it has with mmaction2. Without
+mmaction2, ``mmatfr.sgs``, ``mmatfr.ragged`` and ``mmatfr.deploy`` work.
 """
 
-from . import compat
+from importlib.util import find_spec
 
-compat.apply()
-
-from . import apis, cost, datasets, engine, evaluation, models  # noqa: E402
-from .version import __version__  # noqa: E402
-from .zoo import create_model, list_models  # noqa: E402
+from .version import __version__
 
 __all__ = [
     '__version__',
@@ -22,3 +19,20 @@ __all__ = [
     'list_models',
     'models',
 ]
+
+if find_spec('mmaction') is not None:
+    from . import compat
+
+    compat.apply()
+
+    from . import apis, cost, datasets, engine, evaluation, models
+    from .zoo import create_model, list_models
+else:
+
+    def __getattr__(name: str):
+        if name in __all__:
+            raise ImportError(
+                f'mmatfr.{name} needs mmaction2, which is not installed; pip '
+                'install "mmaction2>=1.2.0,<1.3" "mmcv-lite==2.1.0"'
+            )
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -350,6 +350,31 @@ def check_checkpoints() -> bool:
     return True
 
 
+def return_module_from_train() -> bool:
+    """Makes ``train()`` of mmaction2's backbones return the module.
+
+    Those that set the mode of some parts themselves return None (mmaction2
+    1.2.0; not reported), so that ``backbone.eval()`` in a chain is None, too.
+
+    Returns:
+        bool: True, as no backbone is built to find out.
+    """
+    from mmaction.models import backbones
+
+    def mend(train: Callable) -> Callable:
+        @functools.wraps(train)
+        def train_and_return(self, mode: bool = True):
+            train(self, mode)
+            return self
+
+        return train_and_return
+
+    for backbone in vars(backbones).values():
+        if isinstance(backbone, type) and 'train' in vars(backbone):
+            backbone.train = mend(backbone.train)
+    return True
+
+
 def apply() -> None:
     """Applies every work-around; called once by ``import mmatfr``."""
     require_mmcv()
@@ -360,3 +385,4 @@ def apply() -> None:
     keep_checkpoints_whole()
     distribute_without_gpu()
     check_checkpoints()
+    return_module_from_train()

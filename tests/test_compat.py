@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from mmaction.datasets.transforms import PoseCompact
+from mmaction.registry import MODELS
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleLR
 
-from mmatfr import compat
+from mmatfr import compat, engine
+from mmatfr.engine import hooks
 
 DRN = 'mmaction.models.localizers.drn'
 
@@ -61,6 +63,48 @@ def test_missing_mmcv_is_named_with_its_remedy():
     last = result.stderr.splitlines()[-1]
     assert last.startswith('ImportError: mmatfr needs the module `mmcv`')
     assert 'pip install "mmcv-lite==2.1.0"' in last
+
+
+def test_layers_need_torch_alone():
+    code = """
+import sys
+for name in ('mmaction', 'mmengine', 'mmcv'):
+    sys.modules[name] = None
+import torch
+from mmatfr.ragged import pack
+from mmatfr.sgs import SGS
+import mmatfr.deploy
+print(SGS(4)(torch.rand(2, 4, 5, 3, 3))[1].shape)
+from mmatfr import create_model
+"""
+    result = python(code)
+    assert result.returncode == 1
+    assert result.stdout == 'torch.Size([2])\n'
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith('ImportError: mmatfr.create_model needs mmaction2')
+    assert 'pip install "mmaction2' in last
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(type='X3D'),
+        dict(type='X3DRounded'),
+        dict(type='ResNet3dSlowOnly', depth=18, pretrained=None),
+        dict(type='ResNetTSM', depth=18),
+        dict(type='MobileNetV2TSM', widen_factor=0.25),
+    ],
+)
+def test_mode_of_a_backbone_is_set_in_a_chain(options):
+    backbone = MODELS.build(options)
+    assert backbone.eval() is backbone and not backbone.training
+    assert backbone.train() is backbone and backbone.training
+
+
+def test_hooks_are_exported():
+    defined = vars(hooks)
+    for name in hooks.__all__:
+        assert getattr(engine, name) is defined[name]
 
 
 @pytest.fixture

@@ -30,9 +30,7 @@ def build_recognizer(model: Dict[str, Any]) -> nn.Module:
         nn.Module: With the weights that its modules were made with: nothing
         is loaded.
     """
-    recognizer = MODELS.build(copy.deepcopy(model))
-    recognizer.eval()  # in some backbones of mmaction2 it returns None
-    return recognizer
+    return MODELS.build(copy.deepcopy(model)).eval()
 
 
 def check_weights(

@@ -4,6 +4,7 @@ from .hooks import (
     FitSimilarityHook,
     GroupsVisualizationHook,
     NumClassesCheckHook,
+    RandomBinsHook,
     TemporalResolutionHook,
 )
 
@@ -11,5 +12,6 @@ __all__ = [
     'FitSimilarityHook',
     'GroupsVisualizationHook',
     'NumClassesCheckHook',
+    'RandomBinsHook',
     'TemporalResolutionHook',
 ]

@@ -407,7 +407,7 @@ class ATFR:
         return maps[0]
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Sets the mode; unlike mmaction2's, returns the module.
+        """Sets the mode.
 
         What freezes the normalisation of the base (``norm_eval``,
         ``bn_frozen``, ``partial_bn``) leaves out the layers that sample: no

@@ -76,11 +76,6 @@ class X3DRounded(X3D):
                 act_cfg=self.act_cfg,
             )
 
-    def train(self, mode: bool = True) -> nn.Module:
-        """Sets the mode; unlike mmaction2's, returns the module."""
-        super().train(mode)
-        return self
-
     def round_stage(self, width: int) -> int:
         """Rounds the width of a stage.
 
