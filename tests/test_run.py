@@ -178,6 +178,53 @@ def test_what_is_not_there_is_named():
     assert find_config('a=b::c') == 'a=b::c'
 
 
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_slurm_starts_the_script(tmp_path, tool):
+    """A Slurm that runs the command at once, and says what it was given."""
+    srun = tmp_path / 'srun'
+    srun.write_text(
+        '#!/usr/bin/env bash\n'
+        'while [[ $1 == --* ]]; do echo "$1"; shift; done\n'
+        'echo "$@"\nexec "$@" --help\n'
+    )
+    srun.chmod(0o755)
+    folder = str(Path(sys.executable).parent)
+    script = ROOT / f'tools/slurm_{tool}.sh'
+
+    def run(*args):
+        return subprocess.run(
+            ['bash', str(script), *args],
+            capture_output=True,
+            text=True,
+            env={
+                **os.environ,
+                'PATH': f'{tmp_path}:{folder}:{os.environ["PATH"]}',
+                'PYTHONPATH': str(ROOT),
+                'GPUS': '16',
+                'SRUN_ARGS': '--qos=long --exclusive',
+            },
+        )
+
+    named = ['part', 'job', 'a config.py', 'weights.pth'][
+        : 3 + (tool == 'test')
+    ]
+    done = run(*named, '--work-dir', 'out')
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    for option in (
+        *('--partition=part', '--job-name=job', '--gres=gpu:8'),
+        *('--ntasks=16', '--ntasks-per-node=8', '--qos=long'),
+    ):
+        assert option in lines
+    command = f'{tool}.py {" ".join(named[2:])} --launcher slurm --work-dir'
+    assert any(command in line for line in lines)
+    assert any(line.startswith('usage:') for line in lines)
+    done = run('part', 'job')
+    assert done.returncode == 2 and done.stderr.startswith(
+        'Usage: tools/slurm'
+    )
+
+
 def test_two_processes_without_a_gpu_see_every_video_once(
     write_trained, tmp_path
 ):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: tools/slurm_train.sh PARTITION JOB_NAME CONFIG [arguments of tools/train.py]
+# Usage: tools/slurm_train.sh PARTITION JOB_NAME CONFIG [arguments of train.py]
 # GPUS, GPUS_PER_NODE, CPUS_PER_TASK and SRUN_ARGS as in mmaction2.
 set -euo pipefail
 

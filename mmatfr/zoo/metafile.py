@@ -155,10 +155,11 @@ def _architecture(name: str, cfg: Config) -> str:
     if 'X3D' in backbone.type:
         size = re.match(r'x3d_(?:.*-pretrained-)?(\w+?)[-_]', name)
         return f'X3D_{size[1].upper()}' if size else 'X3D'
+    # Of two pathways, both have one depth.
+    backbone = backbone.get('slow_pathway') or backbone
     depth = backbone.get('depth')
-    if depth is None:  # two pathways of one depth
-        backbone = backbone.slow_pathway
-        depth = backbone.depth
+    if depth is None:
+        return backbone.type
     blocks = backbone.get('stage_blocks')
     if blocks is not None:
         depth = 2 + sum(blocks) * (3 if depth >= 50 else 2)
@@ -185,16 +186,9 @@ def make_entry(
         dict: The entry. FLOPs are multiply-adds of a clip of the size in
         ``Resolution`` whose frames are all kept.
     """
-    data = path.stem.rsplit('_', 1)[-1].removesuffix('-rgb').split('-')[0]
-    if data not in _DATASETS or not re.search(r'_\d+xb\d+-', path.stem):
-        raise ValueError(
-            f'the config {path.name!r} is not named as those of a zoo, '
-            '<model>_<GPUs>xb<batch>-<frames>-<epochs>e_<data>-rgb.py with '
-            f'<data> one of {sorted(_DATASETS)}; rename it'
-        )
     cfg = load_config(str(path))
     cost, shape, parameters = count(cfg)
-    gpus = re.search(r'_(\d+)xb(\d+)-', path.stem)
+    data = _training_data(path.stem, cfg)
     entry = {
         'Name': path.stem,
         'Config': path.relative_to(root).as_posix(),
@@ -208,8 +202,8 @@ def make_entry(
             'Parameters': f'{parameters / 1e6:.3f}M',
             'Pretrained': _pretrained(path.stem),
             'Resolution': f'{shape[2]}x{shape[3]}',
-            'Training Data': dataset_of(path.stem),
-            'Training Resources': _resources(path.stem, int(gpus[1])),
+            'Training Data': data,
+            **_resources(path.stem, data),
         },
         'Modality': 'RGB',
     }
@@ -217,10 +211,26 @@ def make_entry(
     return entry
 
 
-def _resources(name: str, processes: int) -> str:
+def _training_data(name: str, cfg: Config) -> str:
+    """The data set by its name or, where the config is not named as those of
+    a zoo, by the training list."""
+    if re.fullmatch(rf'.+_\d+xb\d+-.+_({"|".join(_DATASETS)})\b.*', name):
+        return dataset_of(name)
+    dataset = cfg.train_dataloader.dataset
+    return str(dataset.get('ann_file') or dataset.type)
+
+
+def _resources(name: str, data: str) -> Dict[str, str]:
+    """The number of processes, where the name says it."""
+    match = re.search(r'_(\d+)xb\d+-', name)
+    if match is None:
+        return {}
     # The small networks on tempo are trained without a GPU.
-    kind = 'CPU' if dataset_of(name).startswith('tempo') else 'GPU'
-    return f'{processes} {kind}{"s" * (processes != 1)}'
+    kind = 'CPU' if data.startswith('tempo') else 'GPU'
+    processes = int(match[1])
+    return {
+        'Training Resources': f'{processes} {kind}{"s" * (processes != 1)}'
+    }
 
 
 def write_metafile(

@@ -30,7 +30,6 @@ from mmatfr.checkpoint import (
 from mmatfr.version import __version__
 
 from .metafile import (
-    dataset_of,
     dump_yaml,
     make_entry,
     read_metafile,
@@ -219,7 +218,7 @@ def _root_of(config: Path) -> Path:
     return config.parent
 
 
-def _as_results(name: str, metrics: Mapping[str, float]) -> List[dict]:
+def _as_results(data: str, metrics: Mapping[str, float]) -> List[dict]:
     """Metrics as a metafile has them."""
     shown = {}
     for key, (title, factor, digits) in _METRICS.items():
@@ -232,11 +231,7 @@ def _as_results(name: str, metrics: Mapping[str, float]) -> List[dict]:
             'AdaptiveCostMetric to test_evaluator, and TemporalResolutionHook '
             'to custom_hooks'
         )
-    return [
-        dict(
-            Dataset=dataset_of(name), Task='Action Recognition', Metrics=shown
-        )
-    ]
+    return [dict(Dataset=data, Task='Action Recognition', Metrics=shown)]
 
 
 def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
@@ -255,10 +250,14 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     pth = release.files[0]
     entry = release.entry
     files = {key: entry.pop(key) for key in ('Weights', 'SHA256')}
-    entry['Results'] = _as_results(entry['Name'], metrics)
+    entry['Results'] = _as_results(entry['Metadata']['Training Data'], metrics)
     entry.update(files)  # in the order of mmaction2
     weights = 'released' if '/' in entry['Weights'] else entry['Weights']
     meta = entry['Metadata']
+    resources = meta.get('Training Resources')
+    resources = f' on {resources}' if resources else ''
+    is_of_zoo = entry['Config'].startswith('configs/')
+    model = entry['Name' if is_of_zoo else 'Config']
     (result,) = entry['Results']
     figures = '\n'.join(
         f'| {name} | {value} |' for name, value in result['Metrics'].items()
@@ -266,7 +265,7 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     hashes = '\n'.join(f'- `{k}`: `{v}`' for k, v in entry['SHA256'].items())
     card = f"""# {entry['Name']}
 
-{meta['Architecture']} for {meta['Training Data']}, {meta['Parameters']} parameters, clips of {meta['Frames']} frames of {meta['Resolution']}; trained for {meta['Epochs']} epoch{'s' * (meta['Epochs'] > 1)} with a batch size of {meta['Batch Size']} on {meta['Training Resources']}, pretrained: {meta['Pretrained']}. Config: `{entry['Config']}`.
+{meta['Architecture']} for {meta['Training Data']}, {meta['Parameters']} parameters, clips of {meta['Frames']} frames of {meta['Resolution']}; trained for {meta['Epochs']} epoch{'s' * (meta['Epochs'] > 1)} with a batch size of {meta['Batch Size']}{resources}, pretrained: {meta['Pretrained']}. Config: `{entry['Config']}`.
 
 | on the test split | |
 | --- | ---: |
@@ -278,7 +277,7 @@ Accuracy in %; temporal resolution is B'/T, mean and percentiles over the clips;
 import mmatfr
 
 model = mmatfr.create_model(
-    '{entry['Name']}',
+    '{model}',
     checkpoint='{weights}',
 )
 ```

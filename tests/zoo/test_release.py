@@ -215,6 +215,22 @@ def test_refuses_a_config_of_another_width(release, trained, tmp_path):
     assert not (tmp_path / 'out').exists()
 
 
+def test_config_of_any_name(trained, tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text(f"_base_ = ['{config_path(NAME)}']\n")
+    release = publish(str(config), str(trained[0]), tmp_path / 'out')
+    register(release, METRICS)
+    pth = release.files[0]
+    assert pth.name.startswith('mine_20')
+    (entry,) = yaml.safe_load(pth.with_suffix('.yml').read_text())['Models']
+    assert entry['Metadata']['Architecture'] == 'X3D'
+    assert 'Training Resources' not in entry['Metadata']
+    assert entry['Metadata']['Training Data'] == 'train.txt'
+    assert entry['Results'][0]['Dataset'] == 'train.txt'
+    assert "'mine.py'" in pth.with_suffix('.md').read_text()
+    check_release(str(pth), str(config))
+
+
 def test_refuses_what_is_not_fit(trained, tmp_path):
     bad = dict(trained[1])
     bad['cls_head.fc2.bias'] = bad['cls_head.fc2.bias'] * float('nan')
