@@ -1,7 +1,7 @@
 """Clips of videos, as a config reads them."""
 
 import os.path as osp
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 from mmaction.models.recognizers import Recognizer2D
@@ -19,6 +19,7 @@ __all__ = [
     'first_view',
     'frame_times',
     'frames_of',
+    'iter_clips',
     'read_batch',
     'read_clips',
     'run_pipeline',
@@ -74,19 +75,72 @@ def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be decoded.
     """
+    return _transform(_keep_times(pipeline), _describe(video), video)
+
+
+def _describe(video: str) -> dict:
     if not osp.isfile(video):
         raise FileNotFoundError(f'the video {video!r} does not exist')
+    return dict(filename=video, label=-1, start_index=0, modality='RGB')
+
+
+def _transform(pipeline: Sequence[dict], results: dict, video: str) -> dict:
     init_default_scope('mmaction')
-    transforms = Compose(_keep_times(pipeline))
+    transforms = Compose(pipeline)
     try:
-        return transforms(
-            dict(filename=video, label=-1, start_index=0, modality='RGB')
-        )
+        return transforms(results)
     except Exception as error:  # decoders raise whatever they like
         raise ValueError(
             f'cannot read the video {video!r}: {reason_of(error)}; '
             're-encode it or choose another'
         ) from error
+
+
+def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
+    """Cuts a whole video into clips, one after the other.
+
+    They are as long as those of the test pipeline, whose transforms they go
+    through, with one crop. The last one ends with the video. Where a test
+    clip is spread over the whole video (``clip_len=1``, or another sampler
+    than ``SampleFrames``) the views of the test pipeline are given instead.
+
+    Args:
+        cfg (Config): With ``test_dataloader``.
+        video (str): Path of the video.
+
+    Yields:
+        dict: ``inputs`` and ``data_samples`` of a clip.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
+    pipeline = _keep_times(test_pipeline(cfg))
+    kinds = [step['type'] for step in pipeline]
+    place = kinds.index('SampleFrames') if 'SampleFrames' in kinds else None
+    if place is None or pipeline[place]['clip_len'] == 1:
+        yield run_pipeline(pipeline, video)
+        return
+    sampler, rest = pipeline[place], pipeline[place + 1 :]
+    rest = [
+        dict(step, type='CenterCrop')
+        if step['type'] in ('ThreeCrop', 'TenCrop')
+        else step
+        for step in rest
+    ]
+    opened = _transform(pipeline[:place], _describe(video), video)
+    steps = np.arange(sampler['clip_len']) * sampler.get('frame_interval', 1)
+    total, span = opened['total_frames'], steps[-1] + steps[1]
+    last = max(total - span, 0)
+    for start in dict.fromkeys([*range(0, last, span), last]):
+        clip = dict(
+            opened,
+            frame_inds=(start + steps) % total,  # a short video goes on anew
+            clip_len=sampler['clip_len'],
+            frame_interval=sampler.get('frame_interval', 1),
+            num_clips=1,
+        )
+        yield _transform(rest, clip, video)
 
 
 def _keep_times(pipeline: Sequence[dict]) -> List[dict]:

@@ -3,6 +3,7 @@
 from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -14,6 +15,7 @@ __all__ = [
     'draw_class_ranking',
     'draw_cost_curve',
     'draw_histograms',
+    'draw_timeline',
 ]
 
 _BLUE, _ORANGE = COLOURS[:2]
@@ -74,6 +76,61 @@ def draw_histograms(
             ncols=2,
         )
     figure.axes[0].set_ylabel(f'% of {len(resolutions)} clips')
+    return figure
+
+
+def draw_timeline(
+    edges: Sequence[Sequence[float]],
+    lengths: Sequence[int],
+    num_frames: int,
+    unit: str = 'time (s)',
+) -> Figure:
+    """Draws the temporal resolution of a video's clips, one after the other.
+
+    Args:
+        edges (Sequence[Sequence[float]]): Where each clip begins and ends.
+        lengths (Sequence[int]): B' of each clip.
+        num_frames (int): T of a clip.
+        unit (str): What the edges are. Defaults to 'time (s)'.
+
+    Returns:
+        Figure: A bar for each clip, with its B'.
+    """
+    figure = new_figure(PAGE, 1.7)
+    axes = figure.subplots()
+    starts, ends = np.transpose(edges)
+    bars = axes.bar(
+        starts,
+        lengths,
+        ends - starts,
+        align='edge',
+        color=(*to_rgb(_BLUE), 0.5),  # the last clips may overlap
+        edgecolor=_BLUE,
+        linewidth=0.8,
+    )
+    if len(lengths) <= 40:  # more numbers would lie upon each other
+        axes.bar_label(bars, fontsize=7, label_type='center')
+    axes.axhline(
+        num_frames,
+        color='black',
+        linewidth=1,
+        linestyle='--',
+        label=f'all {num_frames} frames',
+    )
+    axes.axhline(
+        np.mean(lengths),
+        color=_ORANGE,
+        linewidth=1.2,
+        label=f'mean {np.mean(lengths):.1f}',
+    )
+    axes.set_ylim(0, 1.12 * num_frames)
+    axes.set_xlim(starts.min(), ends.max())
+    axes.set_xlabel(unit)
+    axes.set_ylabel("groups $B'$")
+    tidy(axes)
+    figure.legend(
+        fontsize=7, frameon=False, loc='outside upper right', ncols=2
+    )
     return figure
 
 

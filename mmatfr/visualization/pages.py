@@ -7,98 +7,144 @@ from typing import Sequence
 
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from .colours import COLOURS, ink_on
-from .figures import ClipGroups, draw_groups
+from .figures import ClipGroups, draw_groups, group_means
 
 __all__ = ['animate_groups', 'make_page']
 
 _HEIGHT = 240  # of a frame of the animation, in pixels
 _BORDER = 10
+_BAR = 24  # over a frame, for its number and its time
 
 
-def animate_groups(clip: ClipGroups, milliseconds: int = 250) -> bytes:
-    """Animates a clip, and beside each frame the mean of its group.
+def animate_groups(
+    clips: Sequence[ClipGroups], milliseconds: int = 250
+) -> bytes:
+    """Animates clips one after the other, each frame beside its group's mean.
 
     Args:
-        clip (ClipGroups): The clip.
+        clips (Sequence[ClipGroups]): The clips, of one layer.
         milliseconds (int): Time that a frame is shown. Defaults to 250.
 
     Returns:
-        bytes: An animated GIF; frames of a group have borders of one colour
+        bytes: An animated WebP; frames of a group have borders of one colour
         and bear its number.
     """
     images = []
-    for picture, number in zip(clip.pictures, clip.group):
-        mean = clip.pictures[clip.group == number].mean(0).astype(np.uint8)
-        sides = [_framed(side, int(number)) for side in (picture, mean)]
-        image = Image.new(
-            'RGB', (sum(side.width for side in sides), sides[0].height)
-        )
-        image.paste(sides[0], (0, 0))
-        image.paste(sides[1], (sides[0].width, 0))
-        images.append(image)
+    for clip in clips:
+        means = dict(zip(np.unique(clip.group), group_means(clip)))
+        for place, (picture, number) in enumerate(
+            zip(clip.pictures, clip.group)
+        ):
+            left = str(number + 1)
+            if clip.seconds is not None:
+                left += f'   {clip.seconds[place]:.2f} s'
+            sides = [
+                _framed(picture, number, left),
+                _framed(
+                    means[number],
+                    number,
+                    f"{number + 1}   B' = {clip.length} of {len(clip.group)}",
+                ),
+            ]
+            image = Image.new(
+                'RGB', (sum(side.width for side in sides), sides[0].height)
+            )
+            image.paste(sides[0], (0, 0))
+            image.paste(sides[1], (sides[0].width, 0))
+            images.append(image)
     file = io.BytesIO()
     images[0].save(
         file,
-        format='GIF',
+        format='WEBP',
         save_all=True,
         append_images=images[1:],
         duration=milliseconds,
         loop=0,
+        quality=75,
+        method=0,
     )
     return file.getvalue()
 
 
-def _framed(picture: np.ndarray, number: int) -> Image.Image:
+def _framed(picture: np.ndarray, number: int, text: str) -> Image.Image:
     height, width = picture.shape[:2]
     size = round(width * _HEIGHT / height), _HEIGHT
     border = COLOURS[number % len(COLOURS)]
     colour = tuple(round(255 * part) for part in to_rgb(border))
     framed = Image.new(
-        'RGB', (size[0] + 2 * _BORDER, size[1] + 2 * _BORDER), colour
+        'RGB', (size[0] + 2 * _BORDER, size[1] + _BAR + _BORDER), colour
     )
-    framed.paste(Image.fromarray(picture).resize(size), (_BORDER, _BORDER))
-    draw = ImageDraw.Draw(framed)
-    draw.rectangle((_BORDER, _BORDER, _BORDER + 22, _BORDER + 16), fill=colour)
-    draw.text((_BORDER + 4, _BORDER + 2), str(number + 1), fill=ink_on(border))
+    framed.paste(Image.fromarray(picture).resize(size), (_BORDER, _BAR))
+    ImageDraw.Draw(framed).text(
+        (_BORDER, 3), text, fill=ink_on(border), font_size=15
+    )
     return framed
 
 
-def make_page(clips: Sequence[ClipGroups], title: str) -> str:
+def make_page(
+    layers: Sequence[Sequence[ClipGroups]],
+    title: str,
+    note: str = '',
+    figures: Sequence[Figure] = (),
+) -> str:
     """Makes a page that needs no other file.
 
     Args:
-        clips (Sequence[ClipGroups]): The clip as each layer grouped it.
-        title (str): What the clip is.
+        layers (Sequence[Sequence[ClipGroups]]): The clips, one after the
+            other, as each layer grouped them.
+        title (str): What they are.
+        note (str): A paragraph above them. Defaults to ''.
+        figures (Sequence[Figure]): Figures beside them. Defaults to (), that
+            of the groups of all clips.
 
     Returns:
-        str: HTML, with the clip in motion and the figure of its groups.
+        str: HTML, with the clips in motion and the figures.
     """
-    file = io.BytesIO()
-    draw_groups(clips).savefig(file, format='png')
-    motion = '\n'.join(
-        '<figure><img alt="the clip, and the means of its groups" '
-        f'src="{_embed(animate_groups(clip), "image/gif")}">'
-        f'<figcaption>{html.escape(clip.title)}: '
-        f'left the frames, right the mean of the group that each belongs to: '
-        f'{clip.length} groups of {len(clip.group)} frames</figcaption>'
-        '</figure>'
-        for clip in clips
+    if not figures:
+        figures = [draw_groups([clip for clips in layers for clip in clips])]
+    motion = '\n'.join(_show_motion(clips) for clips in layers)
+    pictures = '\n'.join(
+        f'<div><img alt="figure of the groups" src="{_to_png(figure)}"></div>'
+        for figure in figures
     )
     title = html.escape(title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<title>{title}</title>\n<style>\n'
         'body { font-family: sans-serif; margin: 2em; }\n'
-        'main { display: flex; flex-wrap: wrap; gap: 2em; }\n'
+        'main { max-width: 60em; }\n'
         'img { max-width: 100%; }\nfigure { margin: 0 0 1em; }\n'
-        f'</style>\n</head>\n<body>\n<h1>{title}</h1>\n<main>\n'
-        f'<div>{motion}</div>\n<div><img alt="groups and magnitudes" '
-        f'src="{_embed(file.getvalue(), "image/png")}"></div>\n'
+        f'</style>\n</head>\n<body>\n<h1>{title}</h1>\n'
+        f'<p>{html.escape(note)}</p>\n<main>\n{motion}\n{pictures}\n'
         '</main>\n</body>\n</html>\n'
     )
+
+
+def _show_motion(clips: Sequence[ClipGroups]) -> str:
+    frames = sum(len(clip.group) for clip in clips)
+    lengths = [clip.length for clip in clips]
+    groups = (
+        f'{lengths[0]} groups'
+        if len(clips) == 1
+        else f'{len(clips)} clips of {min(lengths)} to {max(lengths)} groups'
+    )
+    return (
+        '<figure><img alt="frames, and the means of their groups" '
+        f'src="{_embed(animate_groups(clips), "image/webp")}">'
+        f'<figcaption>{html.escape(clips[0].title)}: left the {frames} '
+        'frames, right the mean of the group that each belongs to, which is '
+        f'all that the later stages see: {groups}</figcaption></figure>'
+    )
+
+
+def _to_png(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format='png')
+    return _embed(file.getvalue(), 'image/png')
 
 
 def _embed(content: bytes, kind: str) -> str:

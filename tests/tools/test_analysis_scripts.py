@@ -98,9 +98,36 @@ def test_groups_of_a_video(script, trained, tempo):
         out = script('visualizations/vis_groups.py', *trained, *source)
         name = video.stem if source[0] == '--video' else 'test_3'
         page = (out / f'{name}.html').read_text()
-        assert 'data:image/gif;base64' in page and '://' not in page
+        assert 'data:image/webp;base64' in page and '://' not in page
         with Image.open(out / f'{name}.png') as image:
             assert image.width > 500
+
+
+def test_demo_on_videos_of_another_kind(
+    trained, tempo, tmp_path, monkeypatch, capsys
+):
+    known = next((tempo / 'videos/test').glob('*.mp4'))
+    foreign = tmp_path / 'foreign.mp4'
+    foreign.write_bytes(known.read_bytes())
+    config, weights = trained
+
+    def demo(video):
+        out = tmp_path / f'{video.stem}.png'
+        argv = ['demo.py', video, config, weights, '--out', out]
+        monkeypatch.setattr(sys, 'argv', list(map(str, argv)))
+        runpy.run_path(str(ROOT / 'tools/demo.py'), run_name='__main__')
+        page = out.with_suffix('.html').read_text()
+        assert 'data:image/webp;base64' in page
+        assert out.stat().st_size > 1000
+        return capsys.readouterr().out, page
+
+    said, page = demo(foreign)
+    assert said.startswith('note: these weights have seen generated videos')
+    assert 'score' not in said and "temporal resolution B': " in said
+    assert 'mean nothing here' in page
+    said, page = demo(known)
+    assert 'note:' not in said and 'score' in said
+    assert 'mean nothing here' not in page
 
 
 def test_benchmark(script, trained):

@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
     for path in paths[:2]:
         with atomic_path(path) as part:
             figure.savefig(part)
-    write_text(paths[2], make_page(clips, name))
+    write_text(paths[2], make_page([[clip] for clip in clips], name))
     print(f'written: {", ".join(map(str, paths))}')
 
 

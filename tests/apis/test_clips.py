@@ -1,0 +1,61 @@
+"""A whole video as clips, one after the other, with the times of frames."""
+
+import numpy as np
+import pytest
+
+from mmatfr.apis import frame_times, iter_clips, load_config, read_clips
+from mmatfr.datasets.tempo import Tempo, VideoFormat, write_tempo
+from mmatfr.zoo.models import config_path
+
+NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+TSM = 'tsm_imagenet-pretrained-r50-atfr_8xb16-1x1x8-50e_kinetics400-rgb'
+FRAMES, RATE = 75, 20
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('clips') / 'data'
+    size = Tempo(1, 1, 1, video=VideoFormat(frames=FRAMES, fps=RATE))
+    for _ in write_tempo(folder, size):
+        pass
+    return str(folder / 'videos/test/00000.mp4')
+
+
+def test_clips_cover_the_video(video):
+    cfg = load_config(config_path(NAME))
+    clips = list(iter_clips(cfg, video))
+    times = [frame_times(clip['data_samples'], 16) for clip in clips]
+    starts = np.concatenate(times)[:, 0] * RATE
+    # 16 frames, every other one; the last clip ends with the video.
+    assert starts.tolist() == pytest.approx([0, 32, FRAMES - 32])
+    assert all(clip['inputs'].shape == (1, 3, 16, 56, 56) for clip in clips)
+    for _clip, own in zip(clips, times):
+        steps = np.diff(own[0] * RATE)
+        assert steps == pytest.approx(2)
+    assert not (clips[0]['inputs'] == clips[1]['inputs']).all()
+
+
+def test_a_short_video_goes_on_anew(video):
+    cfg = load_config(config_path(NAME))
+    sampler = cfg.test_dataloader.dataset.pipeline[1]
+    sampler.frame_interval = 8
+    (clip,) = iter_clips(cfg, video)
+    (times,) = frame_times(clip['data_samples'], 16)
+    assert (times * RATE).round().tolist() == [
+        8 * i % FRAMES for i in range(16)
+    ]
+
+
+def test_clips_over_the_whole_video_stay_what_they_are(video):
+    cfg = load_config(config_path(TSM))
+    (clip,) = iter_clips(cfg, video)
+    expected = read_clips(cfg, video)
+    assert (clip['inputs'] == expected['inputs']).all()
+    times = frame_times(clip['data_samples'], 8)
+    assert (np.diff(times) > 0.3).all()
+
+
+def test_video_that_does_not_exist():
+    cfg = load_config(config_path(NAME))
+    with pytest.raises(FileNotFoundError, match='gone.mp4'):
+        next(iter_clips(cfg, 'gone.mp4'))
