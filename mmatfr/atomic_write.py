@@ -23,7 +23,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class WriteError(OSError):
-    """A file cannot be written; what was there before is still there."""
+    """A file cannot be written; the previous one is unchanged."""
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def write_bytes(path: Union[str, Path], content: bytes) -> None:
 
     Args:
         path (str | Path): The file.
-        content (bytes): What it holds.
+        content (bytes): Content of the file.
 
     Raises:
         WriteError: If the file cannot be written.
@@ -127,7 +127,7 @@ def write_text(path: Union[str, Path], content: str) -> None:
 
     Args:
         path (str | Path): The file.
-        content (str): What it holds.
+        content (str): Content of the file.
 
     Raises:
         WriteError: If the file cannot be written.

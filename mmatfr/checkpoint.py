@@ -190,7 +190,7 @@ def load_local(
         map_location (optional): As for :func:`torch.load`. Defaults to None.
 
     Returns:
-        dict: What it holds.
+        dict: Its content.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -237,7 +237,7 @@ def check_fit(
 
     Args:
         own (Mapping[str, Tensor]): Those of the model.
-        weights (Mapping[str, Tensor]): What is to be loaded.
+        weights (Mapping[str, Tensor]): The state dict to load.
         checkpoint (str): Where the weights are from.
         config (str): Where the model is from.
         base (bool): Whether weights of layers that sample may be missing, as

@@ -44,7 +44,7 @@ _UNKNOWN_ARGUMENT = re.compile(r'class `\w+` in .*unexpected keyword argument')
 
 
 def run_script(run: Callable[[], Any]) -> None:
-    """Runs a script and says in one line what is wrong with its input.
+    """Runs a script and reports bad input in one line.
 
     The exit code is 1 then; set MMATFR_TRACEBACK=1 to see where it was
     noticed.
@@ -73,10 +73,10 @@ _KNOWN = {
 
 
 def describe_error(error: Exception) -> Optional[str]:
-    """Says in one line what is wrong with the input.
+    """Describes bad input in one line.
 
     Args:
-        error (Exception): What was raised.
+        error (Exception): The exception raised.
 
     Returns:
         str: The line. None if the input is not to blame.
@@ -191,7 +191,7 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, unlimited, table).maximum
 
 
-# Variables of the environment that change what is timed.
+# Environment variables that change times.
 _TIMES_DEPEND_ON = ('GLIBC_TUNABLES', 'LD_PRELOAD', 'OMP_NUM_THREADS')
 
 

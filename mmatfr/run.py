@@ -95,7 +95,7 @@ def find_config(name: str) -> str:
 def run_tool(name: str, args: Sequence[str] = ()) -> None:
     """Runs a script as if it had been called itself.
 
-    What is wrong with the input is said in one line, with exit code 1; set
+    Bad input is reported in one line, with exit code 1; set
     MMATFR_TRACEBACK=1 to see where it was noticed.
 
     Args:

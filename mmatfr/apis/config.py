@@ -1,4 +1,4 @@
-"""Configs of recognizers: what they say of model and clips."""
+"""Configs of recognizers: their model, clips and test pipeline."""
 
 import copy
 import os.path as osp

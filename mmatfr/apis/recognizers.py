@@ -43,7 +43,7 @@ def check_weights(
 
     Args:
         recognizer (nn.Module): The recognizer.
-        weights (Mapping[str, Tensor]): What is to be loaded.
+        weights (Mapping[str, Tensor]): The state dict to load.
         checkpoint (str): Where the weights are from.
         config (str): Where the recognizer is from.
 

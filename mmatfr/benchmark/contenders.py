@@ -1,6 +1,6 @@
 """The ways to run a recognizer that are compared in time.
 
-Each is made in a process of its own. All take the frames of a clip as decoders
+Each runs in its own process. All take the frames of a clip as decoders
 give them, uint8, and normalize them.
 """
 

@@ -93,7 +93,7 @@ class EngineBenchmark:
         }
 
     def run(self, threads: int, rounds: int) -> List[Dict[str, Any]]:
-        """Times all contenders in turns, each in a process of its own.
+        """Times all contenders in turns, each in its own process.
 
         Args:
             threads (int): Of each.

@@ -94,8 +94,8 @@ def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
     """Computes the floors of operations.
 
     Args:
-        operations (Sequence[Operation]): What is run.
-        machine (Machine): What it is run on.
+        operations (Sequence[Operation]): The operations of a forward.
+        machine (Machine): The machine that runs them.
 
     Returns:
         Floors: In seconds.
@@ -129,7 +129,7 @@ def compare_with_floors(
     Args:
         model (dict): Model of the config of a recognizer that samples.
         shape (Sequence[int]): (C, T, H, W) of the clips, which are noise.
-        machine (Machine): What it is run on.
+        machine (Machine): The machine that runs them.
         progress (Progress): Where to show how far it is.
         resolution (float): B'/T of the clips. Defaults to 0.5.
         clips (int): Number of clips of a round. Defaults to 8.

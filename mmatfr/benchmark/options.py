@@ -1,4 +1,4 @@
-"""What is timed against what, and how."""
+"""Options of a benchmark: what to time, against what, and how."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence, Tuple

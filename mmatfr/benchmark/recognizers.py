@@ -23,7 +23,7 @@ class Benchmark:
     """What sampling saves: the recognizer, its base, and their peers.
 
     Args:
-        options (BenchmarkOptions): What is timed, and how.
+        options (BenchmarkOptions): What to time, and how.
 
     Raises:
         ValueError: If the config does not sample, or something is asked for
@@ -126,7 +126,7 @@ class Benchmark:
         run: Callable,
         taken: List[float],
     ) -> Dict[str, Any]:
-        """What is known of a side by itself."""
+        """Figures of one side alone."""
         gflops, lengths = self._cost_of(work, side, size)
         number = len(gflops)
         found = dict(

@@ -31,8 +31,8 @@ class Side:
         name (str): What the table calls it.
         model (nn.Module): The recognizer.
         cfg (Config): Its config.
-        cost (CostModel): What its clips cost.
-        clips (Tensor, optional): What it is run on.
+        cost (CostModel): Cost of its clips.
+        clips (Tensor, optional): Its input.
         peer (str, optional): The kind of peer it is: clip by clip it is none.
     """
 
@@ -71,7 +71,7 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
     """Builds what is timed: the base, the recognizer, and their peers.
 
     Args:
-        options (BenchmarkOptions): What is asked for.
+        options (BenchmarkOptions): Options of the benchmark.
 
     Returns:
         list[Side]: The base comes first. All that have the same modules have

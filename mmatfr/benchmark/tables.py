@@ -24,7 +24,7 @@ COLUMNS = """\
 All take the frames of one clip in memory, uint8, and return its scores;
 normalization is included. "base" is the config without sampling as mmaction2
 has it, run eagerly; the others are named by how they are run. Each has a
-process of its own, and one computes at a time.
+its own process, and one computes at a time.
 
   B'         groups of the clip, of each pathway that samples
   ms         median by the clock [least, most]

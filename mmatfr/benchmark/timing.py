@@ -100,7 +100,7 @@ def time_per_clip(
     """Times recognizers on clips, in turns.
 
     Args:
-        recognizers (Mapping[str, nn.Module]): What is timed, by name.
+        recognizers (Mapping[str, nn.Module]): The recognizers, by name.
         clips (Mapping[str, Tensor]): What each is run on, normalized, (N, V,
             ...) of N videos.
         rounds (int): How many times. Defaults to 5.
@@ -146,7 +146,7 @@ def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
             tells of every tensor; on a GPU its allocator keeps the books.
 
     Returns:
-        int: Beyond what was allocated before.
+        int: In addition to what was allocated before.
     """
     if torch.device(device).type == 'cuda':
         _synchronize()

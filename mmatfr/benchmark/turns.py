@@ -1,4 +1,4 @@
-"""Functions in processes of their own, timed in turns.
+"""Functions in separate processes, timed in turns.
 
 Thread pools, allocators and settings of one process do not touch those of
 another, and only one process computes at a time.
@@ -147,11 +147,11 @@ def time_processes(
 def median_ratio(
     timings: Sequence[Timing], others: Sequence[Timing]
 ) -> Mapping[str, float]:
-    """Compares what was timed in the same rounds.
+    """Compares times of the same rounds.
 
     Args:
         timings (Sequence[Timing]): One for each round.
-        others (Sequence[Timing]): What they are divided by.
+        others (Sequence[Timing]): The divisors.
 
     Returns:
         dict[str, float]: ``median``, ``low`` and ``high`` of the ratios by

@@ -64,8 +64,8 @@ class Work:
     """Clips, their lengths, and functions that run a side on them.
 
     Args:
-        options (BenchmarkOptions): What is asked for.
-        sides (Sequence[Side]): What is run; each is handed its clips.
+        options (BenchmarkOptions): Options of the benchmark.
+        sides (Sequence[Side]): The sides to run; each gets its clips.
         num_frames (Sequence[int]): T of each layer that samples, of the
             recognizer.
     """
@@ -139,7 +139,7 @@ class Work:
 
         Args:
             work (str): One of ``WORKS``.
-            side (Side): What is run.
+            side (Side): The side to run.
             size (int): Number of clips at once.
 
         Returns:

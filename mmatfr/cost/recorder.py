@@ -14,7 +14,7 @@ __all__ = ['ClipRecorder', 'ClipRecords']
 
 
 class ClipRecords(NamedTuple):
-    """What is known of the clips of one or more forwards, in their order.
+    """Cost and temporal resolution of the clips of forwards, in order.
 
     Attributes:
         lengths (Tensor): Temporal resolution B' of each clip, int64; (N,),
@@ -111,7 +111,7 @@ class ClipRecorder:
         self._lengths[layer].append(layer.groups.lengths)
 
     def take(self) -> ClipRecords:
-        """Returns what was seen since the last call, and forgets it."""
+        """Returns the records since the last call and clears them."""
         shapes, seen = self._shapes, list(self._lengths.values())
         self._forget()
         num_frames = tuple(

@@ -177,7 +177,7 @@ def accuracy_by_resolution(
 
     Args:
         videos (Sequence[dict]): The videos, with ``correct``.
-        num_bins (int): Number of bins that tile (0, 1]. Defaults to 8.
+        num_bins (int): Number of bins that divide (0, 1]. Defaults to 8.
 
     Returns:
         list[dict]: For each bin that holds a video: its edges ``low`` and

@@ -685,7 +685,7 @@ def _write_lists(out: Path, tempo: Tempo) -> None:
 
 
 def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
-    """Makes the folders and settles what is there already.
+    """Makes the folders and checks existing files.
 
     Returns:
         bool: Whether a complete data set of these parameters is there.

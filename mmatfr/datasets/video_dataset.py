@@ -128,7 +128,7 @@ class UnreadableVideoError(RuntimeError):
 
 @DATASETS.register_module()
 class CheckedVideoDataset(VideoDataset):
-    """``VideoDataset`` that says what is wrong with a list or a video.
+    """``VideoDataset`` with clear errors for bad lists and videos.
 
     Takes the arguments of :class:`mmaction.datasets.VideoDataset`, and reads
     lists as :func:`read_list` does: names may have spaces, and in test mode

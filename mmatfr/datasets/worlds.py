@@ -53,7 +53,7 @@ class Disturbance:
 def draw_disturbance(
     rng: np.random.Generator, world: str, frames: int
 ) -> Disturbance:
-    """Draws what is disturbed in a clip.
+    """Draws the disturbances of a clip.
 
     The same random numbers are drawn in every world, so that each disturbance
     of a clip is the same alone and in ``wild``.

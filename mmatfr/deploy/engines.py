@@ -49,7 +49,7 @@ class Engine:
         """Runs the network once.
 
         Args:
-            outputs (list[str]): Names of what is wanted.
+            outputs (list[str]): Names of the outputs to return.
             inputs (Mapping[str, ndarray]): By name.
 
         Returns:
@@ -211,7 +211,7 @@ def make_engine(
         return engine(path, precision=precision, **kwargs)
     except (ValueError, TypeError):
         raise
-    except Exception as error:  # each engine has errors of its own
+    except Exception as error:  # each engine has its own errors
         reason = str(error).strip().splitlines()[-1]
         raise ValueError(
             f'{name} cannot load {path!r}: {reason}; export it again or name '

@@ -102,7 +102,7 @@ def _verify(
     rtol: float,
     on_step: OnStep,
 ) -> Dict[str, dict]:
-    """Compares the engines with PyTorch; by engine, what was compared."""
+    """Compares the engines with PyTorch; returns the report by engine."""
     clips = choose_clips(network, tuple(info.crop))
     references = []
     for clip in clips:

@@ -50,7 +50,7 @@ def group_clip(
     """Sorts the frames of one clip into bins of equal width.
 
     Args:
-        magnitude (Tensor): Delta, (T,). What is below 0 counts as 0.
+        magnitude (Tensor): Delta, (T,). Negative values count as 0.
         num_bins (Tensor): Number of bins B, a scalar, int64.
         kernel (str): As for :func:`mmatfr.sgs.group_frames`, and so are the
             other options.
@@ -59,7 +59,7 @@ def group_clip(
         order (str): Order of the groups.
         contiguous (bool): Whether a group holds neighbouring frames only.
         peak (float, optional): What takes the place of Delta_max.
-        ends (int): Number of frames at each end that are groups of their own.
+        ends (int): Number of frames at each end that keep their own groups.
 
     Returns:
         ClipGroups: The same groups as :func:`mmatfr.sgs.group_frames` makes.

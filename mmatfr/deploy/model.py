@@ -72,7 +72,7 @@ def load_model(
         DeployedModel: To be called with videos or frames.
 
     Raises:
-        ValueError: If an option or the file is not what it should be.
+        ValueError: If an option or the file is invalid.
         ImportError: If the engine is not installed.
         FileNotFoundError: If there is no such file.
 

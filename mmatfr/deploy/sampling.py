@@ -14,7 +14,7 @@ __all__ = ['ClipSampler', 'SampledGroups']
 
 
 class SampledGroups:
-    """The groups of one clip, and what they do to maps.
+    """The groups of one clip, and the merging of its maps.
 
     Attributes:
         magnitude (Tensor): Magnitude of each frame, (T,).
@@ -60,7 +60,7 @@ class ClipSampler:
         layer (SGS): The layer.
         is_2d (bool): Whether maps are (T, C, H, W).
         module (nn.Module): Where it samples.
-        before (bool): Whether what the module takes, not what it returns.
+        before (bool): Whether to take the input of the module, not its output.
     """
 
     def __init__(

@@ -103,7 +103,7 @@ def choose_clips(
             lengths.update(found)
             news.append(new)
         for i in range(max(map(len, news))):
-            # A pathway with nothing new repeats what it has.
+            # A pathway without new lengths repeats its own.
             own = tuple(
                 new[i % len(new)] if new else next(iter(found.values()), 1)
                 for new, found in zip(news, by_clip[place])

@@ -19,7 +19,7 @@ __all__ = [
 
 # Logarithm of the share of a step that is none.
 _NO_SHARE = -30.0
-# What the gains are raised to, against the small ones of what is noise.
+# Exponent of the gains, which suppresses the small ones due to noise.
 _SHARPNESS = 1.5
 # Weight of the loss that makes predicted shares add up to 1 on average.
 _TOTAL = 0.1

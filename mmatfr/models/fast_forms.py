@@ -98,7 +98,7 @@ def fold(conv: nn.Module, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
 
     Args:
         conv (nn.Module): A convolution.
-        norm (_BatchNorm): The normalisation of what it returns.
+        norm (_BatchNorm): The normalization of its output.
 
     Returns:
         tuple[Tensor]: Weight and bias of both in one, differentiable with

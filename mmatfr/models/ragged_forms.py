@@ -55,7 +55,7 @@ class RaggedSEModule(RaggedSqueezeExcitation):
 
 @register_ragged_form(NonLocal3d)
 class RaggedNonLocal3d(Ragged):
-    """The non-local block: each position attends to those of its own clip."""
+    """The non-local block: positions attend within their own clip."""
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:

@@ -56,7 +56,7 @@ def register_per_frame(*modules: Type[nn.Module]) -> None:
     """Declares that the forward of modules treats every frame alone.
 
     Composite modules are declared for what they do beside calling their
-    children, which are looked at in their turn.
+    children, which are checked recursively.
 
     Args:
         *modules (type[nn.Module]): Their classes.

@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Ragged:
-    """A module that looks up the clips of what it is handed.
+    """A module that looks up the clips of its input.
 
     Attributes:
         converts_children (bool): Whether the form runs its submodules on

@@ -21,7 +21,7 @@ class _View(NamedTuple):
 def build_again(
     made: Tensor, source: Tensor, build: Callable[[Tensor], Tensor]
 ) -> Iterator[None]:
-    """Keeps what a tensor was made from in place of the tensor.
+    """Saves the source of a tensor instead of the tensor.
 
     Where a module within saves ``made``, or a view of it, for its backward
     pass, ``source`` is saved, and ``made`` is built again when it is needed.
@@ -29,7 +29,7 @@ def build_again(
 
     Args:
         made (Tensor): A copy of the source in another layout.
-        source (Tensor): What it was made from.
+        source (Tensor): The tensor that it was made from.
         build (Callable): Makes it from the source, each time alike.
 
     Raises:

@@ -17,7 +17,7 @@ def swap_class(module: nn.Module, mixin: type) -> nn.Module:
 
     Args:
         module (nn.Module): The module, changed in place.
-        mixin (type): What its new class inherits from first.
+        mixin (type): The first base of its new class.
 
     Returns:
         nn.Module: The same module.

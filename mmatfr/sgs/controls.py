@@ -67,7 +67,7 @@ def pool_frames(magnitude: Tensor, size: int) -> Groups:
 
     Args:
         magnitude (Tensor): (N, T), of which the shape alone counts.
-        size (int): Number of frames of a group; the last takes what is left.
+        size (int): Number of frames of a group; the last takes the rest.
 
     Returns:
         Groups: ceil(T / size) for each clip.
@@ -105,7 +105,7 @@ def stride_frames(magnitude: Tensor, step: int) -> Groups:
 
 
 def random_groups(magnitude: Tensor, resolution: float) -> Groups:
-    """Cuts each clip at random, anew every time.
+    """Cuts each clip at random, differently in every call.
 
     A clip is cut, or not, between any two neighbouring frames with the same
     probability, so that B' differs from clip to clip around its mean.

@@ -87,7 +87,7 @@ def group_frames(
 ) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
-    The bins of a clip tile [0, Delta_max]. Every frame belongs to exactly one,
+    The bins of a clip divide [0, Delta_max]; each frame belongs to just one,
     ``b = min(floor(Delta / (2 gamma)), B - 1)`` with the half width ``gamma =
     Delta_max / (2 B)``: the published indicator would drop the frames that lie
     on an edge, the one of maximal magnitude always among them. A still clip
@@ -101,7 +101,7 @@ def group_frames(
     differentiated through Delta_max.
 
     Args:
-        magnitude (Tensor): Delta, (N, T). What is below 0 counts as 0.
+        magnitude (Tensor): Delta, (N, T). Negative values count as 0.
         num_bins (int, optional): Number of bins B. Defaults to None, which
             stands for T.
         kernel (str): Weight of a frame in its group: 'delta' is 1, 'linear'
@@ -242,7 +242,7 @@ def _runs(bins: Tensor) -> Tensor:
 def _set_apart(
     labels: Tensor, num_labels: int, ends: int
 ) -> Tuple[Tensor, int]:
-    """Gives frames at both ends labels of their own, before and after all."""
+    """Gives frames at both ends their own labels, before and after all."""
     num_frames = labels.shape[1]
     frames = torch.arange(num_frames, device=labels.device)
     behind = frames - (num_frames - ends)

@@ -65,7 +65,7 @@ class SGS(nn.Module):
             'paper'; 'authors', what their code computes; 'path', without
             weights, follows motion; 'learned', the path over steps that a
             fitted head predicts. Defaults to 'paper'.
-        **options: Single options in place of the preset's, see
+        **options: Single options that override the preset's, see
             :class:`LayerOptions`.
 
     Attributes:
@@ -254,7 +254,7 @@ class SGS(nn.Module):
             Tensor: Z, (N, T, D), equal for all frames of a clip whose pooled
             features differ by no more than rounding.
         """
-        # Before the MLP: it could make much of what is rounding here.
+        # Before the MLP, which could amplify rounding.
         moved = drop_rounding(z - z.mean(dim=1, keepdim=True), z).detach()
         still = (moved == 0).all(dim=2, keepdim=True).all(dim=1, keepdim=True)
         if self.embedding != 'identity':

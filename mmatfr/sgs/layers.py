@@ -90,7 +90,7 @@ class _Forced:
         self.lengths = cycle(lengths)
 
     def __call__(self, magnitude: Tensor) -> Groups:
-        self.binning(magnitude)  # for its time: what it says is not wanted
+        self.binning(magnitude)  # for its time alone
         return equal_groups(
             magnitude, list(islice(self.lengths, len(magnitude)))
         )

@@ -1,4 +1,4 @@
-"""Options as configs give them: what is none is refused by name."""
+"""Options as configs give them: unknown ones are refused by name."""
 
 import difflib
 from dataclasses import dataclass, fields, replace
@@ -26,7 +26,7 @@ def check_names(option: str, given: Any, known: Iterable[str]) -> None:
     """Makes sure that options have names that there are.
 
     Args:
-        option (str): What they are called together.
+        option (str): Their common name.
         given (Any): The options, a mapping.
         known (Iterable[str]): The names.
 
@@ -122,7 +122,7 @@ class LayerOptions:
             last frames apart from the others, as if much had happened there.
             'auto' is the number of frames that the backbone's stem has seen
             zeros on, 0 for a layer without a backbone. Defaults to 0.
-        border_groups (bool): Whether those frames are groups of their own.
+        border_groups (bool): Whether those frames keep their own groups.
             Their maps are unlike the others', and what follows is used to
             finding them there: a mean of both is like neither. Defaults to
             False.
@@ -257,7 +257,7 @@ class LayerOptions:
         return cls(**{**PRESETS[preset], **options})
 
     def with_border(self, border: int) -> 'LayerOptions':
-        """Puts a number of frames in place of ``border='auto'``.
+        """Replaces ``border='auto'`` by a number of frames.
 
         Args:
             border (int): Number of frames at each end.

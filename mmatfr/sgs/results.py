@@ -1,4 +1,4 @@
-"""What was computed last, each thread by itself."""
+"""Results of the last forward, per thread."""
 
 import threading
 from weakref import WeakKeyDictionary

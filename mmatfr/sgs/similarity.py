@@ -3,7 +3,7 @@
 Each function takes the similarity vectors Z of a batch, (N, T, D), and returns
 their magnitudes Delta, (N, T). Any callable of that signature can take their
 place. It returns equal magnitudes, or 0, for vectors that rounding alone tells
-apart, see :func:`drop_rounding`; what is below 0 counts as 0.
+apart, see :func:`drop_rounding`; negative values count as 0.
 """
 
 from typing import Callable, Dict, Tuple, Union

@@ -1,4 +1,4 @@
-"""Metafiles: what is known of each model, as mim and the model zoo read it.
+"""Metafiles: the figures of each model, as mim and the model zoo read them.
 
 ``metafile.yml`` of a folder of configs has an entry for each of them, with the
 fields of mmaction2's. ``Metadata`` is computed from the config; ``Published``,

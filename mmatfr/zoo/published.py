@@ -1,4 +1,4 @@
-"""Published rows beside what is counted from their configs."""
+"""Published rows beside the figures counted from their configs."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ['EXPLAINED', 'PublishedRow', 'compare_published', 'resolution_at']
 # Relative deviations up to which a counted figure is the published one.
 GFLOPS_TOLERANCE = 0.015
 PARAMETERS_TOLERANCE = 0.01
-# The published figures that other reasons set apart from what is counted.
+# Published figures that differ from the counted ones for known reasons.
 EXPLAINED = {
     ('GFLOPs', 1.9): 'arXiv:2011.08652 has cut 1.96, the figure of '
     'arXiv:2004.04730, to 1.9',

@@ -1,4 +1,4 @@
-"""Releases: weights that are published, and what is said of them."""
+"""Releases: published weights and their figures."""
 
 import datetime
 import hashlib
@@ -59,7 +59,7 @@ _METRICS = {
 
 
 class Release(NamedTuple):
-    """What was published.
+    """A published model.
 
     Attributes:
         files (list[Path]): The ``.pth`` first.
@@ -78,7 +78,7 @@ def discard_on_error(release: Release) -> Iterator[None]:
     """Removes the new files of a release that turns out to be unfit.
 
     Args:
-        release (Release): What was published.
+        release (Release): The release.
     """
     try:
         yield
@@ -238,7 +238,7 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     """Writes the entry of a metafile and the model card of a release.
 
     Args:
-        release (Release): What was published.
+        release (Release): The release.
         metrics (Mapping[str, float]): Of its test.
 
     Returns:
@@ -319,7 +319,7 @@ def add_to_zoo(release: Release, root: Path) -> Path:
     """Puts the entry of a release into the metafile beside its config.
 
     Args:
-        release (Release): What was published.
+        release (Release): The release.
         root (Path): The folder that ``configs`` is in.
 
     Returns:

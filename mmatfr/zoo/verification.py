@@ -1,4 +1,4 @@
-"""Releases as they are found: tested, and compared with what is said."""
+"""Releases as found: tested, and compared with their published figures."""
 
 import json
 import re
@@ -76,7 +76,7 @@ def read_metrics(log: str) -> Dict[str, float]:
 
 
 def find_entry(path: str) -> Optional[Dict[str, Any]]:
-    """Finds what is said of a release.
+    """Finds the published figures of a release.
 
     Args:
         path (str): Path of one of its files.
@@ -97,7 +97,7 @@ def find_entry(path: str) -> Optional[Dict[str, Any]]:
 def check_release(
     path: str, config: Optional[str] = None
 ) -> Tuple[Config, Dict[str, Any]]:
-    """Makes sure that a release is what was published and fits its config.
+    """Checks that a release is the published file and fits its config.
 
     Args:
         path (str): Path or URL of its ``.pth`` or ``.safetensors``.

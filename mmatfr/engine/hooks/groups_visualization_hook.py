@@ -49,7 +49,7 @@ class GroupsVisualizationHook(Hook):
         self._recorder: Optional[GroupsRecorder] = None
 
     def before_val_epoch(self, runner) -> None:
-        """Begins anew."""
+        """Resets the count of videos."""
         self._drawn = 0
         self._validations += 1
 

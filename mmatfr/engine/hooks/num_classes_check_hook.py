@@ -45,7 +45,7 @@ class NumClassesCheckHook(Hook):
         self._check(runner, runner.test_dataloader)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Takes down where the head of a checkpoint does not fit."""
+        """Records where the head of a checkpoint does not fit."""
         weights = checkpoint.get('state_dict', checkpoint)
         self._misfit = ', '.join(
             f'{name} is {tuple(weights[name].shape)} in the checkpoint and '
@@ -109,7 +109,7 @@ def _check_part(dataset: Dataset, num_classes: int, trains: bool) -> None:
 
 
 def _parts(dataset: Dataset) -> Iterator[Dataset]:
-    """The data sets with lists of their own that one is made of."""
+    """The data sets with their own lists that one wraps."""
     if hasattr(dataset, 'datasets'):  # ConcatDataset
         for part in dataset.datasets:
             yield from _parts(part)

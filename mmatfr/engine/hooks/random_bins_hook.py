@@ -42,7 +42,7 @@ class RandomBinsHook(Hook):
         self._own: Dict[str, int] = {}
 
     def before_train(self, runner) -> None:
-        """Takes down the layers' own numbers."""
+        """Records the numbers of bins of the config."""
         own = get_num_bins(runner.model)
         for name, num_bins in own.items():
             if num_bins is None:

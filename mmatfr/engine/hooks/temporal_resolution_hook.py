@@ -56,7 +56,7 @@ class TemporalResolutionHook(Hook):
         window (int): Number of training clips in them. Defaults to 1000.
 
     Attributes:
-        videos (list[dict]): What is known of the videos of the last
+        videos (list[dict]): Results of the videos of the last
             validation or testing, for :mod:`mmatfr.cost.statistics`.
 
     Raises:
@@ -86,11 +86,11 @@ class TemporalResolutionHook(Hook):
     # ---- validation and testing ----
 
     def before_val_epoch(self, runner) -> None:
-        """Begins to give data samples what is known of them."""
+        """Starts to add cost and B' to data samples."""
         self._start(runner)
 
     def before_test_epoch(self, runner) -> None:
-        """Begins to give data samples what is known of them."""
+        """Starts to add cost and B' to data samples."""
         self._start(runner)
 
     def after_val_epoch(

@@ -126,7 +126,7 @@ class Pathway:
 
     @property
     def option(self) -> str:
-        """str: What its options are called in a config."""
+        """str: Name of its options in a config."""
         return f'sgs.{self.name}'.rstrip('.')
 
     def insert(

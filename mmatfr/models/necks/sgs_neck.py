@@ -14,7 +14,7 @@ __all__ = ['SGSNeck']
 
 @MODELS.register_module()
 class SGSNeck(BaseModule):
-    """Averages the groups of each clip in place of its frames.
+    """Averages the groups of each clip instead of its frames.
 
     The average pool of a head counts every frame once, so that a long still
     stretch outweighs a short action. After this neck it counts every group
