@@ -16,8 +16,10 @@ __all__ = [
     'datasets',
     'engine',
     'evaluation',
+    'insert',
     'list_models',
     'models',
+    'remove',
 ]
 
 if find_spec('mmaction') is not None:
@@ -26,6 +28,7 @@ if find_spec('mmaction') is not None:
     compat.apply()
 
     from . import apis, cost, datasets, engine, evaluation, models
+    from .apis import insert, remove
     from .zoo import create_model, list_models
 else:
 

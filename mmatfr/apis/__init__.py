@@ -1,5 +1,6 @@
 """Recognizers: configs read, models built and loaded, clips read for them."""
 
+from .budget import see_clips
 from .clips import (
     first_view,
     frame_times,
@@ -17,7 +18,7 @@ from .config import (
     with_crop,
     without_sampling,
 )
-from .insertion import see_clips
+from .insertion import insert, remove
 from .recognizers import (
     build_recognizer,
     check_weights,
@@ -32,6 +33,7 @@ __all__ = [
     'first_view',
     'frame_times',
     'frames_of',
+    'insert',
     'iter_clips',
     'load_config',
     'load_recognizer',
@@ -39,6 +41,7 @@ __all__ = [
     'num_views',
     'read_batch',
     'read_clips',
+    'remove',
     'run_pipeline',
     'see_clips',
     'test_pipeline',

@@ -4,7 +4,6 @@ import os.path as osp
 from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
-from mmaction.models.recognizers import Recognizer2D
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -12,6 +11,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmatfr.datasets.video_dataset import reason_of
+from mmatfr.models.segments import frames_of
 
 from .config import test_pipeline
 
@@ -26,22 +26,6 @@ __all__ = [
 ]
 
 _TIMES = ('frame_inds', 'avg_fps')
-
-
-def frames_of(recognizer: nn.Module) -> Optional[int]:
-    """Number of images that a 2D recognizer takes for a clip.
-
-    Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
-
-    Returns:
-        int | None: ``num_segments`` of its backbone, 1 where it has none, as
-        each image is a clip then; None for a 3D recognizer, which is handed
-        clips.
-    """
-    if not isinstance(recognizer, Recognizer2D):
-        return None
-    return getattr(recognizer.backbone, 'num_segments', 1)
 
 
 def read_clips(cfg: Config, video: str) -> dict:

@@ -1,37 +1,256 @@
-"""Sampling put into a trained recognizer, without training."""
+"""Sampling put into a recognizer that is built already, and taken out."""
 
-from typing import Iterable
+import copy
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-import torch
+from mmaction.models.backbones.x3d import X3D
 from torch import nn
 
-from mmatfr.sgs import sgs_layers
+from mmatfr.cost.model import CostModel
+from mmatfr.models.backbones.conversion import (
+    find_variant,
+    restore,
+    with_sampling,
+)
+from mmatfr.models.fuse import Fused
+from mmatfr.sgs import LearnedPath, get_num_bins, sgs_layers
 
-__all__ = ['see_clips']
+from .budget import imagine_clip, keep_to, look_at
+from .config import clip_shape as clip_shape_of
+
+__all__ = ['insert', 'remove']
+
+_BACKBONE_OPTIONS = ('readout', 'execution', 'channels_last', 'lateral_length')
 
 
-def see_clips(recognizer: nn.Module, batches: Iterable[dict]) -> None:
-    """Lets the layers of a recognizer see how much happens in clips.
+def insert(
+    model: nn.Module,
+    budget: float = 0.5,
+    clips: Optional[Iterable[dict]] = None,
+    stage: int = 0,
+    *,
+    clip_shape: Optional[Sequence[int]] = None,
+    num_batches: int = 20,
+    **options,
+) -> nn.Module:
+    """Puts sampling into a built recognizer, in place, without training.
 
-    Only what ``bin_range='data'`` keeps is changed, the running mean of the
-    clips' largest magnitudes; no weight and no other statistic is.
+    Path sampling goes behind the stem unless ``options`` say otherwise. No
+    weight changes, and the state dict keeps its keys: those of the layers,
+    ``sgs.*``, come on top. :func:`remove` takes sampling out again.
+
+    The number of bins is the largest that keeps to the budget. With ``clips``
+    it is counted on them, on average; the layers also learn from them how
+    much happens in a clip. Without, it is counted for a clip that changes
+    evenly, which fills all of its bins: clips cost the budget at most, and as
+    a rule less.
+
+    Where the recognizer has a config, ``model.cfg``, it is replaced by a copy
+    that describes the recognizer with sampling.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2, with the weights of
-            the network without sampling.
-        batches (Iterable[dict]): What the data loader gives.
+        model (nn.Module): A recognizer of mmaction2, as ``init_recognizer``
+            returns it.
+        budget (float): The share of the multiply-adds of the recognizer with
+            all frames, over 0 and up to 1. Not looked at where ``options``
+            has ``num_bins``. Defaults to 0.5.
+        clips (Iterable[dict], optional): Batches as a data loader of
+            mmaction2 gives them, e.g. of the training list; no label is used.
+            Defaults to None.
+        stage (int): After which stage it samples; 0 is the stem. Defaults to
+            0.
+        clip_shape (Sequence[int], optional): T, H and W of the clips that the
+            cost is counted for. Defaults to None, those of ``clips`` or of
+            the test pipeline of ``model.cfg``.
+        num_batches (int): How many of the batches are looked at. Defaults to
+            20.
+        **options: Those of :class:`mmatfr.sgs.SGS`, a ``preset`` among them;
+            of the backbone ``readout``, ``execution``, ``channels_last`` and,
+            for SlowFast, ``lateral_length``; and for a backbone of several
+            pathways the options of each by its name, e.g.
+            ``fast_path=dict(grid=4)``, or None to leave it as it is.
+
+    Returns:
+        nn.Module: The same recognizer.
+
+    Raises:
+        ValueError: If the recognizer or an option does not allow it, there is
+            no batch, or the budget is out of reach. The recognizer is as it
+            was then.
+
+    Examples:
+        >>> import torch
+        >>> from mmaction.registry import MODELS
+        >>> from mmengine.registry import init_default_scope
+        >>> import mmatfr
+        >>> init_default_scope('mmaction')
+        >>> model = MODELS.build(dict(
+        ...     type='Recognizer3D',
+        ...     backbone=dict(type='X3D', gamma_b=2.25, gamma_d=2.2),
+        ...     cls_head=dict(
+        ...         type='X3DHead', in_channels=432, num_classes=400)))
+        >>> model = mmatfr.insert(
+        ...     model, budget=0.6, clip_shape=(13, 160, 160))
+        >>> mmatfr.sgs.get_num_bins(model)
+        {'backbone.sgs': 3}
+        >>> type(mmatfr.remove(model).backbone)
+        <class 'mmaction.models.backbones.x3d.X3D'>
     """
-    was_training = recognizer.training
-    recognizer.eval()
-    layers = sgs_layers(recognizer).values()
-    for layer in layers:
-        if layer.bin_range == 'data':
-            layer.train()
-            if hasattr(layer, 'bn'):
-                layer.bn.eval()
+    _check(model, budget)
+    plain = model.backbone
+    sgs, backbone_options = _split(model, stage, options)
+    has_bins = any('num_bins' in (own or ()) for own in _parts(sgs))
+    shape = full = None
+    if not has_bins:
+        full = CostModel(model)
+        shape = _find_shape(model, clip_shape) if clips is None else None
+    model.backbone = with_sampling(plain, sgs, **backbone_options)
     try:
-        with torch.no_grad():
-            for batch in batches:
-                recognizer.test_step(batch)
-    finally:
-        recognizer.train(was_training)
+        if clips is not None:
+            seen = look_at(model, clips, num_batches)
+        elif any(
+            isinstance(layer.similarity, LearnedPath)
+            for layer in sgs_layers(model).values()
+        ):
+            raise ValueError(
+                'the head of a learned path is fitted to clips, and there '
+                'are none; give clips, batches of the training list'
+            )
+        if not has_bins:
+            cost = CostModel(model)
+            if clips is None:
+                seen = [imagine_clip(model, cost, shape)]
+            keep_to(budget, model, full, cost, seen)
+    except Exception:
+        model.backbone = plain
+        raise
+    _describe(model, sgs, backbone_options)
+    return model
+
+
+def remove(model: nn.Module) -> nn.Module:
+    """Takes out what :func:`insert` put in.
+
+    Args:
+        model (nn.Module): The recognizer; changed in place.
+
+    Returns:
+        nn.Module: The same recognizer, its backbone of the class that it was
+        of, with the weights that it has now.
+
+    Raises:
+        ValueError: If :func:`insert` put nothing in, or the recognizer is
+            fused.
+    """
+    _refuse_fused(model)
+    backbone = model.backbone
+    model.backbone = restore(backbone)
+    if hasattr(backbone, '_plain_cfg'):
+        model.cfg = backbone._plain_cfg
+    return model
+
+
+def _check(model: nn.Module, budget: float) -> None:
+    kind = type(model).__name__
+    backbone = getattr(model, 'backbone', None)
+    if not isinstance(backbone, nn.Module):
+        raise ValueError(
+            f'{kind} has no backbone to sample in; give a recognizer of '
+            'mmaction2, without what is wrapped around it'
+        )
+    _refuse_fused(model)
+    if layers := [*sgs_layers(model)]:
+        raise ValueError(
+            f'the recognizer samples already, by {", ".join(layers)}; '
+            'mmatfr.remove(model) takes out what mmatfr.insert put in'
+        )
+    find_variant(backbone)
+    if isinstance(budget, bool) or not 0 < budget <= 1:
+        raise ValueError(
+            f'budget={budget!r} is no share of the multiply-adds; set it over '
+            '0 and up to 1'
+        )
+
+
+def _refuse_fused(model: nn.Module) -> None:
+    if any(isinstance(module, Fused) for module in model.modules()):
+        raise ValueError(
+            f'{type(model).__name__} is fused: its normalization is folded '
+            'into the kernels; use the recognizer that it was made from'
+        )
+
+
+def _pathways(backbone: nn.Module) -> List[str]:
+    names = [name for name, _ in backbone.named_children()]
+    return [name for name in names if name.endswith('_path')]
+
+
+def _split(
+    model: nn.Module, stage: int, options: Dict[str, Any]
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Tells the options of the layers from those of the backbone."""
+    pathways = _pathways(model.backbone)
+    options = dict(options)
+    of_backbone = {
+        name: options.pop(name)
+        for name in _BACKBONE_OPTIONS[: None if pathways else -1]
+        if name in options
+    }
+    if getattr(model, 'with_neck', False):  # it takes maps with a time axis
+        of_backbone.setdefault('readout', 'frames')
+    by_pathway = {name: options.pop(name, {}) for name in pathways}
+    options = {'preset': 'path', 'stage': stage, **options}
+    if options['preset'] == 'path' and isinstance(model.backbone, X3D):
+        # Behind its stem, bins of one width do not follow the action
+        # (docs/training.md).
+        options.setdefault('bin_range', 'clip')
+    if not pathways:
+        return options, of_backbone
+    of_backbone.setdefault('lateral_length', 'frames')
+    return {
+        name: None if own is None else {**options, **own}
+        for name, own in by_pathway.items()
+    }, of_backbone
+
+
+def _parts(sgs: Dict[str, Any]) -> List[Optional[Dict[str, Any]]]:
+    """The options of every layer."""
+    return [sgs] if 'stage' in sgs else [*sgs.values()]
+
+
+def _describe(
+    model: nn.Module, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
+) -> None:
+    """Makes the recognizer's config that of the recognizer with sampling."""
+    cfg = getattr(model, 'cfg', None)
+    if cfg is None:
+        return
+    sgs = copy.deepcopy(sgs)
+    for name, num_bins in get_num_bins(model).items():
+        path = name.split('.')[1]  # backbone.sgs or backbone.slow_path.sgs
+        (sgs if path == 'sgs' else sgs[path])['num_bins'] = num_bins
+    model.backbone._plain_cfg = cfg
+    model.cfg = copy.deepcopy(cfg)
+    model.cfg.model.backbone.update(
+        type=type(model.backbone).__name__, sgs=sgs, **of_backbone
+    )
+    imports = list(cfg.get('custom_imports', {}).get('imports', []))
+    if 'mmatfr' not in imports:
+        model.cfg.custom_imports = dict(
+            imports=[*imports, 'mmatfr'], allow_failed_imports=False
+        )
+
+
+def _find_shape(
+    model: nn.Module, clip_shape: Optional[Sequence[int]]
+) -> Tuple[int, ...]:
+    if clip_shape is not None:
+        kernel = next(p for p in model.backbone.parameters() if p.dim() > 3)
+        return (kernel.shape[1], *clip_shape)
+    try:
+        return clip_shape_of(model.cfg)
+    except (AttributeError, ValueError):
+        raise ValueError(
+            'the number of bins is picked by what a clip costs, and nothing '
+            'tells its size; give clips, or clip_shape=(T, H, W)'
+        ) from None

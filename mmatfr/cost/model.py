@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from mmatfr.apis import frames_of
+from mmatfr.models.segments import frames_of
 from mmatfr.sgs import Lengths, as_lengths, equal_groups, sgs_layers
 
 __all__ = ['CostModel', 'Operation', 'lengths_at']

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from mmatfr.apis import frames_of
+from mmatfr.models.segments import frames_of
 from mmatfr.sgs import SGS, sgs_layers
 
 from .model import CostModel

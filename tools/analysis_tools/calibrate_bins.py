@@ -8,7 +8,7 @@ cheapest. The test list is not looked at.
 
 import argparse
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Optional
 
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
@@ -21,7 +21,7 @@ from mmatfr.cli import (
     run_script,
     write_report,
 )
-from mmatfr.sgs import set_num_bins
+from mmatfr.cost.calibration import pick_bins, try_bins
 from mmatfr.visualization.tradeoffs import draw_calibration
 
 
@@ -91,47 +91,39 @@ def prepare(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def try_bins(runner: Runner, bins: List[int]) -> List[Dict[str, float]]:
-    """Validates with each number of bins.
+def validate(runner: Runner) -> Dict[str, Optional[float]]:
+    """Validates once.
 
     Args:
         runner (Runner): Of a recognizer that samples.
-        bins (list[int]): The numbers.
 
     Returns:
-        list[dict]: ``bins``, ``length`` (mean B'; None where several layers
-        sample), ``gflops`` and ``top1``.
+        dict: ``length`` (mean B'; None where several layers sample),
+        ``gflops`` and ``top1``.
     """
-    rows = []
-    with make_progress() as progress:
-        for num_bins in progress.track(bins, description='validate'):
-            set_num_bins(runner.model, num_bins)
-            metrics = runner.val()
-            rows.append(
-                dict(
-                    bins=num_bins,
-                    length=metrics.get('cost/length_mean'),
-                    gflops=metrics['cost/gflops_per_clip'],
-                    top1=metrics['acc/top1'],
-                )
-            )
-    return rows
+    metrics = runner.val()
+    return dict(
+        length=metrics.get('cost/length_mean'),
+        gflops=metrics['cost/gflops_per_clip'],
+        top1=metrics['acc/top1'],
+    )
 
 
 def run() -> None:
     args = parse_args()
     runner = Runner.from_cfg(prepare(args))
     runner.load_or_resume()
-    rows = try_bins(runner, sorted(args.bins))
-    allowed = [row for row in rows if row['gflops'] <= args.gflops]
-    if not allowed:
+    with make_progress() as progress:
+        bins = progress.track(sorted(args.bins), description='validate')
+        rows = try_bins(runner.model, bins, lambda: validate(runner))
+    best = pick_bins(rows, args.gflops)
+    if best is None:
         least = min(row['gflops'] for row in rows)
         raise ValueError(
             f'--gflops {args.gflops} is less than any of --bins '
             f'{args.bins} takes; the least is {least:.4g}'
         )
-    # Of equally accurate ones the cheapest.
-    best = max(allowed, key=lambda row: (row['top1'], -row['gflops']))
+    allowed = [row for row in rows if row['gflops'] <= args.gflops]
     tied = [
         row['bins']
         for row in allowed

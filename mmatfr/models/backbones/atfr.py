@@ -108,6 +108,16 @@ class ATFR:
         **kwargs,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._set_up(sgs, readout, execution, channels_last)
+
+    def _set_up(
+        self,
+        sgs: Optional[Dict[str, Any]],
+        readout: str,
+        execution: str,
+        channels_last: Optional[bool],
+    ) -> None:
+        """Makes a network of the base class one of this class."""
         check_choice('readout', readout, READOUTS)
         check_choice('execution', execution, EXECUTIONS)
         check_flag('channels_last', channels_last, unset=True)

@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from torch import Tensor
 
 from mmatfr.ragged import Layout
-from mmatfr.sgs import merge_frames
+from mmatfr.sgs import check_choice, merge_frames
 
 from .atfr import Features, atfr
 from .pathway import Stages
@@ -73,11 +73,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
     def __init__(
         self, *args, lateral_length: str = 'longer', **kwargs
     ) -> None:
-        if lateral_length not in LATERAL_LENGTHS:
-            raise ValueError(
-                f'lateral_length={lateral_length!r} is unknown; choose one of '
-                f'{list(LATERAL_LENGTHS)}'
-            )
+        check_choice('lateral_length', lateral_length, LATERAL_LENGTHS)
         self.lateral_length = lateral_length
         super().__init__(*args, **kwargs)
 

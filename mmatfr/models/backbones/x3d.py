@@ -54,6 +54,9 @@ class X3DRounded(X3D):
         630
     """
 
+    # Of an X3D of mmaction2 that becomes one of these.
+    width_rounding = 'base'
+
     def __init__(self, *args, width_rounding: str = 'base', **kwargs) -> None:
         if width_rounding not in WIDTH_ROUNDINGS:
             raise ValueError(

@@ -1,0 +1,188 @@
+"""The number of bins of a recognizer for a share of its cost."""
+
+from itertools import islice
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from mmatfr.cost.calibration import pick_bins, try_bins
+from mmatfr.cost.model import CostModel
+from mmatfr.models.segments import frames_of
+from mmatfr.sgs import SGS, set_num_bins, sgs_layers
+
+__all__ = ['Clips', 'imagine_clip', 'keep_to', 'look_at', 'see_clips']
+
+# Most bins that are tried, by the number of frames. Bins of one width for all
+# clips may be narrower than the steps of a clip.
+_MOST_BINS = 4
+_FIT_BATCHES = 200  # as FitSimilarityHook
+
+
+def see_clips(recognizer: nn.Module, batches: Iterable[dict]) -> None:
+    """Lets the layers of a recognizer see how much happens in clips.
+
+    Only what ``bin_range='data'`` keeps is changed, the running mean of the
+    clips' largest magnitudes; no weight and no other statistic is.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2, with the weights of
+            the network without sampling.
+        batches (Iterable[dict]): What the data loader gives.
+    """
+    was_training = recognizer.training
+    recognizer.eval()
+    layers = sgs_layers(recognizer).values()
+    for layer in layers:
+        if layer.bin_range == 'data':
+            layer.train()
+            if hasattr(layer, 'bn'):
+                layer.bn.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                recognizer.test_step(batch)
+    finally:
+        recognizer.train(was_training)
+
+
+class Clips(NamedTuple):
+    """Clips of one shape.
+
+    Attributes:
+        shape (tuple[int]): (C, T, H, W).
+        magnitudes (dict[str, Tensor]): By layer, those of the frames, (N, T').
+    """
+
+    shape: Tuple[int, ...]
+    magnitudes: Dict[str, Tensor]
+
+
+def imagine_clip(
+    model: nn.Module, cost: CostModel, shape: Tuple[int, ...]
+) -> Clips:
+    """A clip that changes by as much from each frame to the next."""
+    magnitudes = {}
+    layers = sgs_layers(model)
+    for name, frames in zip(layers, cost.num_frames(shape)):
+        border = min(layers[name].border, (frames - 1) // 2)
+        steps = torch.arange(frames).clamp(border, frames - 1 - border)
+        path = (steps - border).float()
+        magnitudes[name] = path[None] / path.max().clamp_min(1)
+    return Clips(shape, magnitudes)
+
+
+def look_at(
+    model: nn.Module, clips: Iterable[dict], num_batches: int
+) -> List[Clips]:
+    """Prepares the layers on clips, and notes the magnitudes."""
+    # Its package has hooks, which need this one.
+    from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
+
+    layers = sgs_layers(model)
+    frames = frames_of(model)
+    seen: List[Clips] = []
+    rows: Dict[str, List[Tensor]] = {name: [] for name in layers}
+
+    def note(name: str, layer: SGS) -> None:
+        magnitude = layer.magnitude
+        if layer.bin_range == 'data':  # in the units that it has by now
+            magnitude = magnitude * layer.running_peak
+        rows[name].append(magnitude)
+
+    def note_clips(backbone: nn.Module, args: tuple, out: Any) -> None:
+        _, *shape = args[0].shape
+        if frames is not None:  # (N T, C, H, W)
+            shape.insert(1, frames)
+        seen.append(
+            Clips(tuple(shape), {name: torch.cat(rows[name]) for name in rows})
+        )
+        for magnitudes in rows.values():
+            magnitudes.clear()
+
+    if learned_similarities(model):
+        fit_similarity(model, islice(clips, _FIT_BATCHES))
+    handles = [
+        model.backbone.register_forward_hook(note_clips),
+        *(
+            layer.register_forward_hook(
+                lambda layer, args, out, name=name: note(name, layer)
+            )
+            for name, layer in layers.items()
+        ),
+    ]
+    try:
+        see_clips(model, islice(clips, num_batches))
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not seen:
+        raise ValueError(
+            'clips holds no batch; give a data loader or a list of batches'
+        )
+    for name, layer in layers.items():
+        if layer.bin_range == 'data' and layer.running_peak > 0:
+            for batch in seen:
+                batch.magnitudes[name] /= layer.running_peak
+    return seen
+
+
+def keep_to(
+    budget: float,
+    model: nn.Module,
+    full: CostModel,
+    cost: CostModel,
+    seen: List[Clips],
+) -> None:
+    """Sets the number of bins for a budget.
+
+    Raises:
+        ValueError: If it is out of reach.
+    """
+    layers = sgs_layers(model)
+
+    def measure() -> Dict[str, float]:
+        gflops: List[float] = []
+        for shape, magnitudes in seen:
+            lengths = [
+                layers[name].binning(magnitude).lengths.tolist()
+                for name, magnitude in magnitudes.items()
+            ]
+            gflops += [cost.gflops(shape, clip) for clip in zip(*lengths)]
+        return dict(gflops=sum(gflops) / len(gflops))
+
+    frames = {name: x.shape[1] for name, x in seen[0].magnitudes.items()}
+    most = max(frames.values())
+
+    def measure_with(number: int) -> Dict[str, Any]:
+        bins = {
+            name: max(1, round(number * own / most))
+            for name, own in frames.items()
+        }
+        return try_bins(model, [bins], measure)[0]
+
+    sizes = [
+        clips.shape
+        for clips in seen
+        for _ in next(iter(clips.magnitudes.values()))
+    ]
+    total = sum(map(full.gflops, sizes)) / len(sizes)
+    # More bins cost more: halve where the budget lies in between.
+    low, high = 1, _MOST_BINS * most
+    rows = [measure_with(low), measure_with(high)]
+    while high - low > 1:
+        middle = (low + high) // 2
+        rows.append(measure_with(middle))
+        if rows[-1]['gflops'] <= budget * total:
+            low = middle
+        else:
+            high = middle
+    best = pick_bins(rows, budget * total)
+    if best is None:
+        least, largest = (row['gflops'] / total for row in rows[:2])
+        raise ValueError(
+            f'budget={budget} is out of reach: sampling takes from '
+            f'{least:.2f} to {largest:.2f} of the multiply-adds here; raise '
+            'it, or sample after an earlier stage'
+        )
+    set_num_bins(model, best['bins'])

@@ -1,0 +1,131 @@
+"""Backbones that are built already, with sampling and without it again."""
+
+import copy
+from typing import Any, Dict, Optional
+
+from mmaction.models.backbones.x3d import X3D
+from mmaction.registry import MODELS
+from torch import nn
+
+from mmatfr.ragged import is_swapped
+from mmatfr.sgs import check_choice
+
+from .atfr import ATFR
+from .slowfast import LATERAL_LENGTHS, ATFRResNet3dSlowFast
+from .x3d import ATFRX3D
+
+__all__ = ['find_variant', 'plain_backbones', 'restore', 'with_sampling']
+
+
+def plain_backbones() -> Dict[type, type]:
+    """Lists the backbones that have a variant with sampling.
+
+    Returns:
+        dict[type, type]: Every class made by :func:`mmatfr.models.atfr` that
+        is registered, by its base class.
+    """
+    variants = {
+        kind.__mro__[1 + kind.__mro__.index(ATFR)]: kind
+        for kind in MODELS.module_dict.values()
+        if isinstance(kind, type) and issubclass(kind, ATFR)
+    }
+    # Its base is an X3D with a choice, which mmaction2's has made.
+    return {X3D: ATFRX3D, **variants}
+
+
+def find_variant(backbone: nn.Module) -> type:
+    """Finds the class that a backbone has with sampling.
+
+    Args:
+        backbone (nn.Module): A backbone without sampling.
+
+    Returns:
+        type: A subclass of :class:`ATFR`; its own class, if that is one.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    kind = type(backbone)
+    if isinstance(backbone, ATFR):
+        return kind
+    variants = plain_backbones()
+    if kind not in variants:
+        names = ', '.join(sorted(base.__name__ for base in variants))
+        raise ValueError(
+            f'{kind.__name__} has no form with sampling; choose a recognizer '
+            f'with one of {names}, or register one with mmatfr.models.atfr'
+        )
+    return variants[kind]
+
+
+def with_sampling(
+    backbone: nn.Module,
+    sgs: Dict[str, Any],
+    readout: str = 'mean',
+    execution: str = 'auto',
+    channels_last: Optional[bool] = None,
+    lateral_length: str = 'longer',
+) -> ATFR:
+    """Makes a backbone with sampling that shares another's weights.
+
+    Args:
+        backbone (nn.Module): A backbone without sampling; not changed.
+        sgs (dict): As in :class:`ATFR`.
+        readout (str): Likewise. Defaults to 'mean'.
+        execution (str): Likewise. Defaults to 'auto'.
+        channels_last (bool, optional): Likewise. Defaults to None.
+        lateral_length (str): As in :class:`ATFRResNet3dSlowFast`; of no
+            meaning for others. Defaults to 'longer'.
+
+    Returns:
+        ATFR: Its parameters and buffers are those of the backbone, and the
+        layers' own beside them.
+
+    Raises:
+        ValueError: If there is no form with sampling of the backbone or of
+            one of its modules, or an option has an unknown value.
+    """
+    variant = find_variant(backbone)
+    weights = [*backbone.parameters(), *backbone.buffers()]
+    sampling = copy.deepcopy(backbone, {id(x): x for x in weights})
+    for module in sampling.modules():
+        if is_swapped(module):  # by a memory layout that is set up anew
+            module.__class__ = type(module)._swapped[0]
+    sampling.__class__ = variant
+    if issubclass(variant, ATFRResNet3dSlowFast):
+        check_choice('lateral_length', lateral_length, LATERAL_LENGTHS)
+        sampling.lateral_length = lateral_length
+    sampling._set_up(sgs, readout, execution, channels_last)
+    device = weights[0].device
+    for path in sampling.pathways.values():
+        path.layer.to(device).train(sampling.training)
+    sampling._plain = (backbone,)  # in a tuple: it is no part of the network
+    return sampling
+
+
+def restore(backbone: nn.Module) -> nn.Module:
+    """Gives back the backbone that :func:`with_sampling` was given.
+
+    Args:
+        backbone (nn.Module): What it returned.
+
+    Returns:
+        nn.Module: The backbone without sampling, with the weights and modes
+        that the other has now.
+
+    Raises:
+        ValueError: If sampling was not put into the backbone.
+    """
+    if not hasattr(backbone, '_plain'):
+        raise ValueError(
+            f'{type(backbone).__name__} was not given sampling by '
+            'mmatfr.insert; build it with sgs=None instead'
+        )
+    (plain,) = backbone._plain
+    for name, module in plain.named_modules():
+        now = backbone.get_submodule(name)
+        for weights in ('_parameters', '_buffers'):
+            for key in getattr(module, weights):
+                getattr(module, weights)[key] = getattr(now, weights)[key]
+        module.training = now.training
+    return plain

@@ -1,0 +1,76 @@
+"""What layers learn from clips, without training."""
+
+import copy
+
+import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+
+from mmatfr.apis import see_clips
+
+
+def make_recognizer(bin_range):
+    return MODELS.build(
+        dict(
+            type='Recognizer3D',
+            backbone=dict(
+                type='ATFRX3D',
+                gamma_w=0.34,
+                gamma_b=2.0,
+                gamma_d=0.5,
+                sgs=dict(stage=0, similarity='path', bin_range=bin_range),
+            ),
+            cls_head=dict(
+                type='X3DHead',
+                in_channels=128,
+                num_classes=12,
+                average_clips='prob',
+            ),
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor',
+                mean=[114.75] * 3,
+                std=[57.38] * 3,
+                format_shape='NCTHW',
+            ),
+        )
+    )
+
+
+def test_nothing_but_the_range_of_the_bins_is_learned():
+    torch.manual_seed(0)
+    recognizer = make_recognizer('data')
+    batches = [
+        dict(
+            inputs=[torch.randint(256, (1, 3, 8, 32, 32))] * 2,
+            data_samples=[ActionDataSample().set_gt_label(0)] * 2,
+        )
+        for _ in range(3)
+    ]
+    before = copy.deepcopy(recognizer.state_dict())
+    recognizer.train()
+    see_clips(recognizer, batches)
+    assert recognizer.training and recognizer.backbone.sgs.training
+    after = recognizer.state_dict()
+    changed = {
+        name
+        for name, value in before.items()
+        if not torch.equal(value, after[name])
+    }
+    assert changed == {
+        'backbone.sgs.running_peak',
+        'backbone.sgs.num_batches_tracked',
+    }
+    assert recognizer.backbone.sgs.num_batches_tracked == 3
+    # The mean over the batches of the mean path of their clips.
+    peaks = []
+    recognizer.eval()
+    layer = recognizer.backbone.sgs
+    layer.register_forward_hook(
+        lambda module, args, out: peaks.append(
+            (module.magnitude * module.running_peak).amax(dim=1).mean()
+        )
+    )
+    for batch in batches:
+        recognizer.test_step(batch)
+    torch.testing.assert_close(layer.running_peak, torch.stack(peaks).mean())
+    assert layer.running_peak > 0
