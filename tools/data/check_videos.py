@@ -9,16 +9,13 @@ exit code is 1 if no video is good.
 import argparse
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
-
-import decord
+from typing import Dict, List, Sequence, Tuple
 
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, run_script
-from mmatfr.datasets.video_dataset import read_lines, read_list, reason_of
+from mmatfr.datasets.decoding import find_faults
+from mmatfr.datasets.video_dataset import read_lines, read_list
 
 _SHOWN = 10  # videos with different labels
 
@@ -53,68 +50,6 @@ def parse_args() -> argparse.Namespace:
             option = '--' + name.replace('_', '-')
             parser.error(f'{option} {getattr(args, name)} must be at least 1')
     return args
-
-
-def find_fault(path: str, min_frames: int) -> Optional[str]:
-    """Decodes a video from its first frame to its last.
-
-    Args:
-        path (str): The video.
-        min_frames (int): How many frames it must have.
-
-    Returns:
-        str: What is wrong with it, in one line. None if nothing is.
-    """
-    if not os.path.isfile(path):
-        return 'does not exist'
-    try:
-        video = decord.VideoReader(path, num_threads=1)
-        for _ in range(len(video)):
-            video.next()
-    except Exception as error:  # decoders raise whatever they like
-        return reason_of(error)
-    if len(video) < min_frames:
-        return f'{len(video)} frames, fewer than {min_frames}'
-    return None
-
-
-def find_faults(
-    paths: Sequence[str], min_frames: int, workers: int
-) -> Iterator[Tuple[str, Optional[str]]]:
-    """Decodes videos in several processes.
-
-    Args:
-        paths (Sequence[str]): The videos.
-        min_frames (int): How many frames each must have.
-        workers (int): Number of processes.
-
-    Yields:
-        tuple: A video and what is wrong with it, in any order.
-    """
-    done = set()
-    try:
-        with ProcessPoolExecutor(workers) as pool:
-            running = {
-                pool.submit(find_fault, path, min_frames): path
-                for path in paths
-            }
-            for future in as_completed(running):
-                path = running[future]
-                fault = future.result()
-                done.add(path)
-                yield path, fault
-    except BrokenProcessPool:
-        # A video took the decoder's whole process with it: it is among those
-        # that are left, each of which gets a process of its own.
-        for path in paths:
-            if path in done:
-                continue
-            with ProcessPoolExecutor(1) as pool:
-                try:
-                    fault = pool.submit(find_fault, path, min_frames).result()
-                except BrokenProcessPool:
-                    fault = 'the decoder crashes'
-            yield path, fault
 
 
 def find_conflicts(

@@ -1,0 +1,71 @@
+# Your own videos, with the lists of tools/data/make_lists.py: 32 frames over
+# 64, for 3D networks at 224x224. docs/own_data.md says how to use it.
+_base_ = ['../adaptive.py']
+
+data_root = 'data/own'
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=32, frame_interval=2),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='RandomResizedCrop'),
+    dict(type='Resize', scale=(224, 224), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=32, frame_interval=2, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='CenterCrop', crop_size=224),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        metainfo=dict(classes=f'{data_root}/classes.txt'),
+        data_prefix=dict(video='videos'),
+        ann_file='train.txt',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        metainfo=dict(classes=f'{data_root}/classes.txt'),
+        data_prefix=dict(video='videos'),
+        ann_file='val.txt',
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CheckedVideoDataset',
+        data_root=data_root,
+        metainfo=dict(classes=f'{data_root}/classes.txt'),
+        data_prefix=dict(video='videos'),
+        ann_file='test.txt',
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+val_evaluator = _base_.adaptive_evaluator
+test_evaluator = _base_.adaptive_evaluator
