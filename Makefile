@@ -3,9 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo train-demo test lint docs clean
 
+# Released weights at work, then a short training: minutes.
 demo: $(VENV)/installed
+	$(BIN)/python tools/quick_demo.py
+
+# Trains with and without sampling until both are good, and compares them.
+train-demo: $(VENV)/installed
 	$(BIN)/python tools/tempo_demo.py
 
 # Each worker takes whole files, whose tests share what they train.

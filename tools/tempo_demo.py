@@ -1,4 +1,4 @@
-"""The main job: does sampling save anything on tempo, and what?
+"""The long demonstration: does sampling save anything on tempo, and what?
 
 Generates tempo small, trains a 3D ResNet, puts sampling into it and trains a
 few epochs on, tests both, times both and draws what was grouped. Every step is
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from rich.console import Console
@@ -27,20 +27,26 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
-from mmatfr.apis import first_view, load_recognizer, read_batch, read_clips
+from mmatfr.apis import (
+    first_view,
+    frame_times,
+    load_recognizer,
+    read_batch,
+    read_clips,
+)
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.benchmark.timing import time_per_clip
 from mmatfr.checkpoint import read_checkpoint
+from mmatfr.cli import make_table, print_table
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
 
-_ROOT = Path(__file__).resolve().parents[1]
-_CONFIGS = 'configs/recognition/resnet3d'
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = 'configs/recognition/resnet3d'
 _BASE = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb'
-_ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
-_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (_ATFR, 8)}
-_DATA = 'data/tempo/small'
+ATFR = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+_ROWS = {'ResNet3d': (_BASE, 12), 'ResNet3d + ATFR': (ATFR, 8)}
+DATA = 'data/tempo/small'
 _STEP = re.compile(
     r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*'
     r'\bloss: ([\d.]+)'
@@ -79,12 +85,16 @@ def run_script(*command: str) -> None:
         sys.exit(done.returncode)
 
 
-def plan_training(name: str, checkpoint: Path) -> Optional[List[str]]:
+def plan_training(
+    name: str, checkpoint: Path, options: Sequence[str] = ()
+) -> Optional[List[str]]:
     """Finds out what is left of a training.
 
     Args:
         name (str): Name of the config.
         checkpoint (Path): The checkpoint of the last epoch.
+        options (Sequence[str]): More arguments of tools/train.py. Defaults
+            to ().
 
     Returns:
         list[str]: The command that trains, or goes on. None if the checkpoint
@@ -92,7 +102,8 @@ def plan_training(name: str, checkpoint: Path) -> Optional[List[str]]:
     """
     if _is_whole(checkpoint):
         return None
-    command = [sys.executable, 'tools/train.py', f'{_CONFIGS}/{name}.py']
+    command = [sys.executable, 'tools/train.py', f'{CONFIGS}/{name}.py']
+    command += options
     last = checkpoint.with_name('last_checkpoint')
     if last.is_file() and _is_whole(Path(last.read_text().strip())):
         command.append('--resume')
@@ -110,20 +121,32 @@ def _is_whole(checkpoint: Path) -> bool:
     return True
 
 
-def train(title: str, name: str, epochs: int) -> Path:
+def train(
+    title: str,
+    name: str,
+    epochs: int,
+    work_dir: Optional[Path] = None,
+    options: Sequence[str] = (),
+    on_validation: Callable[[], Any] = lambda: None,
+) -> Path:
     """Trains a config through tools/train.py, with a progress bar.
 
     Args:
         title (str): What the bar is called.
         name (str): Name of the config.
         epochs (int): Number of epochs that it trains.
+        work_dir (Path, optional): Where to. Defaults to None,
+            ``work_dirs/<name>``.
+        options (Sequence[str]): More arguments of tools/train.py. Defaults
+            to ().
+        on_validation (Callable): Called after every validation.
 
     Returns:
         Path: The checkpoint of the last epoch.
     """
-    work_dir = Path('work_dirs') / name
+    work_dir = work_dir or Path('work_dirs') / name
     checkpoint = work_dir / f'epoch_{epochs}.pth'
-    command = plan_training(name, checkpoint)
+    command = plan_training(name, checkpoint, options)
     if command is None:
         print(f'{title}: {checkpoint} is there already')
         return checkpoint
@@ -145,8 +168,13 @@ def train(title: str, name: str, epochs: int) -> Path:
         ) as process,
     ):
         task = progress.add_task(f'train {title}', total=None, state='')
+        validated = False
         for line in process.stdout:
             said = (said + [line])[-30:]
+            # The metrics are written after the line that tells them.
+            if validated:
+                on_validation()
+            validated = 'Epoch(val)' in line and 'acc/top1' in line
             step = _STEP.search(line)
             if step:
                 epoch, done, total = map(int, step.groups()[:3])
@@ -156,6 +184,8 @@ def train(title: str, name: str, epochs: int) -> Path:
                     completed=(epoch - 1) * total + done,
                     state=f'epoch {epoch}/{epochs}, loss {step[4]}',
                 )
+    if validated:
+        on_validation()
     if process.returncode:
         sys.stderr.writelines(said)
         sys.exit(f'error: the training of {name} stopped, see above')
@@ -174,7 +204,7 @@ def test(title: str, name: str, checkpoint: Path) -> Dict[str, float]:
             [
                 sys.executable,
                 'tools/test.py',
-                f'{_CONFIGS}/{name}.py',
+                f'{CONFIGS}/{name}.py',
                 str(checkpoint),
                 '--work-dir',
                 str(work_dir),
@@ -189,8 +219,9 @@ def test(title: str, name: str, checkpoint: Path) -> Dict[str, float]:
     return json.loads(newest.read_text().splitlines()[-1])
 
 
-def read_test_list() -> List[dict]:
-    with open(f'{_DATA}/test.csv', newline='') as file:
+def read_test_list(folder: str = DATA) -> List[dict]:
+    """Reads what tempo says of the videos of the test split."""
+    with open(f'{folder}/test.csv', newline='') as file:
         return list(csv.DictReader(file))
 
 
@@ -208,19 +239,21 @@ def time_models(
         dict[str, list[float]]: Seconds a clip in each round.
     """
     videos = [
-        f'{_DATA}/videos/{row["filename"]}'
+        f'{DATA}/videos/{row["filename"]}'
         for row in read_test_list()[:num_clips]
     ]
     clips = {name: read_batch(model, videos) for name, model in models.items()}
     return time_per_clip(models, clips, rounds)
 
 
-def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
+def draw_slow_and_fast(
+    model: torch.nn.Module, path: Path, folder: str = DATA
+) -> None:
     """Draws the groups of the slowest and of the fastest test action."""
-    rows = sorted(read_test_list(), key=lambda row: int(row['length']))
+    rows = sorted(read_test_list(folder), key=lambda row: int(row['length']))
     drawn = []
     for kind, row in (('slow', rows[-1]), ('fast', rows[0])):
-        data = read_clips(model.cfg, f'{_DATA}/videos/{row["filename"]}')
+        data = read_clips(model.cfg, f'{folder}/videos/{row["filename"]}')
         with GroupsRecorder(model) as recorder, torch.no_grad():
             model.test_step(
                 dict(
@@ -233,25 +266,21 @@ def draw_slow_and_fast(model: torch.nn.Module, path: Path) -> None:
             f'{row["start"]} to '
             f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31'
         )
-        drawn += recorder.groups(0, first_view(model, data['inputs']), title)
+        clip = first_view(model, data['inputs'])
+        times = frame_times(data['data_samples'], clip.shape[1])
+        drawn += recorder.groups(
+            0, clip, title, None if times is None else times[0]
+        )
     with atomic_path(path) as part:
         draw_groups(drawn).savefig(part)
 
 
 def show(rows: List[dict], console: Optional[Console] = None) -> None:
     """Prints the table."""
-    table = Table(title='tempo small, test split')
-    for column in (
-        'model',
-        'top-1 %',
-        "B'/T",
-        'Spearman',
-        'GFLOPs/clip',
-        'ms/clip',
-    ):
-        table.add_column(
-            column, justify='left' if column == 'model' else 'right'
-        )
+    table = make_table(
+        'tempo small, test split',
+        ('model', 'top-1 %', "B'/T", 'Spearman', 'GFLOPs', 'ms/clip'),
+    )
     for row in rows:
         table.add_row(
             row['model'],
@@ -262,16 +291,16 @@ def show(rows: List[dict], console: Optional[Console] = None) -> None:
             f'{1e3 * row["seconds"]:.2f} [{1e3 * row["seconds_min"]:.2f}, '
             f'{1e3 * row["seconds_max"]:.2f}]',
         )
-    (console or Console()).print(table)
+    print_table(table, console)
 
 
 def main() -> None:
     args = parse_args()
-    os.chdir(_ROOT)
+    os.chdir(ROOT)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     run_script(
-        'tools/data/tempo/generate.py', '--size', 'small', '--out', _DATA
+        'tools/data/tempo/generate.py', '--size', 'small', '--out', DATA
     )
     models, rows = {}, []
     for title, (name, epochs) in _ROWS.items():
@@ -280,16 +309,16 @@ def main() -> None:
         rows.append(
             dict(
                 model=title,
-                config=f'{_CONFIGS}/{name}.py',
+                config=f'{CONFIGS}/{name}.py',
                 top1=metrics['acc/top1'],
                 resolution=metrics['cost/temporal_resolution'],
-                resolution_std=metrics['cost/temporal_resolution_std'],
+                resolution_std=metrics['cost/length_std'] / 16,
                 spearman=metrics.get('tempo/spearman'),
                 gflops=metrics['cost/gflops_per_clip'],
             )
         )
         models[title] = load_recognizer(
-            f'{_CONFIGS}/{name}.py', str(checkpoint), 'cpu'
+            f'{CONFIGS}/{name}.py', str(checkpoint), 'cpu'
         )
     with Console().status('time both, in turns'):
         seconds = time_models(models, args.clips, args.rounds)
