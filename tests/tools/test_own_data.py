@@ -165,7 +165,7 @@ def test_every_network_of_the_page_learns_from_scratch(
     cfg.model.cls_head.num_classes = 2
     if cfg.model.backbone.get('pretrained'):
         cfg.model.backbone.update(pretrained=None, pretrained2d=False)
-    cfg.train_cfg.update(max_epochs=1, val_interval=1)
+    cfg.train_cfg.update(max_epochs=1)
     cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=9)
     for loader in LOADERS:
         cfg[loader].update(
@@ -179,6 +179,7 @@ def test_every_network_of_the_page_learns_from_scratch(
                 step.crop_size = 32
             elif step['type'] == 'RandomCrop':
                 step.size = 32
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.work_dir = str(folder / 'scratch')
     runner = Runner.from_cfg(cfg)
     before = {k: v.clone() for k, v in runner.model.named_parameters()}
