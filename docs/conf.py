@@ -36,6 +36,7 @@ napoleon_use_rtype = False
 html_theme = 'furo'
 html_title = f'mmatfr {release}'
 html_show_sphinx = False
+html_show_copyright = False
 html_static_path = ['static']
 html_css_files = ['site.css']
 
