@@ -1,6 +1,6 @@
 """3D convolutions as 2D ones, where their kernels are flat."""
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -111,11 +111,83 @@ def _convolve(
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled('cpu')
     ):
+        if (
+            torch.is_grad_enabled()
+            and bias is None
+            and x.is_contiguous(memory_format=torch.channels_last_3d)
+            and groups == x.shape[1] == weight.shape[0]
+            and stride[0] == dilation[0] == 1
+            and (x.requires_grad or weight.requires_grad)
+        ):
+            return _DepthwiseConv3d.apply(x, weight, stride, padding, dilation)
         return torch.mkldnn_convolution(
             x, weight, bias, padding, stride, dilation, groups
         )
     convolve = F.conv2d if x.dim() == 4 else F.conv3d
     return convolve(x, weight, bias, stride, padding, dilation, groups)
+
+
+class _DepthwiseConv3d(torch.autograd.Function):
+    """A depthwise 3D convolution, whose gradient is a sum of 2D ones.
+
+    y = sum_k conv2d(x[k:], w[k]) over the frames k of the kernel, so the
+    gradient is the sum of those of its terms. oneDNN has no fast kernel for
+    it in 3D, and a good one in 2D.
+    """
+
+    @staticmethod
+    def forward(
+        ctx,
+        x: Tensor,
+        weight: Tensor,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.options = stride, padding, dilation
+        return torch.mkldnn_convolution(
+            x, weight, None, padding, stride, dilation, x.shape[1]
+        )
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tuple[Optional[Tensor], ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, dilation = ctx.options
+        needed = ctx.needs_input_grad[:2]
+        # (N, T, C, H, W): frames of a clip side by side.
+        x, grad = x.transpose(1, 2), grad.transpose(1, 2)
+        grad_x = torch.zeros_like(x) if needed[0] else None
+        grad_weight = torch.zeros_like(weight) if needed[1] else None
+        for k in range(weight.shape[2]):
+            shift = k - padding[0]  # of the input's frames to the output's
+            first = max(0, -shift)
+            last = min(grad.shape[1], x.shape[1] - shift)
+            if first >= last:
+                continue
+            seen = x[:, first + shift : last + shift]
+            own = torch.ops.aten.convolution_backward(
+                grad[:, first:last].flatten(0, 1),
+                seen.flatten(0, 1),
+                weight[:, :, k],
+                None,
+                stride[1:],
+                padding[1:],
+                dilation[1:],
+                False,
+                (0, 0),
+                x.shape[2],
+                (*needed, False),
+            )
+            if needed[0]:
+                grad_x[:, first + shift : last + shift] += own[0].unflatten(
+                    0, seen.shape[:2]
+                )
+            if needed[1]:
+                grad_weight[:, :, k] = own[1]
+        if needed[0]:
+            grad_x = grad_x.transpose(1, 2)
+        return grad_x, grad_weight, None, None, None
 
 
 if torch.ops.aten.mkldnn_convolution not in flop_registry:

@@ -57,6 +57,40 @@ def test_equals_torch(form, memory_format):
         assert flops[0] == flops[1] > 0
 
 
+@pytest.mark.parametrize('only', [None, 0, 1], ids=['both', 'x', 'weight'])
+@pytest.mark.parametrize('kernel', [(3, 3, 3), (2, 1, 3)])
+def test_gradient_of_a_depthwise_kernel(kernel, only):
+    torch.manual_seed(0)
+    for stride, num_frames, padding in (
+        ((1, 1, 1), 7, 1),
+        ((1, 2, 2), 7, 0),
+        ((1, 2, 2), 1, 3),
+    ):
+        inputs = [
+            torch.randn(2, 16, num_frames, 6, 5).contiguous(
+                memory_format=torch.channels_last_3d
+            ),
+            torch.randn(16, 1, *kernel),
+        ]
+        asked = inputs if only is None else [inputs[only]]
+        for tensor in asked:
+            tensor.requires_grad_()
+        options = stride, (padding, 1, 1), (1, 1, 1), 16
+        out = conv3d(*inputs, None, *options)
+        assert '_DepthwiseConv3d' in out.grad_fn.name()
+        exact = F.conv3d(
+            *(tensor.double() for tensor in inputs), None, *options
+        )
+        for own, true in zip(
+            torch.autograd.grad(out.square().sum(), asked),
+            torch.autograd.grad(exact.square().sum(), asked),
+        ):
+            scale = true.abs().max()
+            torch.testing.assert_close(
+                own / scale, true / scale, rtol=0, atol=1e-5
+            )
+
+
 @pytest.mark.parametrize('form', FORMS)
 def test_keeps_channels_last(form):
     kernel, *options = FORMS[form]
