@@ -52,7 +52,7 @@ def provide_missing_drn() -> bool:
     The wheel of mmaction2 1.2.0 was built without the package
     ``mmaction.models.localizers.drn`` that ``localizers/__init__.py`` imports
     (open-mmlab/mmaction2#2714). The stand-in has the one imported name and
-    says what is missing when somebody builds it.
+    reports the missing package when it is built.
 
     Returns:
         bool: Whether the stand-in was put in place.

@@ -119,7 +119,7 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
     for start in dict.fromkeys([*range(0, last, span), last]):
         clip = dict(
             opened,
-            frame_inds=(start + steps) % total,  # a short video goes on anew
+            frame_inds=(start + steps) % total,  # a short video repeats
             clip_len=sampler['clip_len'],
             frame_interval=sampler.get('frame_interval', 1),
             num_clips=1,
@@ -128,7 +128,7 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
 
 
 def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
-    """Lets a pipeline hand on which frames it took."""
+    """Makes a pipeline return the indices of its frames."""
     return [
         {
             **step,

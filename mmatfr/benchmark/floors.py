@@ -57,7 +57,7 @@ class Floors(NamedTuple):
     Attributes:
         operations (float): If only their multiply-adds counted.
         bytes (float): If only the numbers counted that they move; what lies
-            between them, such as normalisation and activation, is taken to be
+            between them, such as normalization and activation, is taken to be
             free.
         both (float): If each operation took the longer of its two, one after
             the other: the roofline of each, added up.

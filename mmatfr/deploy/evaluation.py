@@ -31,7 +31,7 @@ def evaluate(
     """Tests a deployed recognizer as ``tools/test.py`` tests the config.
 
     Videos are read by the test dataloader of the config and judged by its
-    test evaluator. GFLOPs are not known here; in place of
+    test evaluator. GFLOPs are not known here; instead of
     ``AdaptiveCostMetric``, B' and B'/T of the clips are summarized under the
     same names.
 

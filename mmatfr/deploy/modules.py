@@ -92,7 +92,7 @@ def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:
 
 
 def fit_short_clips(backbone: nn.Module, stage: str) -> None:
-    """Makes sure that a stage runs on clips of one frame, too."""
+    """Checks that a stage also runs on clips of one frame."""
     for name, module in [*backbone.get_submodule(stage).named_modules()]:
         name = '.'.join(filter(None, [stage, name]))
         if isinstance(module, nn.MaxPool3d):

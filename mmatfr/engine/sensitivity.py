@@ -213,7 +213,7 @@ def _fit(
     """Fits one head; returns how much it explains."""
     head = layer.similarity
     features = layer._replicate_inner(steps.features)
-    # Where no step is seen, as at a border, there is nothing to predict.
+    # A head that sees no step, as at a border, has nothing to predict.
     moved = (find_steps(features) != 0).any(dim=-1)
     seen = moved.any(dim=1)
     if not seen.any():

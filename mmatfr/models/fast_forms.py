@@ -58,14 +58,14 @@ class MeanPool3d:
 
 
 class FoldingConvModule:
-    """Mixin: a ``ConvModule`` that folds its normalisation into its kernel.
+    """Mixin: a ``ConvModule`` that folds its normalization into its kernel.
 
-    It does so in each forward where the normalisation is in evaluation mode
+    It does so in each forward where the normalization is in evaluation mode
     (arXiv:2305.11624), as mmcv's ``efficient_conv_bn_eval``, which sets an
     attribute of the convolution for that: no module changes here, so that
     threads may share a network and ``torch.compile`` can follow. It is worth
     it as long as the kernel holds fewer numbers than the maps. A convolution
-    or normalisation that somebody watches by a hook runs by itself.
+    or normalization with its own hook runs unfolded.
     """
 
     def forward(
@@ -94,7 +94,7 @@ class FoldingConvModule:
 
 
 def fold(conv: nn.Module, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
-    """Folds a normalisation in evaluation mode into the kernel before it.
+    """Folds a normalization in evaluation mode into the kernel before it.
 
     Args:
         conv (nn.Module): A convolution.

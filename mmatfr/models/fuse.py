@@ -1,4 +1,4 @@
-"""Folding normalisation into kernels, once, for inference."""
+"""Folding normalization into kernels, once, for inference."""
 
 from typing import Dict, Iterator, List, Tuple
 
@@ -22,15 +22,15 @@ __all__ = ['fuse']
 def fuse(model: nn.Module) -> nn.Module:
     """Prepares a network for the fastest inference in eager mode.
 
-    Normalisation is folded into the kernels, once, and modules run in their
+    Normalization is folded into the kernels, once, and modules run in their
     fastest forms, some of them in place; what is computed stays the same up
     to rounding. The network is changed in place, as by mmcv's
     ``fuse_conv_bn``; ``fuse(copy.deepcopy(model))`` keeps the original. It is
     for inference from then on: ``train()`` is refused, and its parameters
     require no gradient.
 
-    The state dict then has the folded kernels and their biases in place of
-    the normalisation. Load weights first: those of an unfused network are
+    The state dict then has the folded kernels and their biases instead of
+    the normalization. Load weights first: those of an unfused network are
     refused afterwards. A fused network can be copied and pickled.
 
     Args:
@@ -42,7 +42,7 @@ def fuse(model: nn.Module) -> nn.Module:
 
     Raises:
         ValueError: If there is no such backbone, a module is in training
-            mode, or a normalisation cannot be folded. Nothing is changed
+            mode, or a normalization cannot be folded. Nothing is changed
             then.
 
     Examples:
@@ -83,10 +83,10 @@ def fuse(model: nn.Module) -> nn.Module:
 
 
 class Fused:
-    """Mixin: a network whose normalisation is folded, for inference.
+    """Mixin: a network whose normalization is folded, for inference.
 
     Attributes:
-        folded (tuple[str]): Names of the normalisations.
+        folded (tuple[str]): Names of the normalizations.
     """
 
     folded: Tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Fused:
         """
         if mode:
             raise RuntimeError(
-                'a fused network cannot be trained: its normalisation is '
+                'a fused network cannot be trained: its normalization is '
                 'folded into the kernels; train the network that it was made '
                 'from'
             )
@@ -112,7 +112,7 @@ class Fused:
         for name in self.folded:
             if f'{prefix}{name}.running_mean' in state_dict:
                 raise RuntimeError(
-                    f'these weights have the normalisation `{prefix}{name}`, '
+                    f'these weights have the normalization `{prefix}{name}`, '
                     'which the fused network has no longer; load them before '
                     'fusing'
                 )
@@ -120,10 +120,10 @@ class Fused:
 
 
 def _find_norms(backbone: nn.Module) -> List[Tuple[nn.Module, str]]:
-    """Finds each convolution and the name of its normalisation.
+    """Finds each convolution and the name of its normalization.
 
     Raises:
-        ValueError: If a normalisation cannot be folded.
+        ValueError: If a normalization cannot be folded.
     """
     foldable: Dict[nn.Module, List[nn.Module]] = {}
     for module in backbone.modules():
@@ -151,7 +151,7 @@ def _find_norms(backbone: nn.Module) -> List[Tuple[nn.Module, str]]:
 
 
 def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
-    """A module's convolutions, each with the normalisation of its output."""
+    """A module's convolutions, each with the normalization of its output."""
     if isinstance(module, ConvModule):
         order = module.order
         if module.with_norm and order.index('norm') == 1 + order.index('conv'):
@@ -165,11 +165,11 @@ def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
 
 
 def _refusal(norm: nn.Module, convs: List[nn.Module]) -> str:
-    """Why a normalisation cannot be folded; '' if it can."""
+    """Why a normalization cannot be folded; '' if it can."""
     if not isinstance(norm, _BatchNorm):
-        return 'is no batch normalisation; only that can be folded'
+        return 'is no batch normalization; only that can be folded'
     if norm.running_mean is None:
-        return 'normalises by the batch; only running statistics can be folded'
+        return 'normalizes by the batch; only running statistics can be folded'
     if len(convs) != 1 or not isinstance(convs[0], (nn.Conv2d, nn.Conv3d)):
         return (
             'does not directly follow a convolution of its own in a '

@@ -91,7 +91,7 @@ class RaggedTemporalShift(Ragged):
     """TSM's shift: between neighbouring groups of the same clip.
 
     Where nothing has been sampled, between the frames of a clip. It stands
-    for its convolution towards mmcv, which may hand in weights that normalise.
+    for its convolution towards mmcv, which may hand in weights that normalize.
     """
 
     converts_children = True

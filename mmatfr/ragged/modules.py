@@ -185,7 +185,7 @@ class RaggedConv3d(FlatConv3d, _Windowed):
     def forward(self, x: Tensor) -> Tensor:
         return super(Ragged, self).forward(x)
 
-    # Not `forward`, so that mmcv can hand in weights that normalise, too.
+    # Not `forward`, so that mmcv can pass weights that normalize.
     @torch.compiler.disable
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]

@@ -23,7 +23,7 @@ EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 
 
 def check_names(option: str, given: Any, known: Iterable[str]) -> None:
-    """Makes sure that options have names that there are.
+    """Checks that the names of options exist.
 
     Args:
         option (str): Their common name.

@@ -180,7 +180,7 @@ def make_entry(
         path (Path): The config.
         root (Path): The folder that ``configs`` is in.
         collection (str): Name of the collection.
-        old (dict): The entry that there is; what is given in it stays.
+        old (dict): The existing entry; the figures given in it stay.
 
     Returns:
         dict: The entry. FLOPs are multiply-adds of a clip of the size in

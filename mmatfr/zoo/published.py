@@ -91,7 +91,7 @@ def resolution_at(
         gflops (float): The cost.
 
     Returns:
-        float: B'/T, linear between the resolutions that there are.
+        float: B'/T, linear between the possible resolutions.
 
     Raises:
         ValueError: If no resolution costs so much.

@@ -133,7 +133,7 @@ def test_own_backbone():
         (lambda: ATFROwn(nn.GroupNorm(2, 4)), r'`stem.1` \(GroupNorm\)'),
         (
             lambda: ATFROwn(nn.BatchNorm3d(4, track_running_stats=False)),
-            r'`stem.1` \(BatchNorm3d\) normalises by the batch',
+            r'`stem.1` \(BatchNorm3d\) normalizes by the batch',
         ),
         (ATFRNormFirst, r'`norm` \(BatchNorm3d\) does not directly follow'),
         (

@@ -78,11 +78,11 @@ class ATFR:
         readout (str): What is returned for the stages after sampling: 'mean',
             the mean over the groups of a clip, (N, C, 1, H, W), which any
             head takes; or 'frames', (N, C, T, H, W), where each frame is given
-            its group's map, for heads that localise. A backbone of 2D modules
+            its group's map, for heads that localize. A backbone of 2D modules
             returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
             'sequential' one after another; the results are the same.
-            Training with batch normalisation that is not frozen needs the
+            Training with batch normalization that is not frozen needs the
             frames of all clips at once and runs packed in any case. 'auto'
             is sequential in evaluation on a CPU, where that is the fastest
             for clips that are not tiny, and packed otherwise. Defaults to
@@ -349,7 +349,7 @@ class ATFR:
     def _forward_packed(
         self, x: Tensor
     ) -> Tuple[Features, List[SampledClips]]:
-        """Runs clips together; returns what became of them, too."""
+        """Runs clips together; also returns the sampled clips by pathway."""
         routes = [path.route for path in self.pathways.values()]
         with start_run(*routes):
             outputs = self._read_out(self.forward_base(x))
@@ -385,7 +385,7 @@ class ATFR:
             )
         if self.execution == 'packed':
             return False
-        # Batch normalisation in training needs the frames of all clips.
+        # Batch normalization in training needs the frames of all clips.
         if not self.training or not any(
             isinstance(module, _BatchNorm) and module.training
             for module in self.modules()
@@ -394,10 +394,10 @@ class ATFR:
         for path in self.pathways.values():
             if path.refusals:
                 raise RuntimeError(
-                    'batch normalisation in training mode needs all clips at '
+                    'batch normalization in training mode needs all clips at '
                     'once, but these modules can only run clip by clip: '
                     f'{describe_refusals(path.refusals)}. Freeze the '
-                    'normalisation (norm_eval=True) and let the layer have '
+                    'normalization (norm_eval=True) and let the layer have '
                     "none (sgs.embedding='mlp' or 'identity'), or remove them"
                 )
         return False
@@ -419,7 +419,7 @@ class ATFR:
     def train(self, mode: bool = True) -> nn.Module:
         """Sets the mode.
 
-        What freezes the normalisation of the base (``norm_eval``,
+        What freezes the normalization of the base (``norm_eval``,
         ``bn_frozen``, ``partial_bn``) leaves out the layers that sample: no
         checkpoint of the base has statistics for theirs.
         """

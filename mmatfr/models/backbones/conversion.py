@@ -89,7 +89,7 @@ def with_sampling(
     weights = [*backbone.parameters(), *backbone.buffers()]
     sampling = copy.deepcopy(backbone, {id(x): x for x in weights})
     for module in sampling.modules():
-        if is_swapped(module):  # by a memory layout that is set up anew
+        if is_swapped(module):  # by a previous memory layout
             module.__class__ = type(module)._swapped[0]
     sampling.__class__ = variant
     if issubclass(variant, ATFRResNet3dSlowFast):

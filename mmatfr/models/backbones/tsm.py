@@ -29,7 +29,7 @@ class ATFRResNetTSM(atfr(ResNetTSM, _resnet_stages)):
     same map, the mean over its groups.
 
     Takes the arguments of
-    :class:`mmaction.models.backbones.resnet_tsm.ResNetTSM`, but for
+    :class:`mmaction.models.backbones.resnet_tsm.ResNetTSM`, except for
     ``temporal_pool``, and those of :class:`ATFR`.
 
     Examples:
