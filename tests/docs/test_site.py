@@ -28,3 +28,4 @@ def test_site_builds(tmp_path):
     ):
         html = (tmp_path / f'site/{page}.html').read_text()
         assert text in unescape(html), page
+    assert 'src="../_images/' in html  # the figure that the notebook draws
