@@ -5,8 +5,8 @@ _base_ = [
 ]
 
 # Where everything moves, change is not importance: a head is fitted to what
-# the network makes of the steps, see docs/training.md. A group is a stretch of
-# the path over these.
+# the network gains from the steps, see docs/moving_worlds.md. A group is a
+# stretch of the path over these.
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',
