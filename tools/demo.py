@@ -100,7 +100,7 @@ def print_classes(
     video: str, names: Sequence[str], scores: Sequence[float]
 ) -> None:
     table = make_table(os.path.basename(video), ('class', 'score'))
-    for name, score in zip(names, scores):
+    for name, score in zip(names, scores, strict=True):
         table.add_row(name, f'{score:.3f}')
     print_table(table)
 
@@ -226,7 +226,9 @@ def run(args: argparse.Namespace) -> None:
         seconds = None if times is None else times[0]
         rows.append((seconds, records, cost.gflops(clip.shape, clip.shape[1])))
         title = f'{Path(args.video).name}, clip {len(rows)}'
-        for own, drawn in zip(layers, groups.groups(0, clip, title, seconds)):
+        for own, drawn in zip(
+            layers, groups.groups(0, clip, title, seconds), strict=True
+        ):
             own.append(drawn)
 
     if not foreign:
@@ -287,6 +289,7 @@ def print_clips(rows: Sequence[tuple]) -> None:
     layers = zip(
         lengths.reshape(len(lengths), -1).float().T,
         np.atleast_1d(rows[0][1].num_frames),
+        strict=True,
     )
     found = '; '.join(
         f'{own.mean():.1f} ({own.min():.0f} to {own.max():.0f}) of '

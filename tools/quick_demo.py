@@ -116,7 +116,7 @@ def test(model: torch.nn.Module) -> Dict[str, float]:
             records = recorder.take()
         if isinstance(scores, tuple):
             scores = scores[0]
-        for guess, row in zip(scores.argmax(1).tolist(), part):
+        for guess, row in zip(scores.argmax(1).tolist(), part, strict=True):
             hits += names[guess] == row['class']
         shares.append(records.resolution)
         gflops.append(records.gflops)
@@ -192,7 +192,12 @@ def draw_curve(curve: Dict[str, List[tuple]], epochs: int, path: Path) -> None:
         (panels[1], 'top1', 'top-1, validation (%)', COLOURS[5]),
     ):
         if curve[name]:
-            axes.plot(*zip(*curve[name]), '-o', color=colour, markersize=3)
+            axes.plot(
+                *zip(*curve[name], strict=True),
+                '-o',
+                color=colour,
+                markersize=3,
+            )
         axes.set_ylabel(label)
         axes.grid(color='0.92', linewidth=0.6)
         tidy(axes)

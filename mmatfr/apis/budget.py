@@ -64,7 +64,7 @@ def imagine_clip(
     """A clip that changes by as much from each frame to the next."""
     magnitudes = {}
     layers = sgs_layers(model)
-    for name, frames in zip(layers, cost.num_frames(shape)):
+    for name, frames in zip(layers, cost.num_frames(shape), strict=True):
         border = min(layers[name].border, (frames - 1) // 2)
         steps = torch.arange(frames).clamp(border, frames - 1 - border)
         path = (steps - border).float()
@@ -148,7 +148,9 @@ def keep_to(
                 layers[name].binning(magnitude).lengths.tolist()
                 for name, magnitude in magnitudes.items()
             ]
-            gflops += [cost.gflops(shape, clip) for clip in zip(*lengths)]
+            gflops += [
+                cost.gflops(shape, clip) for clip in zip(*lengths, strict=True)
+            ]
         return dict(gflops=sum(gflops) / len(gflops))
 
     frames = {name: x.shape[1] for name, x in seen[0].magnitudes.items()}

@@ -199,7 +199,7 @@ def _eager(
 
     def run(view: torch.Tensor, num_bins: Tuple[int, ...]) -> Tuple[int, ...]:
         if layers:
-            set_num_bins(recognizer, dict(zip(layers, num_bins)))
+            set_num_bins(recognizer, dict(zip(layers, num_bins, strict=True)))
         with torch.no_grad():
             inputs = recognizer.data_preprocessor(
                 dict(inputs=[view], data_samples=None)

@@ -145,7 +145,7 @@ class EngineBenchmark:
         timings: Dict[Tuple[str, int], List[Timing]],
     ) -> List[Dict[str, Any]]:
         rows = []
-        for contender, process in zip(self.contenders, processes):
+        for contender, process in zip(self.contenders, processes, strict=True):
             if process.refusal is not None:
                 rows.append(
                     dict(
@@ -272,8 +272,10 @@ def choose_cases(
             found = network.stable_lengths(clip, numbers, rounding)
             for share in missing:
                 wanted = lengths[share]
-                if all(n in own for n, own in zip(wanted, found)):
-                    bins = (own[n] for n, own in zip(wanted, found))
+                if all(n in own for n, own in zip(wanted, found, strict=True)):
+                    bins = (
+                        own[n] for n, own in zip(wanted, found, strict=True)
+                    )
                     cases[share] = Case(
                         share, clip.numpy(), tuple(bins), wanted
                     )

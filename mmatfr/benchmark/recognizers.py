@@ -114,7 +114,7 @@ class Benchmark:
             row['seconds'] = {f'{n} at once': s for n, s in found.items()}
             rows.append(row)
             taken.append(found[fastest])
-        for row, own in zip(rows, taken):
+        for row, own in zip(rows, taken, strict=True):
             _compare(row, own, rows[0], taken[0])
         return rows
 

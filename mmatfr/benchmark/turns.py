@@ -158,7 +158,9 @@ def median_ratio(
         the clock.
     """
     # Of the same round: what disturbs it disturbs both.
-    ratios = [a.seconds / b.seconds for a, b in zip(timings, others)]
+    ratios = [
+        a.seconds / b.seconds for a, b in zip(timings, others, strict=True)
+    ]
     return dict(
         median=statistics.median(ratios), low=min(ratios), high=max(ratios)
     )

@@ -193,7 +193,9 @@ class Work:
         )
         batches = [clips[i : i + size] for i in range(0, len(clips), size)]
         return [
-            tuple(map(max, zip(*batch))) for batch in batches for _ in batch
+            tuple(map(max, zip(*batch, strict=True)))
+            for batch in batches
+            for _ in batch
         ]
 
 

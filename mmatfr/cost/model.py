@@ -205,7 +205,7 @@ class CostModel:
         return total, stages
 
     def _set_lengths(self, lengths: Tuple[int, ...]) -> None:
-        for layer, length in zip(self._sgs.values(), lengths):
+        for layer, length in zip(self._sgs.values(), lengths, strict=True):
             layer.binning = partial(equal_groups, length=length)
 
     def _run(self, clip_shape: Tuple[int, ...]) -> None:

@@ -90,7 +90,9 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
             length_max=float(lengths.max()),
         )
     else:
-        for layer, column in zip(videos[0]['sgs_layers'], shares.T):
+        for layer, column in zip(
+            videos[0]['sgs_layers'], shares.T, strict=True
+        ):
             name = f'{layer}/temporal_resolution'
             summary.update(describe(column, name, name))
     columns = dict(temporal_resolution=shares.mean(axis=1))

@@ -517,7 +517,7 @@ def render_clip(
         picture = background
         if around.camera is not None:
             picture = _look_at(background, around.camera[number], video)
-        for other, course in zip(others, others_poses):
+        for other, course in zip(others, others_poses, strict=True):
             picture = other.put_on(picture, course[number])
         picture = (picture + pattern).astype(np.float32)
         picture = actor.put_on(picture, poses[number])

@@ -99,7 +99,7 @@ def read_list(
     videos = [_parse_line(line, delimiter) for line in lines]
     labelled = not test_mode or any(labels for _, labels in videos)
     for number, (line, (video, labels)) in enumerate(
-        zip(lines, videos), start=1
+        zip(lines, videos, strict=True), start=1
     ):
         count = len(labels)
         if not video or not (

@@ -63,7 +63,7 @@ def evaluate(
     done = 0
     for batch in dataloader:
         samples = batch['data_samples']
-        for inputs, sample in zip(batch['inputs'], samples):
+        for inputs, sample in zip(batch['inputs'], samples, strict=True):
             views = model.split_views(inputs.numpy())
             prediction = model.average([model.run_view(v) for v in views])
             sample.set_pred_score(torch.from_numpy(prediction.scores))
@@ -109,7 +109,7 @@ def check_config(info: ModelInfo, path: str, cfg: Config) -> None:
     )
     differences += [
         (f'the step {a} of the test pipeline', b)
-        for a, b in zip(own, other)
+        for a, b in zip(own, other, strict=False)
         if a != b
     ]
     if len(own) != len(other):

@@ -109,7 +109,9 @@ def _verify(
         references.append(run_reference(recognizer, clip))
         on_step('PyTorch', len(references), len(clips))
     # B' of the clips, for each pathway.
-    columns = zip(*(reference.lengths for reference in references))
+    columns = zip(
+        *(reference.lengths for reference in references), strict=True
+    )
     lengths = [sorted(set(column)) for column in columns]
     verified = {}
     for name in engines:

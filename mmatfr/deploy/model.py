@@ -200,7 +200,7 @@ class DeployedModel:
         Returns:
             Prediction: Of the video.
         """
-        scores, *others = map(np.stack, zip(*views))
+        scores, *others = map(np.stack, zip(*views, strict=True))
         scores = scores[:, 0]
         if self.info.average_clips == 'prob':
             scores = softmax(scores, axis=1)
@@ -208,9 +208,11 @@ class DeployedModel:
         label = int(scores.argmax())
         lengths = groups = None
         if others:
-            by_pathway = dict(zip(self.info.pathways, others[0].T))
+            by_pathway = dict(
+                zip(self.info.pathways, others[0].T, strict=True)
+            )
             lengths = by_pathway.get('', by_pathway)
-            by_pathway = dict(zip(self.info.pathways, others[1:]))
+            by_pathway = dict(zip(self.info.pathways, others[1:], strict=True))
             groups = by_pathway.get('', by_pathway)
         return Prediction(
             scores, label, self.class_name(label), lengths, groups

@@ -104,7 +104,9 @@ class ClipNetwork(nn.Module):
         numbers = get_num_bins(recognizer) if self.samplers else {}
         self.num_bins = [
             length if number is None else number
-            for number, length in zip(numbers.values(), self.lengths)
+            for number, length in zip(
+                numbers.values(), self.lengths, strict=True
+            )
         ]
 
     def forward(

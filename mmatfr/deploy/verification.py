@@ -98,7 +98,7 @@ def choose_clips(
         range(len(clips)), key=lambda i: -sum(map(len, by_clip[i]))
     ):
         news = []
-        for found, lengths in zip(by_clip[place], taken):
+        for found, lengths in zip(by_clip[place], taken, strict=True):
             new = [found[length] for length in found if length not in lengths]
             lengths.update(found)
             news.append(new)
@@ -106,7 +106,7 @@ def choose_clips(
             # A pathway without new lengths repeats its own.
             own = tuple(
                 new[i % len(new)] if new else next(iter(found.values()), 1)
-                for new, found in zip(news, by_clip[place])
+                for new, found in zip(news, by_clip[place], strict=True)
             )
             chosen.append(ProbeClip(clips[place], own))
     return chosen
@@ -174,7 +174,7 @@ def run_reference(recognizer: nn.Module, clip: ProbeClip) -> Reference:
         scores = recognizer(inputs, mode='tensor', stage='head')
         return Reference(scores.numpy(), [])
     own = get_num_bins(recognizer)
-    set_num_bins(recognizer, dict(zip(layers, clip.num_bins)))
+    set_num_bins(recognizer, dict(zip(layers, clip.num_bins, strict=True)))
     try:
         scores = recognizer(inputs, mode='tensor', stage='head')
     finally:
@@ -209,7 +209,7 @@ def compare(
         ValueError: If they differ, with the clip.
     """
     worst = 0.0
-    for clip, reference in zip(clips, references):
+    for clip, reference in zip(clips, references, strict=True):
         inputs = dict(frames=clip.frames.numpy())
         if info.pathways:
             inputs['num_bins'] = np.array(clip.num_bins, dtype=np.int64)

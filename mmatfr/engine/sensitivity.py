@@ -81,7 +81,7 @@ def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
             1,
         )
     found = {}
-    for name, z, length in zip(layers, features, num_frames):
+    for name, z, length in zip(layers, features, num_frames, strict=True):
         first = -(-torch.arange(length) * times // length)
         last = torch.cat([first[1:] - 1, first.new_tensor([times - 1])])
         before = until[:, last].diff(dim=1).relu()
@@ -104,7 +104,7 @@ class _Frozen:
         self.binnings = [layer.binning for layer in self.layers]
         self.handles = [
             layer.register_forward_pre_hook(partial(self._show, seen))
-            for layer, seen in zip(self.layers, self.features)
+            for layer, seen in zip(self.layers, self.features, strict=True)
         ]
         for layer in self.layers:
             layer.binning = lambda magnitude: equal_groups(
@@ -115,7 +115,7 @@ class _Frozen:
     def __exit__(self, *_) -> None:
         for handle in self.handles:
             handle.remove()
-        for layer, binning in zip(self.layers, self.binnings):
+        for layer, binning in zip(self.layers, self.binnings, strict=True):
             layer.binning = binning
 
     def _show(
@@ -198,7 +198,7 @@ def fit_similarity(
     return {
         name: _fit(
             layer,
-            Steps(*map(torch.cat, zip(*steps[name]))),
+            Steps(*map(torch.cat, zip(*steps[name], strict=True))),
             epochs,
             lr,
             batch_size,
@@ -255,7 +255,7 @@ def _fit(
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-    for parameter, wants in zip(head.parameters(), wanted):
+    for parameter, wants in zip(head.parameters(), wanted, strict=True):
         parameter.requires_grad_(wants)
         parameter.grad = None
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """Folding normalization into kernels, once, for inference."""
 
+from itertools import pairwise
 from typing import Dict, Iterator, List, Tuple
 
 import torch.nn.functional as F
@@ -67,7 +68,7 @@ def fuse(model: nn.Module) -> nn.Module:
             )
     backbones = [m for m in backbones if not isinstance(m, Fused)]
     found = [_find_norms(backbone) for backbone in backbones]
-    for backbone, norms in zip(backbones, found):
+    for backbone, norms in zip(backbones, found, strict=True):
         for conv, name in norms:
             _fold(backbone, conv, name)
         if backbone.channels_last is None:
@@ -161,7 +162,7 @@ def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
     elif isinstance(module, Conv2plus1d):
         yield module.conv_s, module.bn_s
     elif isinstance(module, nn.Sequential):
-        yield from zip(module, list(module)[1:])
+        yield from pairwise(module)
 
 
 def _refusal(norm: nn.Module, convs: List[nn.Module]) -> str:

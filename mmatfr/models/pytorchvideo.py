@@ -123,7 +123,9 @@ def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
                     torch.ones_like(like),
                     torch.tensor(0),
                 )
-                weights.update(zip((f'{bn}.{k}' for k in _BN), identity))
+                weights.update(
+                    zip((f'{bn}.{k}' for k in _BN), identity, strict=True)
+                )
     if 'cls_head.fc1.weight' in weights:  # a 1x1x1 convolution there
         weights['cls_head.fc1.weight'] = weights[
             'cls_head.fc1.weight'

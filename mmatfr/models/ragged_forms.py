@@ -70,7 +70,10 @@ class RaggedNonLocal3d(Ragged):
             if self.mode == 'gaussian' and not self.sub_sample
             else self.phi(x)
         )
-        clips = zip(*(layout.split(part) for part in (theta, phi, self.g(x))))
+        clips = zip(
+            *(layout.split(part) for part in (theta, phi, self.g(x))),
+            strict=True,
+        )
         y = torch.cat([self._attend(*clip) for clip in clips], dim=2)
         return x + self.conv_out(y)
 

@@ -10,6 +10,7 @@ Networks of 2D modules hold the frames of a batch along the first axis instead,
 (F, C, H, W).
 """
 
+from itertools import pairwise
 from typing import (
     Any,
     Dict,
@@ -161,7 +162,7 @@ class Layout:
         def copied():
             """Places of the frames that stay, before and after."""
             start = new_start = 0
-            for old, new in zip(self.lengths, lengths):
+            for old, new in zip(self.lengths, lengths, strict=True):
                 kept = np.arange(min(old, new))
                 yield np.stack(
                     [
@@ -257,14 +258,14 @@ class Layout:
     def steps(self, window: Window, device: torch.device) -> Tensor:
         """Frames that a window of one tap reads, (F',), int64."""
         assert window.kernel == 1 and window.padding == 0
-        starts = np.cumsum((0,) + self.lengths)
+        edges = np.cumsum((0,) + self.lengths)
         return self._index(
             ('steps', window.stride),
             device,
             lambda: np.concatenate(
                 [
-                    np.arange(start, start + length, window.stride)
-                    for start, length in zip(starts, self.lengths)
+                    np.arange(start, end, window.stride)
+                    for start, end in pairwise(edges)
                 ]
             ),
         )

@@ -298,7 +298,10 @@ def _add_one_by_one(
     """Adds frames, (N T, H, W, C), to their groups without a copy of them."""
     begun = set()
     for frame, place, share in zip(
-        frames, index.flatten().tolist(), weight.flatten().tolist()
+        frames,
+        index.flatten().tolist(),
+        weight.flatten().tolist(),
+        strict=True,
     ):
         if place in begun:
             groups[place].add_(frame, alpha=share)

@@ -124,9 +124,11 @@ def force_lengths(
         [3, 5]
     """
     layers = sgs_layers(network)
-    columns = zip(*(as_lengths(length, list(layers)) for length in lengths))
+    columns = zip(
+        *(as_lengths(length, list(layers)) for length in lengths), strict=True
+    )
     own = {layer: layer.binning for layer in layers.values()}
-    for layer, column in zip(layers.values(), columns):
+    for layer, column in zip(layers.values(), columns, strict=True):
         layer.binning = _Forced(layer.binning, column)
     try:
         yield

@@ -42,6 +42,7 @@ def draw_histograms(
         (_RESOLUTION, 'GFLOPs per clip'),
         ((0, 1), (0.98 * gflops.min(), 1.02 * gflops.max())),
         (_BLUE, _ORANGE),
+        strict=True,
     ):
         weights = np.full(len(values), 100 / len(values))
         axes.hist(
@@ -241,7 +242,7 @@ def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
     axes.barh(places, means, color=colours, height=0.75, alpha=0.6)
     # A skewed class may have its mean beyond a percentile.
     axes.hlines(places, low, high, color='black', linewidth=0.9)
-    for place, mean in zip(places, means):
+    for place, mean in zip(places, means, strict=True):
         axes.annotate(
             f'{mean:.2f}',
             (1, place),
@@ -316,7 +317,7 @@ def draw_accuracy(rows: Sequence[Dict]) -> Figure:
     )
     counts.bar_label(bars, fontsize=6.5, padding=1)
     counts.margins(y=0.3)
-    for centre, value, end in zip(centres, accuracy, lower):
+    for centre, value, end in zip(centres, accuracy, lower, strict=True):
         axes.annotate(
             f'{value:.0f}',
             (centre, end),

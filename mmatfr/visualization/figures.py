@@ -241,7 +241,7 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = PAGE) -> Figure:
     panels = figure.subfigures(
         len(clips), 1, squeeze=False, hspace=0.04, height_ratios=totals
     )[:, 0]
-    for panel, clip, own in zip(panels, clips, heights):
+    for panel, clip, own in zip(panels, clips, heights, strict=True):
         strip, means, *plot = panel.subplots(len(own), 1, height_ratios=own)
         panel.suptitle(
             f'{clip.title}{": " if clip.title else ""}'
@@ -293,7 +293,9 @@ def _draw_strip(
     high = 0.9 * pictures.shape[1] / pictures.shape[2]
     row_height = high + _LABELS * columns / (PAGE - 0.6)
     rows = -(-len(pictures) // columns)
-    for place, (picture, number) in enumerate(zip(pictures, numbers)):
+    for place, (picture, number) in enumerate(
+        zip(pictures, numbers, strict=True)
+    ):
         row, column = divmod(place, columns)
         left, right = column - 0.45, column + 0.45
         bottom = -row * row_height

@@ -70,7 +70,7 @@ class GradCAM(_GradCAM):
         self._seen[place][1] = gradients
         if all(gradients is not None for _, gradients in self._seen):
             self.target_activations, self.target_gradients = map(
-                torch.cat, zip(*self._seen)
+                torch.cat, zip(*self._seen, strict=True)
             )
 
     def _calculate_localization_map(self, *args, **kwargs) -> tuple:

@@ -35,9 +35,11 @@ def animate_groups(
     """
     images = []
     for clip in clips:
-        means = dict(zip(np.unique(clip.group), group_means(clip)))
+        means = dict(
+            zip(np.unique(clip.group), group_means(clip), strict=True)
+        )
         for place, (picture, number) in enumerate(
-            zip(clip.pictures, clip.group)
+            zip(clip.pictures, clip.group, strict=True)
         ):
             left = str(number + 1)
             if clip.seconds is not None:

@@ -120,7 +120,7 @@ def draw_engines(rows: Sequence[Dict]) -> Figure:
     ]
     figure = new_figure(PAGE, 0.17 * len(panels[0]) + 0.75)
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, number, panel in zip(every, threads, panels):
+    for axes, number, panel in zip(every, threads, panels, strict=True):
         places = range(len(panel))
         axes.barh(
             places,
@@ -138,7 +138,7 @@ def draw_engines(rows: Sequence[Dict]) -> Figure:
         )
         longest = max(1e3 * row['seconds_per_clip_max'] for row in panel)
         axes.set_xlim(0, 1.2 * longest)
-        for place, row in zip(places, panel):
+        for place, row in zip(places, panel, strict=True):
             axes.annotate(
                 f'{1e3 * row["seconds_per_clip"]:.3g}',
                 (1e3 * row['seconds_per_clip_max'], place),

@@ -29,7 +29,7 @@ def test_clips_cover_the_video(video):
     # 16 frames, every other one; the last clip ends with the video.
     assert starts.tolist() == pytest.approx([0, 32, FRAMES - 32])
     assert all(clip['inputs'].shape == (1, 3, 16, 56, 56) for clip in clips)
-    for _clip, own in zip(clips, times):
+    for _clip, own in zip(clips, times, strict=True):
         steps = np.diff(own[0] * RATE)
         assert steps == pytest.approx(2)
     assert not (clips[0]['inputs'] == clips[1]['inputs']).all()

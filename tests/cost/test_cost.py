@@ -237,7 +237,9 @@ def test_2d_recognizer():
     assert records.lengths.shape == (8,) and records.num_frames == 6
     assert len(records.lengths.unique()) > 1
     alone = views.view(8, 6, 3, 32, 32).split(1)
-    for clip, length, gflops in zip(alone, records.lengths, records.gflops):
+    for clip, length, gflops in zip(
+        alone, records.lengths, records.gflops, strict=True
+    ):
         assert count(model, clip) == pytest.approx(float(gflops), rel=1e-9)
         assert model.backbone.sgs.groups.lengths.item() == length
         assert cost.gflops(shape, int(length)) == gflops

@@ -326,7 +326,7 @@ def test_shuffle_frames_in_a_pipeline(dataset):
         return Counter(digest(f.contiguous().numpy()) for f in frames)
 
     assert count(plain) == count(mixed)
-    assert any((a != b).any() for a, b in zip(plain, mixed))
+    assert any((a != b).any() for a, b in zip(plain, mixed, strict=True))
 
 
 def test_shuffle_frames_stays_within_clips():

@@ -70,7 +70,8 @@ def test_is_verified_from_one_group_to_all_frames(
     assert list(info.verified) == list(ENGINES)
     for result in info.verified.values():
         assert result['lengths'] == [
-            list(range(first, last + 1)) for first, last in zip(fewest, most)
+            list(range(first, last + 1))
+            for first, last in zip(fewest, most, strict=True)
         ]
         assert 0 < result['largest_difference'] < 1e-4
     assert {name for name, _, _ in steps} == {

@@ -124,7 +124,9 @@ def test_gives_scores_and_lengths_of_the_recognizer(name):
         seen.add(tuple(lengths))
     if network.pathways:
         # From as few groups as the options allow to as many.
-        for column, frames in zip(zip(*seen), network.lengths):
+        for column, frames in zip(
+            zip(*seen, strict=True), network.lengths, strict=True
+        ):
             fewest = 3 if name == 'path' else 1
             assert set(column) == set(range(fewest, frames + 1))
 

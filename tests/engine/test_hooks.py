@@ -69,7 +69,7 @@ class TestTemporalResolutionHook:
         assert [s['lengths'] for s in samples] == expected
         assert len({n for views in expected for n in views}) > 1
         cost = CostModel(runner.model)
-        for sample, lengths in zip(samples, expected):
+        for sample, lengths in zip(samples, expected, strict=True):
             assert sample['num_frames'] == 8
             assert sample['gflops'] == [
                 cost.gflops(CLIP, length) for length in lengths

@@ -246,7 +246,7 @@ def normalise_similarity(backbone, x):
 
 def assert_all_close(actual, expected, tolerance=1e-5):
     assert len(actual) == len(expected)
-    for ours, theirs in zip(actual, expected):
+    for ours, theirs in zip(actual, expected, strict=True):
         torch.testing.assert_close(
             ours, theirs, rtol=0, atol=theirs.abs().max().item() * tolerance
         )
@@ -279,7 +279,9 @@ def test_batch_invariance_in_both_executions(base, choice):
         sequential = run(backbone, x)
         alone = [
             torch.cat(outputs)
-            for outputs in zip(*(run(backbone, clip[None]) for clip in x))
+            for outputs in zip(
+                *(run(backbone, clip[None]) for clip in x), strict=True
+            )
         ]
     # A weight of the linear kernel is a difference of positions in [0, 2 B]:
     # it multiplies the rounding of a magnitude by up to 2 B.
@@ -296,7 +298,7 @@ def test_without_sgs_it_is_the_base_bit_for_bit(base):
     x = clips(2)
     for mode in (True, False):
         plain.train(mode)
-        for a, b in zip(run(plain, x), run(ours.train(mode), x)):
+        for a, b in zip(run(plain, x), run(ours.train(mode), x), strict=True):
             assert a.equal(b)
     for key, value in plain.state_dict().items():
         assert ours.state_dict()[key].equal(value), key
@@ -354,13 +356,15 @@ def test_readout_frames_has_the_shape_of_the_base(base, execution):
         expected, actual = run(plain, x), run(ours, x)
         alone = [
             torch.cat(outputs)
-            for outputs in zip(*(run(ours, clip[None]) for clip in x))
+            for outputs in zip(
+                *(run(ours, clip[None]) for clip in x), strict=True
+            )
         ]
         assert [a.shape for a in actual] == [e.shape for e in expected]
         assert_all_close(actual, alone)
         # Frames of one group are given one map.
         run(ours, x)
-        for layer, out in zip(sgs_of(ours), actual):
+        for layer, out in zip(sgs_of(ours), actual, strict=True):
             index = layer.groups.index
             if out.shape[2] != index.shape[1]:  # time was strided
                 continue
@@ -833,7 +837,7 @@ class TestSlowFast:
             packed = backbone(x)
             backbone.execution = 'sequential'
             assert_all_close(backbone(x), packed)
-            alone = zip(*(backbone(clip[None]) for clip in x))
+            alone = zip(*(backbone(clip[None]) for clip in x), strict=True)
             assert_all_close([torch.cat(out) for out in alone], packed)
         frames = [out.shape[2] for out in packed]
         assert frames == [

@@ -56,7 +56,9 @@ def test_folded_normalisation_changes_rounding_only(options, training):
         for module, y in ((plain, expected), (fast, out)):
             module.zero_grad(set_to_none=True)
             y.square().sum().backward()
-        for ours, theirs in zip(fast.parameters(), plain.parameters()):
+        for ours, theirs in zip(
+            fast.parameters(), plain.parameters(), strict=True
+        ):
             if theirs.grad is not None:
                 torch.testing.assert_close(
                     ours.grad, theirs.grad, rtol=1e-4, atol=1e-4
@@ -114,10 +116,12 @@ def test_compiled_equals_eager(base, training):
         outputs.append(out)
         if training:
             sum(y.square().sum() for y in out).backward()
-    for ours, theirs in zip(*outputs):
+    for ours, theirs in zip(*outputs, strict=True):
         assert_equal_to_rounding(ours, theirs)
     if training:
-        for ours, theirs in zip(compiled.parameters(), eager.parameters()):
+        for ours, theirs in zip(
+            compiled.parameters(), eager.parameters(), strict=True
+        ):
             assert_equal_to_rounding(ours.grad, theirs.grad, 1e-4)
 
 

@@ -185,7 +185,12 @@ class PySlowFastX3D:
         self.add_norm('s1.pathway0_stem.bn', 32)
         before = 32
         for stage, width, inner, squeezed, depth in zip(
-            range(2, 6), self.widths, self.inner, self.squeezed, self.depths
+            range(2, 6),
+            self.widths,
+            self.inner,
+            self.squeezed,
+            self.depths,
+            strict=True,
         ):
             for block in range(depth):
                 name = f's{stage}.pathway0_res{block}'

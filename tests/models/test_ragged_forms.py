@@ -41,7 +41,7 @@ def convert(module, frames_first=False):
             part.num_segments = PLACE
     with torch.no_grad(), watch_places(probe) as seen:
         probe(clip)
-    twins = dict(zip(probe.modules(), module.modules()))
+    twins = dict(zip(probe.modules(), module.modules(), strict=True))
     places = {twins[twin]: ends for twin, ends in seen.items()}
     module.route = Route(PLACE)
     return convert_ragged(module, module.route, places, 'stage')
@@ -88,7 +88,7 @@ def assert_equals_alone(make, lengths, frames_first):
     for clip in alone:
         clip.requires_grad_()
     expected = []
-    for clip, length in zip(alone, lengths):
+    for clip, length in zip(alone, lengths, strict=True):
         for part in module.modules():
             if hasattr(part, 'num_segments'):
                 part.num_segments = length
@@ -103,7 +103,7 @@ def assert_equals_alone(make, lengths, frames_first):
         x.requires_grad_()
         actual = run_packed(ragged, x, layout)
         actual = actual.split([out.shape[axis] for out in expected], axis)
-        for ours, theirs in zip(actual, expected):
+        for ours, theirs in zip(actual, expected, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
         for outputs in (actual, expected):
             torch.manual_seed(0)
@@ -113,7 +113,9 @@ def assert_equals_alone(make, lengths, frames_first):
         torch.testing.assert_close(
             x.grad, pack([c.grad for c in alone])[0], rtol=0, atol=1e-9
         )
-        for ours, theirs in zip(ragged.parameters(), module.parameters()):
+        for ours, theirs in zip(
+            ragged.parameters(), module.parameters(), strict=True
+        ):
             torch.testing.assert_close(
                 ours.grad, theirs.grad, rtol=0, atol=1e-9
             )

@@ -178,6 +178,8 @@ def check_groups(groups):
     """Every frame is in one group, and every group has a frame."""
     assert groups.weight.isfinite().all()
     start = 0
-    for index, length in zip(groups.index, groups.lengths.tolist()):
+    for index, length in zip(
+        groups.index, groups.lengths.tolist(), strict=True
+    ):
         assert sorted(set(index.tolist())) == [*range(start, start + length)]
         start += length

@@ -188,7 +188,7 @@ def test_tpn_takes_a_map_for_each_frame(tempo):
 
     model.eval()
     together = predict(model, samples)
-    for sample, result in zip(samples, together):
+    for sample, result in zip(samples, together, strict=True):
         (alone,) = predict(model, [sample])
         torch.testing.assert_close(
             alone.pred_score, result.pred_score, rtol=1e-5, atol=1e-7

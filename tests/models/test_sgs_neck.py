@@ -138,7 +138,7 @@ def test_in_mmaction2s_recognizers(name):
         pooled = [pooled]
     else:
         expected, pooled = [features.mean(dim=2, keepdim=True)], [pooled]
-    for ours, theirs in zip(pooled, expected):
+    for ours, theirs in zip(pooled, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 

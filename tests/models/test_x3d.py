@@ -43,7 +43,7 @@ def test_published_sizes(size):
     stages = [backbone.get_submodule(name) for name in backbone.res_layers]
     assert backbone.conv1_s.conv.out_channels == widths[0]
     assert tuple(len(stage) for stage in stages) == blocks
-    for stage, width in zip(stages, widths):
+    for stage, width in zip(stages, widths, strict=True):
         assert {block.outplanes for block in stage} == {width}
         assert {block.planes for block in stage} == {int(2.25 * width)}
     assert backbone.feat_dim == int(2.25 * widths[-1])

@@ -84,6 +84,7 @@ def test_gradient_of_a_depthwise_kernel(kernel, only):
         for own, true in zip(
             torch.autograd.grad(out.square().sum(), asked),
             torch.autograd.grad(exact.square().sum(), asked),
+            strict=True,
         ):
             scale = true.abs().max()
             torch.testing.assert_close(

@@ -93,14 +93,14 @@ def assert_equals_alone(module, lengths, channels_last=False, atol=1e-9):
     x.requires_grad_()
     actual = run_packed(ragged, x, layout)
     actual = actual.split([out.shape[2] for out in expected], dim=2)
-    for ours, theirs in zip(actual, expected):
+    for ours, theirs in zip(actual, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=atol)
 
     cotangents = [torch.randn_like(out) for out in expected]
     for outputs in (actual, expected):
         sum(
             (out * cotangent).sum()
-            for out, cotangent in zip(outputs, cotangents)
+            for out, cotangent in zip(outputs, cotangents, strict=True)
         ).backward()
     torch.testing.assert_close(
         x.grad,
@@ -108,7 +108,9 @@ def assert_equals_alone(module, lengths, channels_last=False, atol=1e-9):
         rtol=0,
         atol=atol,
     )
-    for ours, theirs in zip(ragged.parameters(), module.parameters()):
+    for ours, theirs in zip(
+        ragged.parameters(), module.parameters(), strict=True
+    ):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=atol)
 
 
@@ -459,7 +461,7 @@ def test_fit_pads_and_crops_in_the_middle(lengths, data):
     clips = clips_of(lengths, size=(2, 1))
     x, layout = pack(clips)
     actual = Layout(fitted).split(layout.fit(x, fitted))
-    for clip, out, new in zip(clips, actual, fitted):
+    for clip, out, new in zip(clips, actual, fitted, strict=True):
         missing = max(new - clip.shape[2], 0)
         front = max(clip.shape[2] - new, 0) // 2
         expected = nn.functional.pad(
@@ -476,7 +478,7 @@ def test_edges_and_frames_along_the_first_axis():
     clips = [torch.rand(n, 4, 2, 2) for n in (3, 1, 2)]
     x, packed = pack(clips)
     assert packed.lengths == (3, 1, 2) and x.shape == (6, 4, 2, 2)
-    assert all(a.equal(b) for a, b in zip(packed.split(x), clips))
+    assert all(a.equal(b) for a, b in zip(packed.split(x), clips, strict=True))
 
 
 def test_timeline_wastes_no_more_than_the_padding():

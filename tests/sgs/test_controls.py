@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,10 +19,12 @@ def test_groups_are_the_means_of_equal_stretches(num_frames):
     for length in range(1, num_frames + 1):
         groups = equal_groups(x[:, 0, :, 0, 0], length)
         assert groups.lengths.tolist() == [length, length]
-        for clip, maps in zip(x, merge_frames(x, groups)[0].split(length, 1)):
+        for clip, maps in zip(
+            x, merge_frames(x, groups)[0].split(length, 1), strict=True
+        ):
             # The bounds of adaptive pooling without its overlap.
             bounds = [-(-g * num_frames // length) for g in range(length + 1)]
-            for g, (start, end) in enumerate(zip(bounds, bounds[1:])):
+            for g, (start, end) in enumerate(pairwise(bounds)):
                 torch.testing.assert_close(
                     maps[:, g], clip[:, start:end].mean(dim=1)
                 )
@@ -33,9 +37,9 @@ def test_a_length_for_each_clip():
     maps = merge_frames(x, groups)[0].split([2, 7, 1], dim=1)
     alone = [
         merge_frames(clip, equal_groups(clip[:, 0, :, 0, 0], length))[0]
-        for clip, length in zip(x.split(1), (2, 7, 1))
+        for clip, length in zip(x.split(1), (2, 7, 1), strict=True)
     ]
-    for ours, theirs in zip(maps, alone):
+    for ours, theirs in zip(maps, alone, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

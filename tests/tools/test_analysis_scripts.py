@@ -151,7 +151,7 @@ def test_benchmark(script, trained):
         'ATFR',
         'padded',
     ]
-    for base, fast, ours, padded in zip(*[iter(rows)] * 4):
+    for base, fast, ours, padded in zip(*[iter(rows)] * 4, strict=True):
         assert ours['lengths'] == padded['lengths']
         assert fast['gflops_per_clip'] == base['gflops_per_clip']
         assert (
@@ -211,7 +211,10 @@ def test_benchmark_of_engines(script, tmp_path):
         assert few['gflops'] < base['gflops'] <= all_kept['gflops']
         for row in ours:
             against = row['peers'][f'base{engine}']
-            ratios = [a / b for a, b in zip(row['seconds'], base['seconds'])]
+            ratios = [
+                a / b
+                for a, b in zip(row['seconds'], base['seconds'], strict=True)
+            ]
             assert against['time_ratio']['low'] == min(ratios)
             assert against['time_over_gflops'] == pytest.approx(
                 sum(ratios) / 2 / row['gflops_ratio']
@@ -249,7 +252,7 @@ def test_speed_table(script):
         'longest',
         'longest',
     ]
-    for ours, peer in zip(rows[2::4], rows[3::4]):
+    for ours, peer in zip(rows[2::4], rows[3::4], strict=True):
         assert peer['clips_at_once'] == 2
         assert peer['gflops_per_clip'] >= ours['gflops_per_clip']
         if peer['side'] == 'longest':

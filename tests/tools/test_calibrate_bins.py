@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_picks_what_keeps_to_the_budget(calibrate, tmp_path):
     report = json.loads((tmp_path / 'out/calibrate_bins.json').read_text())
     rows = report['rows']
     assert [row['bins'] for row in rows] == [2, 6, 16]
-    for row, longer in zip(rows, rows[1:]):
+    for row, longer in pairwise(rows):
         assert row['length'] < longer['length']
         assert row['gflops'] < longer['gflops']
         assert row['length'] <= row['bins']

@@ -53,7 +53,7 @@ def test_released_weights_at_work(quick_demo, tmp_path, capsys):
         if line.startswith('│')
     ]
     assert len(rows) == 4
-    for plain, sampled in zip(rows[::2], rows[1::2]):
+    for plain, sampled in zip(rows[::2], rows[1::2], strict=True):
         assert plain[2] == '1.00' and float(sampled[2]) < 0.7
         assert float(sampled[3]) < 0.7 * float(plain[3])
         assert float(sampled[1]) > 60

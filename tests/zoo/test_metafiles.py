@@ -86,7 +86,9 @@ def test_counts_what_was_published(name):
     if row.adaptive_gflops is not None:
         assert 0.2 < row.resolution < 0.8
         at, total = entry['Metadata']['Published GFLOPs At'].split(' of ')
-        for reached, frames in zip(at.split('/'), total.split('/')):
+        for reached, frames in zip(
+            at.split('/'), total.split('/'), strict=True
+        ):
             assert float(reached) == pytest.approx(
                 row.resolution * int(frames), abs=0.051
             )

@@ -118,7 +118,7 @@ def test_averaged_weights(trained, tmp_path):
 
 def test_half_precision_is_half_the_size(release, trained, tmp_path):
     files = publish(NAME, str(trained[0]), tmp_path, half=True).files
-    for small, full in zip(files, release.files):
+    for small, full in zip(files, release.files, strict=True):
         assert small.stat().st_size < 0.65 * full.stat().st_size
     model = mmatfr.create_model(NAME, checkpoint=str(files[0]))
     for name, value in model.state_dict().items():

@@ -84,7 +84,7 @@ def find_curves(
     )
     for name, runs in rows.items():
         curve = re.sub(r'(_bins)?\d+$', '', name)
-        for place, (run, full) in enumerate(zip(runs, unit)):
+        for place, (run, full) in enumerate(zip(runs, unit, strict=False)):
             cost = run['cost/gflops_per_clip'] / full['cost/gflops_per_clip']
             points[curve][place].append((cost, 100 * run['acc/top1']))
     return {
@@ -104,7 +104,7 @@ def accuracy_at(curve: Sequence[Point], cost: float) -> Optional[float]:
     Returns:
         float | None: The accuracy; None beyond the ends.
     """
-    costs, accuracies = zip(*curve)
+    costs, accuracies = zip(*curve, strict=True)
     if not costs[0] <= cost <= costs[-1]:
         return None
     return float(np.interp(cost, costs, accuracies))

@@ -89,7 +89,7 @@ def make_points(args: argparse.Namespace) -> List[Dict]:
         )
     points = []
     for name, values in runs.items():
-        costs, accuracies = zip(*values)
+        costs, accuracies = zip(*values, strict=True)
         points.append(
             dict(
                 name=name,

@@ -65,7 +65,9 @@ def find_conflicts(
         list[str]: Such videos, with their labels and lines.
     """
     lines: Dict[str, Dict[Tuple[int, ...], int]] = {}
-    for number, (path, given) in enumerate(zip(paths, labels), start=1):
+    for number, (path, given) in enumerate(
+        zip(paths, labels, strict=True), start=1
+    ):
         lines.setdefault(path, {}).setdefault(given, number)
     return [
         f'{path!r} has '
@@ -92,7 +94,11 @@ def run(args: argparse.Namespace) -> None:
         for path, fault in find_faults(unique, args.min_frames, args.workers):
             faults[path] = fault
             progress.advance(task)
-    good = [line for path, line in zip(paths, lines) if faults[path] is None]
+    good = [
+        line
+        for path, line in zip(paths, lines, strict=True)
+        if faults[path] is None
+    ]
     bad = [f'{path}: {faults[path]}' for path in unique if faults[path]]
     source = Path(args.list)
     for name, content in (('good', good), ('bad', bad)):

@@ -145,7 +145,7 @@ def divide(
                 'training, validation and test; add some, or remove its '
                 'folder'
             )
-        for split, count in zip(SPLITS, counts):
+        for split, count in zip(SPLITS, counts, strict=True):
             lines[split] += [f'{video} {label}' for video in shuffled[:count]]
             shuffled = shuffled[count:]
     return lines

@@ -129,6 +129,7 @@ class TemporalResolutionHook(Hook):
             data_samples,
             records.lengths.split(views),
             records.gflops.split(views),
+            strict=True,
         ):
             video = dict(
                 lengths=lengths.tolist(),
@@ -196,7 +197,7 @@ class TemporalResolutionHook(Hook):
                 sgs_layers=self._recorder.layers,
             )
             for clip, gflops in zip(
-                records.lengths.tolist(), records.gflops.tolist()
+                records.lengths.tolist(), records.gflops.tolist(), strict=True
             )
         ]
         if (

@@ -329,15 +329,18 @@ class ATFR:
                     for clip in x.split(
                         1 if x.dim() == 5 else self.num_segments
                     )
-                )
+                ),
+                strict=True,
             )
             outputs = (
                 torch.cat(outputs)
                 if isinstance(outputs[0], Tensor)
-                else type(outputs[0])(map(torch.cat, zip(*outputs)))
+                else type(outputs[0])(
+                    map(torch.cat, zip(*outputs, strict=True))
+                )
             )
-            clips = map(join_clips, zip(*clips))
-        for path, sampled in zip(self.pathways.values(), clips):
+            clips = map(join_clips, zip(*clips, strict=True))
+        for path, sampled in zip(self.pathways.values(), clips, strict=True):
             path.remember(sampled)
         return outputs
 
@@ -430,7 +433,7 @@ class ATFR:
         super().train(mode)
         for layer in layers:
             layer.train(mode)
-        for parameter, flag in zip(learned, wanted):
+        for parameter, flag in zip(learned, wanted, strict=True):
             parameter.requires_grad_(flag)
         return self
 

@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> None:
                 split=choose_split(video.stem),
                 frames=len(frames),
             )
-            for kind, (word, start, end) in zip(WORDS, sentence):
+            for kind, (word, start, end) in zip(WORDS, sentence, strict=True):
                 row.update(
                     {kind: word, f'{kind}_start': start, f'{kind}_end': end}
                 )
