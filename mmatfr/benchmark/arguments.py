@@ -145,7 +145,10 @@ def add_lengths(parser: argparse.ArgumentParser) -> None:
 
 def add_sides(parser: argparse.ArgumentParser) -> None:
     """Adds a recognizer, its peers, and the clips that they run on."""
-    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument(
+        'config',
+        help='config of a recognizer that samples, by path or by name',
+    )
     parser.add_argument('--checkpoint', help='its checkpoint')
     base = parser.add_mutually_exclusive_group()
     base.add_argument(

@@ -26,6 +26,7 @@ from mmatfr.deploy import ENGINES, make_engine
 from mmatfr.deploy.network import ClipNetwork
 from mmatfr.models import fuse
 from mmatfr.sgs import set_num_bins, sgs_layers
+from mmatfr.zoo.models import config_path
 
 __all__ = ['ENGINE_CHOICES', 'Case', 'Contender', 'Task', 'list_contenders']
 
@@ -75,7 +76,7 @@ class Task:
         Raises:
             ValueError: If it takes clips of another number of frames.
         """
-        cfg = load_config(self.config)
+        cfg = load_config(config_path(self.config))
         cfg.merge_from_dict(dict(self.cfg_options))
         if self.shape is None:
             return cfg

@@ -16,6 +16,7 @@ from mmatfr.apis import (
 from mmatfr.cost import CostModel
 from mmatfr.models import fuse
 from mmatfr.sgs import sgs_layers
+from mmatfr.zoo.models import config_path
 
 from .options import BenchmarkOptions
 from .padded import make_padded
@@ -138,6 +139,6 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
 
 
 def _load(options: BenchmarkOptions, config: str) -> Config:
-    cfg = load_config(config)
+    cfg = load_config(config_path(config))
     cfg.merge_from_dict(options.cfg_options)
     return cfg

@@ -2,6 +2,7 @@
 
 import copy
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -635,6 +636,23 @@ def test_two_threads_give_what_one_gives(base, execution):
         assert vars(module) == before
 
 
+def test_sequential_training_with_normalisation_says_that_it_is_packed():
+    backbone = build('r18', sgs=dict(), execution='sequential').train()
+    x = clips(2, num_frames=4)
+    with pytest.warns(UserWarning, match='runs clips packed in training'):
+        backbone(x)
+    frozen = build(
+        'r18',
+        sgs=dict(embedding='identity'),
+        execution='sequential',
+        norm_eval=True,
+    ).train()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        frozen(x)
+        backbone.eval()(x)
+
+
 def test_auto_runs_clips_alone_in_evaluation_unless_they_are_small():
     backbone = build('x3d', sgs=dict()).eval()
     batches = []
@@ -651,6 +669,18 @@ def test_auto_runs_clips_alone_in_evaluation_unless_they_are_small():
         assert backbone.sgs.magnitude.shape == (2, 16)
     backbone.train()(torch.rand(2, 3, 16, 112, 112))
     assert batches[3:] == [2]
+
+
+def test_auto_counts_all_images_of_a_clip_in_2d_networks():
+    backbone = build('mobilenet_tsm', sgs=dict()).eval()
+    batches = []
+    backbone.sgs.register_forward_hook(
+        lambda layer, args, out: batches.append(len(args[0]))
+    )
+    with torch.no_grad():
+        backbone(torch.rand(2 * 12, 3, 64, 64))
+        backbone(torch.rand(2 * 12, 3, 256, 256))
+    assert batches == [2, 1, 1]
 
 
 @pytest.mark.parametrize('base', BASES)

@@ -23,6 +23,7 @@ from mmatfr.cli import (
 )
 from mmatfr.cost.calibration import pick_bins, try_bins
 from mmatfr.visualization.tradeoffs import draw_calibration
+from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,7 +31,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument(
+        'config',
+        help='config of a recognizer that samples, by path or by name',
+    )
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument(
         '--gflops',
@@ -70,7 +74,7 @@ def prepare(args: argparse.Namespace) -> Config:
         FileNotFoundError: If the config or the checkpoint does not exist.
         ValueError: If the config does not validate the cost.
     """
-    cfg = load_config(args.config)
+    cfg = load_config(config_path(args.config))
     cfg.merge_from_dict(args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(

@@ -28,6 +28,7 @@ from mmatfr.cli import (
 )
 from mmatfr.cost import CostModel, lengths_at
 from mmatfr.visualization.charts import draw_cost_curve
+from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +36,9 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config of a recognizer')
+    parser.add_argument(
+        'config', help='config of a recognizer, by path or by name'
+    )
     parser.add_argument(
         '--shape',
         type=int,
@@ -74,7 +77,7 @@ def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(args.config)
+    cfg = load_config(config_path(args.config))
     cfg.merge_from_dict(args.cfg_options)
     shape = clip_shape(cfg, args.shape)
     views = num_views(cfg)

@@ -17,11 +17,14 @@ from mmatfr.benchmark.options import EXECUTIONS
 from mmatfr.benchmark.tables import print_growth
 from mmatfr.cli import make_progress, run_script, write_report
 from mmatfr.visualization.times import draw_growth
+from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(__doc__)
-    parser.add_argument('config', help='config of a 3D recognizer')
+    parser.add_argument(
+        'config', help='config of a 3D recognizer, by path or by name'
+    )
     parser.add_argument(
         '--frames',
         type=int,
@@ -54,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(args.config)
+    cfg = load_config(config_path(args.config))
     cfg.merge_from_dict(args.cfg_options)
     model = build_recognizer(cfg.model).to(args.device)
     model.backbone.execution = args.execution

@@ -19,6 +19,7 @@ from mmatfr.apis import load_config, see_clips
 from mmatfr.cli import make_progress, run_script
 from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
 from mmatfr.sgs import sgs_layers
+from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +27,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument(
+        'config',
+        help='config of a recognizer that samples, by path or by name',
+    )
     parser.add_argument(
         'checkpoint', help='of the same recognizer without sampling'
     )
@@ -61,7 +65,7 @@ def parse_args() -> argparse.Namespace:
 
 def run() -> None:
     args = parse_args()
-    cfg = load_config(args.config)
+    cfg = load_config(config_path(args.config))
     cfg.merge_from_dict(args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(

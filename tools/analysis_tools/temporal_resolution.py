@@ -37,6 +37,7 @@ from mmatfr.visualization.charts import (
     draw_class_ranking,
     draw_histograms,
 )
+from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,7 +45,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config of a recognizer that samples')
+    parser.add_argument(
+        'config',
+        help='config of a recognizer that samples, by path or by name',
+    )
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument(
         '--split',
@@ -98,7 +102,7 @@ class ProgressHook(Hook):
 
 def build_runner(args: argparse.Namespace) -> Runner:
     """Builds the runner that tests, and loads the weights."""
-    cfg = load_config(args.config)
+    cfg = load_config(config_path(args.config))
     cfg.merge_from_dict(args.cfg_options)
     for part in ('dataloader', 'evaluator'):
         key = f'{args.split}_{part}'

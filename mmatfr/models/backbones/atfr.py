@@ -1,6 +1,7 @@
 """Adaptive temporal resolution for any staged backbone."""
 
 import sys
+import warnings
 from typing import (
     Any,
     Callable,
@@ -83,7 +84,8 @@ class ATFR:
         execution (str): 'packed' runs the clips of a batch together,
             'sequential' one after another; the results are the same.
             Training with batch normalization that is not frozen needs the
-            frames of all clips at once and runs packed in any case. 'auto'
+            frames of all clips at once and runs packed in any case, of which
+            'sequential' warns. 'auto'
             is sequential in evaluation on a CPU, where that is the fastest
             for clips that are not tiny, and packed otherwise. Defaults to
             'auto'.
@@ -403,6 +405,12 @@ class ATFR:
                     'normalization (norm_eval=True) and let the layer have '
                     "none (sgs.embedding='mlp' or 'identity'), or remove them"
                 )
+        warnings.warn(
+            "execution='sequential' runs clips packed in training: batch "
+            'normalization needs the frames of all clips at once; freeze it '
+            "(norm_eval=True), or set execution='auto'",
+            stacklevel=2,
+        )
         return False
 
     @torch.compiler.disable
