@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mmatfr.benchmark.models import MODELS, TimedModel
+
 ROOT = Path(__file__).parents[2]
 CONFIG = (
     ROOT / 'configs/recognition/resnet3d/'
@@ -236,13 +238,24 @@ def test_growth(script):
     assert [row['kept'] for row in rows] == [2, 4, 4, 8]
 
 
-def test_speed_table(script):
+@pytest.fixture
+def small_models(monkeypatch):
+    """Small networks in place of those that the tables are made of."""
+    for name, config, peer in (
+        ('x3d-s', 'x3d_xxs-atfr-path_1xb12-32x1x1-8e', 'padded'),
+        ('tsm-r50', 'tsm-r18-atfr-path_1xb12-16x2x1-8e', 'longest'),
+    ):
+        model = TimedModel(f'{config}_tempo-small-rgb', (16, 32, 32), peer)
+        monkeypatch.setitem(MODELS, name, model)
+    return ('--models', 'x3d-s', 'tsm-r50')
+
+
+def test_speed_table(script, small_models):
     rows = read(
         script(
             'analysis_tools/speed_table.py',
-            *('--models', 'x3d-s', 'tsm-r50', '--shape', 8, 32, 32),
+            *small_models,
             *('--eval-batches', 2, '--train-batch', 2, '--rounds', 1),
-            *('--precision', 'bf16'),
         )
     )['rows']
     assert [row['side'] for row in rows[::4]] == 4 * ['base']
@@ -259,12 +272,24 @@ def test_speed_table(script):
             assert peer['lengths'] == 2 * [max(ours['lengths'])]
 
 
-def test_floors(script):
+def test_speed_table_in_half_precision(script, small_models):
+    rows = read(
+        script(
+            'analysis_tools/speed_table.py',
+            *(*small_models[:2], '--eval-batches', 1, '--train-batch', 0),
+            *('--rounds', 1, '--precision', 'bf16'),
+        )
+    )['rows']
+    assert len(rows) == 4
+    assert all(0 < row['seconds_per_clip'] for row in rows)
+
+
+def test_floors(script, small_models):
     report = read(
         script(
             'analysis_tools/floors.py',
-            *('--models', 'x3d-s', 'tsm-r50'),
-            *('--shape', 8, 32, 32, '--rounds', 1, '--clips', 2),
+            *small_models,
+            *('--rounds', 1, '--clips', 2),
         )
     )
     machine = report['machine']
