@@ -130,7 +130,7 @@ def test(model: torch.nn.Module) -> Dict[str, float]:
 
 def show_released(out: Path) -> None:
     """Prints what the released networks do, and draws the groups of one."""
-    names = list_models('*tempo*', released=True)
+    names = list_models('*_tempo-small-rgb', released=True)
     table = make_table(
         f'released weights on {len(read_test_list(_DATA))} test videos',
         ('network', 'top-1 %', "B'/T", 'GFLOPs', 'ms/clip'),
