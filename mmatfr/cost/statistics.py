@@ -115,7 +115,8 @@ def headline(summary: Dict[str, float]) -> Dict[str, float]:
     Returns:
         dict[str, float]: The means, the 5th and the 95th percentile of
         ``temporal_resolution``, and the standard deviation and the bounds of
-        ``length``.
+        ``length``, or the standard deviation of each layer's
+        ``temporal_resolution``.
     """
     kept = {
         'length_mean',
@@ -131,7 +132,8 @@ def headline(summary: Dict[str, float]) -> Dict[str, float]:
     return {
         name: value
         for name, value in summary.items()
-        if name in kept or name.endswith('/temporal_resolution')
+        if name in kept
+        or name.endswith(('/temporal_resolution', '/temporal_resolution_std'))
     }
 
 

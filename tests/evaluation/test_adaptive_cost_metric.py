@@ -73,6 +73,10 @@ def test_several_layers():
     )
     summary = summarize(metric.results)
     metrics = metric.evaluate(size=1)
+    for layer, shares in zip(layers, ([1 / 4, 1], [1, 1 / 4]), strict=True):
+        name = f'cost/{layer}/temporal_resolution'
+        assert metrics[name] == pytest.approx(np.mean(shares))
+        assert metrics[f'{name}_std'] == pytest.approx(np.std(shares))
     assert metrics['cost/temporal_resolution'] == 0.625
     assert metrics['cost/slow.sgs/temporal_resolution'] == 0.625
     assert summary['fast.sgs/temporal_resolution_p95'] == (

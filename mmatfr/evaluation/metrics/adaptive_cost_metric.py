@@ -21,8 +21,8 @@ class AdaptiveCostMetric(BaseMetric):
       percentile, with the endings ``_p5`` and ``_p95``;
     - ``length_mean``, ``length_std``, ``length_min`` and ``length_max`` of
       B'; where several layers sample, ``temporal_resolution`` is a clip's
-      mean over the layers, and ``<layer>/temporal_resolution`` takes the
-      place of these;
+      mean over the layers, and ``<layer>/temporal_resolution`` and
+      ``<layer>/temporal_resolution_std`` take the place of these;
     - ``gflops_per_clip``, the mean giga multiply-adds of a view, and where
       there are several views, ``gflops_per_video``, of all views of a video.
 
