@@ -331,12 +331,29 @@ def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         loaded = read_checkpoint(path)
         weights = loaded['state_dict']
         meta = loaded.get('meta', {}).get('dataset_meta')
-    if not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f'{path!r} holds no weights; name another')
+    check_weights_of(weights, path)
     classes = meta.get('classes') if isinstance(meta, dict) else None
     if not isinstance(classes, (list, tuple)):
         return weights, {}
     return weights, dict(classes=list(classes))
+
+
+def check_weights_of(weights: Any, path: str) -> None:
+    """Makes sure that a checkpoint holds weights.
+
+    Args:
+        weights (Any): Its state dict.
+        path (str): Where it is from.
+
+    Raises:
+        ValueError: If it is no dict of tensors, or empty.
+    """
+    if (
+        not isinstance(weights, Mapping)
+        or not weights
+        or not all(isinstance(value, Tensor) for value in weights.values())
+    ):
+        raise ValueError(f'{path!r} holds no weights; name another')
 
 
 def _read_safetensors(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:

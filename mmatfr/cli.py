@@ -9,6 +9,7 @@ import platform
 import re
 import shlex
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Sequence
 
@@ -67,6 +68,14 @@ _KNOWN = {
         'mixed precision needs a GPU, and there is none; leave out --amp, or '
         'set optim_wrapper.type=OptimWrapper'
     ),
+    '`epoch_length` must be a positive integer': (
+        'the training list has fewer videos than a batch, and the last batch '
+        'is left out if it is not full; list more videos, or lower '
+        'train_dataloader.batch_size'
+    ),
+    'model should be a nn.Module object or dict': (
+        'the `model` of the config is no dict; name the config of a recognizer'
+    ),
     'NVIDIA driver': 'there is no GPU; choose --device cpu',
     'not compiled with CUDA': 'there is no GPU; choose --device cpu',
 }
@@ -121,6 +130,29 @@ def describe_error(error: Exception) -> Optional[str]:
     ):
         # A worker of the data loader puts its own traceback first.
         return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f'{str(error.filename)!r} cannot be used ({error.strerror}); '
+            'choose another'
+        )
+    return _describe_config(error, message.splitlines()[0])
+
+
+def _describe_config(error: Exception, message: str) -> Optional[str]:
+    """Describes what a config raised, when it was read or built from."""
+    reason = f'({type(error).__name__}: {message}); correct it'
+    for frame, _ in reversed([*traceback.walk_tb(error.__traceback__)]):
+        name = frame.f_code.co_name
+        of_mmengine = 'mmengine' in frame.f_code.co_filename
+        if of_mmengine and name == 'build_from_cfg':
+            part = frame.f_locals.get('obj_type', 'a part')
+            part = getattr(part, '__name__', part)
+            return f'{part} cannot be built from the config {reason}'
+        if of_mmengine and name == 'fromfile':
+            return (
+                f'the config {str(frame.f_locals.get("filename"))!r} cannot '
+                f'be read {reason}'
+            )
     return None
 
 

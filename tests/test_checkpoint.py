@@ -24,6 +24,7 @@ from mmatfr.zoo.models import zoo_root
         (dict(state_dict=[1]), 'state_dict is a list'),
         (dict(state_dict={}, meta='x'), 'meta is a str'),
         (dict(state_dict=dict(a=1)), 'no weights'),
+        (dict(), 'no weights'),
     ],
     ids=repr,
 )
@@ -43,7 +44,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content, words):
 
 @pytest.mark.parametrize('ending', ['pth', 'safetensors'])
 def test_a_flipped_bit_is_found(tmp_path, ending):
-    (source,) = (zoo_root() / 'releases').glob(f'resnet3d*.{ending}')
+    (source,) = (zoo_root() / 'releases').glob(f'resnet3d*-path_*.{ending}')
     path = tmp_path / source.name
     shutil.copy(source.with_suffix('.yml'), tmp_path)
     content = bytearray(source.read_bytes())

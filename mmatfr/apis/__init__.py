@@ -13,6 +13,7 @@ from .clips import (
 from .config import (
     clip_shape,
     load_config,
+    merge_options,
     num_views,
     test_pipeline,
     with_crop,
@@ -37,6 +38,7 @@ __all__ = [
     'iter_clips',
     'load_config',
     'load_recognizer',
+    'merge_options',
     'load_weights',
     'num_views',
     'read_batch',

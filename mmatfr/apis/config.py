@@ -2,7 +2,7 @@
 
 import copy
 import os.path as osp
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 __all__ = [
     'clip_shape',
     'load_config',
+    'merge_options',
     'num_views',
     'test_pipeline',
     'with_crop',
@@ -38,14 +39,33 @@ def load_config(config: str) -> Config:
             f'the config {config!r} cannot be read ({type(error).__name__}: '
             f'{reason.splitlines()[0]}); correct it, or name another'
         ) from error
-    model = cfg.get('model')
-    if not isinstance(model, dict) or 'backbone' not in model:
-        raise ValueError(
-            f'{config!r} describes no model with a backbone; name the config '
-            'of a recognizer'
-        )
+    _check_model(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     return cfg
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Puts settings on top of a config.
+
+    Args:
+        cfg (Config): The config; changed in place.
+        options (Mapping[str, Any]): Values by their dotted names.
+
+    Raises:
+        ValueError: If no model with a backbone is left.
+    """
+    cfg.merge_from_dict(dict(options))
+    _check_model(cfg)
+
+
+def _check_model(cfg: Config) -> None:
+    model = cfg.get('model')
+    backbone = model.get('backbone') if isinstance(model, dict) else None
+    if not isinstance(backbone, dict):
+        raise ValueError(
+            f'{cfg.filename!r} describes no model with a backbone; name the '
+            'config of a recognizer'
+        )
 
 
 def without_sampling(model: Dict[str, Any]) -> ConfigDict:
@@ -106,6 +126,11 @@ def clip_shape(
     """
     channels = cfg.model.backbone.get('in_channels', 3)
     if shape is not None:
+        if min(shape) < 1:
+            raise ValueError(
+                f'the size of a clip, {tuple(shape)}, must be positive; give '
+                'T, H and W'
+            )
         return (channels, *shape)
     num_frames, size = None, None
     for transform in test_pipeline(cfg):

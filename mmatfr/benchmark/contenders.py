@@ -19,6 +19,7 @@ from mmatfr.apis import (
     clip_shape,
     load_config,
     load_recognizer,
+    merge_options,
     with_crop,
     without_sampling,
 )
@@ -77,7 +78,7 @@ class Task:
             ValueError: If it takes clips of another number of frames.
         """
         cfg = load_config(config_path(self.config))
-        cfg.merge_from_dict(dict(self.cfg_options))
+        merge_options(cfg, self.cfg_options)
         if self.shape is None:
             return cfg
         num_frames, *size = self.shape

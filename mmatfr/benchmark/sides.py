@@ -11,6 +11,7 @@ from mmatfr.apis import (
     frames_of,
     load_config,
     load_recognizer,
+    merge_options,
     without_sampling,
 )
 from mmatfr.cost import CostModel
@@ -140,5 +141,5 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
 
 def _load(options: BenchmarkOptions, config: str) -> Config:
     cfg = load_config(config_path(config))
-    cfg.merge_from_dict(options.cfg_options)
+    merge_options(cfg, options.cfg_options)
     return cfg

@@ -13,7 +13,7 @@ from typing import Dict, Optional
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmatfr.apis import load_config
+from mmatfr.apis import load_config, merge_options
 from mmatfr.cli import (
     make_progress,
     make_table,
@@ -75,7 +75,7 @@ def prepare(args: argparse.Namespace) -> Config:
         ValueError: If the config does not validate the cost.
     """
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
             f'{args.checkpoint!r} does not exist; name another'

@@ -16,6 +16,7 @@ from mmatfr.apis import (
     build_recognizer,
     clip_shape,
     load_config,
+    merge_options,
     num_views,
     without_sampling,
 )
@@ -78,7 +79,7 @@ def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     shape = clip_shape(cfg, args.shape)
     views = num_views(cfg)
     recognizer = build_recognizer(cfg.model)

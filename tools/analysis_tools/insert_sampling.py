@@ -15,7 +15,7 @@ from typing import Iterable
 from mmengine.config import DictAction
 from mmengine.runner import Runner
 
-from mmatfr.apis import load_config, see_clips
+from mmatfr.apis import load_config, merge_options, see_clips
 from mmatfr.cli import make_progress, run_script
 from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
 from mmatfr.sgs import sgs_layers
@@ -66,7 +66,7 @@ def parse_args() -> argparse.Namespace:
 def run() -> None:
     args = parse_args()
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
             f'{args.checkpoint!r} does not exist; name another'

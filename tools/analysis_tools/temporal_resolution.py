@@ -16,7 +16,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from rich.progress import Progress
 
-from mmatfr.apis import load_config, load_weights
+from mmatfr.apis import load_config, load_weights, merge_options
 from mmatfr.cli import (
     make_progress,
     make_table,
@@ -103,7 +103,7 @@ class ProgressHook(Hook):
 def build_runner(args: argparse.Namespace) -> Runner:
     """Builds the runner that tests, and loads the weights."""
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     for part in ('dataloader', 'evaluator'):
         key = f'{args.split}_{part}'
         if cfg.get(key) is None:

@@ -11,7 +11,12 @@ from typing import List, Optional
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.apis import build_recognizer, load_config, load_recognizer
+from mmatfr.apis import (
+    build_recognizer,
+    load_config,
+    load_recognizer,
+    merge_options,
+)
 from mmatfr.cli import make_progress, run_script
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.zoo.models import config_path, released_weights
@@ -55,7 +60,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     checkpoint = args.checkpoint
     if checkpoint == 'released':
         checkpoint = released_weights(args.config)

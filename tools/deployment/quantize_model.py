@@ -14,7 +14,7 @@ import numpy as np
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.apis import load_config
+from mmatfr.apis import load_config, merge_options
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.deploy.quantization import (
@@ -78,7 +78,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if Path(args.model).resolve() == Path(args.out).resolve():
         raise ValueError(
             f'{args.out!r} is the file to quantize; name another for the '

@@ -13,7 +13,7 @@ from typing import List, Optional
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmatfr.apis import load_config
+from mmatfr.apis import load_config, merge_options
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, evaluate, load_model
@@ -64,7 +64,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config))
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     num_bins = args.num_bins
     if num_bins is not None and len(num_bins) == 1:
         (num_bins,) = num_bins

@@ -3,9 +3,12 @@
 import argparse
 from typing import Callable
 
-from torch import Tensor
-
-from mmatfr.checkpoint import fetch, read_checkpoint, write_checkpoint
+from mmatfr.checkpoint import (
+    check_weights_of,
+    fetch,
+    read_checkpoint,
+    write_checkpoint,
+)
 from mmatfr.cli import run_script
 
 
@@ -35,10 +38,10 @@ def run_converter(
 
     def run() -> None:
         out = args.pop('out')
-        loaded = read_checkpoint(fetch(args.pop('checkpoint')))['state_dict']
+        path = args.pop('checkpoint')
+        loaded = read_checkpoint(fetch(path))['state_dict']
         loaded = loaded.get('model_state', loaded)
-        if not all(isinstance(value, Tensor) for value in loaded.values()):
-            raise ValueError('the checkpoint holds no weights; name another')
+        check_weights_of(loaded, path)
         weights = convert(loaded, **args)
         write_checkpoint(out, {container: weights})
         print(f'{len(weights)} weights written to {out}')
