@@ -272,9 +272,12 @@ class TestDemo:
 
     def test_bad_checkpoint(self, tempo, tmp_path):
         config, _ = options(tempo)
-        torch.save({'state_dict': {}}, tmp_path / 'other.pth')
+        torch.save({'state_dict': {}}, tmp_path / 'empty.pth')
+        other = {'state_dict': {'other': torch.zeros(1)}}
+        torch.save(other, tmp_path / 'other.pth')
         for name, words in (
             ('gone.pth', ('gone.pth', 'does not exist')),
+            ('empty.pth', ('empty.pth', 'holds no weights')),
             ('other.pth', ('other.pth', 'does not fit')),
         ):
             done = run(
