@@ -70,15 +70,19 @@ def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
         # Layers of fewer frames see theirs at the same time.
         times = max(num_frames, default=1)
 
-        def margins(first: int, last: int) -> Tensor:
-            frozen.interval = first, last, times
-            shown = scores()
+        def margins(shown: Tensor) -> Tensor:
             return shown.gather(1, label).squeeze(1) - shown.mean(dim=1)
 
-        until = torch.stack([margins(0, t) for t in range(times)], 1)
+        def part(first: int, last: int) -> Tensor:
+            frozen.interval = first, last, times
+            return margins(scores())
+
+        all_of_it = margins(whole)
+        until = torch.stack(
+            [*(part(0, t) for t in range(times - 1)), all_of_it], 1
+        )
         since = torch.stack(
-            [until[:, -1]] + [margins(t, times - 1) for t in range(1, times)],
-            1,
+            [all_of_it, *(part(t, times - 1) for t in range(1, times))], 1
         )
     found = {}
     for name, z, length in zip(layers, features, num_frames, strict=True):
