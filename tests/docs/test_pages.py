@@ -140,11 +140,16 @@ def find_types(value):
     [page for page in PAGES if page.name not in TESTED_ELSEWHERE],
     ids=page_id,
 )
-def test_snippets_run(page):
+def test_snippets_run(page, monkeypatch):
     """Each runs in the scope of those before it on its page.
 
     What a page leaves out is in a comment before the block, `run: setup`.
     """
+    for registry in (MODELS, HOOKS, METRICS):
+        # What a page registers is gone after it.
+        monkeypatch.setattr(
+            registry, '_module_dict', dict(registry._module_dict)
+        )
     scope = {'__name__': 'page'}
     text = page.read_text()
     for hidden, code in re.findall(

@@ -479,17 +479,17 @@ def atfr(
         >>> import torch
         >>> from mmaction.registry import MODELS
         >>> from mmatfr.models import atfr
-        >>> class MyBackbone(torch.nn.Module):
+        >>> class TwoStages(torch.nn.Module):
         ...     def __init__(self):
         ...         super().__init__()
         ...         self.stem = torch.nn.Conv3d(3, 8, 3, padding=1)
         ...         self.stage1 = torch.nn.Conv3d(8, 16, 3, padding=1)
         ...     def forward(self, x):
         ...         return self.stage1(self.stem(x).relu())
-        >>> MyATFR = atfr(MyBackbone, stages=['stem', 'stage1'])
-        >>> _ = MODELS.register_module(module=MyATFR)
+        >>> ATFRTwoStages = atfr(TwoStages, stages=['stem', 'stage1'])
+        >>> _ = MODELS.register_module(module=ATFRTwoStages)
         >>> backbone = MODELS.build(
-        ...     dict(type='ATFRMyBackbone', sgs=dict(stage=0)))
+        ...     dict(type='ATFRTwoStages', sgs=dict(stage=0)))
         >>> backbone(torch.rand(2, 3, 8, 16, 16)).shape
         torch.Size([2, 16, 1, 16, 16])
     """
