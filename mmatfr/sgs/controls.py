@@ -1,9 +1,8 @@
-"""Controls: groups that do not depend on what a clip shows.
+"""Controls: groups that do not depend on the content of a clip.
 
-Each has the signature of a binning, from magnitudes (N, T) to
-:class:`Groups`, and takes nothing from the magnitudes but their shape, so that
-a network can be given a static resolution, or a random one, at the place where
-another samples.
+Each has the signature of a binning, from magnitudes (N, T) to :class:`Groups`,
+but uses only the shape of the magnitudes. A control gives a network a static
+or random resolution at the place where another network samples.
 """
 
 from numbers import Real
@@ -21,7 +20,7 @@ __all__ = ['equal_groups', 'pool_frames', 'random_groups', 'stride_frames']
 def equal_groups(
     magnitude: Tensor, length: Union[int, Sequence[int]]
 ) -> Groups:
-    """Groups of equal size, whatever the magnitudes: a given resolution.
+    """Divides each clip into a given number of groups of equal size.
 
     Args:
         magnitude (Tensor): (N, T), of which the shape alone counts.
@@ -32,8 +31,8 @@ def equal_groups(
         Groups: The means of ``length`` stretches of neighbouring frames.
 
     Raises:
-        ValueError: If a clip cannot have so many groups, or the length is no
-            positive integer.
+        ValueError: If a length is not an integer from 1 to T, or the number of
+            lengths is neither 1 nor N.
     """
     num_clips, num_frames = magnitude.shape
     given = list(length) if isinstance(length, (list, tuple)) else [length]
@@ -63,11 +62,11 @@ def equal_groups(
 
 
 def pool_frames(magnitude: Tensor, size: int) -> Groups:
-    """Average pooling over time with a stride of its size.
+    """Average pooling over time, with a stride equal to the window size.
 
     Args:
         magnitude (Tensor): (N, T), of which the shape alone counts.
-        size (int): Number of frames of a group; the last takes the rest.
+        size (int): Number of frames per group; the last group may be smaller.
 
     Returns:
         Groups: ceil(T / size) for each clip.
@@ -85,14 +84,14 @@ def pool_frames(magnitude: Tensor, size: int) -> Groups:
 
 
 def stride_frames(magnitude: Tensor, step: int) -> Groups:
-    """Keeps the first of every few frames and drops the others.
+    """Keeps the first of every ``step`` frames and drops the others.
 
     Args:
         magnitude (Tensor): (N, T), of which the shape alone counts.
-        step (int): Number of frames of which one is kept.
+        step (int): One frame is kept out of this many.
 
     Returns:
-        Groups: ceil(T / step) for each clip; a frame that is dropped weighs 0.
+        Groups: ceil(T / step) for each clip; a dropped frame has weight 0.
 
     Raises:
         ValueError: If the step is not a positive integer.
@@ -105,10 +104,10 @@ def stride_frames(magnitude: Tensor, step: int) -> Groups:
 
 
 def random_groups(magnitude: Tensor, resolution: float) -> Groups:
-    """Cuts each clip at random, differently in every call.
+    """Cuts each clip at random positions, drawn in every call.
 
-    A clip is cut, or not, between any two neighbouring frames with the same
-    probability, so that B' differs from clip to clip around its mean.
+    Each pair of neighbouring frames is separated with the same probability, so
+    B' varies around its mean from clip to clip.
 
     Args:
         magnitude (Tensor): (N, T), of which the shape alone counts.
@@ -118,7 +117,7 @@ def random_groups(magnitude: Tensor, resolution: float) -> Groups:
         Groups: Stretches of neighbouring frames, each averaged.
 
     Raises:
-        ValueError: If no clip of T frames has such a resolution.
+        ValueError: If a clip of T frames cannot have this resolution.
     """
     num_clips, num_frames = magnitude.shape
     if (

@@ -1,8 +1,8 @@
-"""Grouping: which frames share a bin, and the map that each group passes on.
+"""Grouping: sorts frames into bins and merges the maps of each group.
 
 ``group_frames`` turns magnitudes (N, T) into :class:`Groups`; ``merge_frames``
-turns feature maps and groups into the packed maps of all groups. The two meet
-in ``Groups`` alone, so another binning needs nothing else than to return one.
+turns feature maps and groups into the packed maps of all groups. ``Groups`` is
+their only interface, so another binning only has to return one.
 """
 
 from dataclasses import dataclass
@@ -26,31 +26,32 @@ __all__ = [
 KERNELS = ('delta', 'linear')
 ORDERS = ('magnitude', 'time')
 
-# A clip is still when its magnitudes differ by less than rounding, relative to
-# the largest.
+# A clip is still if its magnitudes differ by no more than rounding, relative
+# to the largest.
 _STILL_RTOL = 1e-6
 _STILL_ATOL = 1e-12
-# The weights of a clip that moves a little go over into those of a still one.
-# A sudden change would turn the rounding that separates the two into another
-# result; this slope multiplies it by 1000.
+# The weights of a nearly still clip change gradually into those of a still
+# one. With a sudden change, rounding alone could alter the result; this slope
+# amplifies rounding by 1000 at most.
 _MOVING_RTOL = 1e-3
-# A frame that rounding leaves just below the edge of a bin counts as on it, by
-# this share of all bins: equal steps, for one, put frames on edges.
+# A frame that lies below the edge of a bin by rounding alone counts as on the
+# edge; the tolerance is this share of all bins. Equal steps, for example, put
+# frames on edges.
 _EDGE_RTOL = 1e-6
-# Weight under the linear kernel of a frame that lies on the edge of its bin.
-# The authors' code adds it to every weight, so that the bin counts as active.
+# Weight of a frame on the edge of its bin, under the linear kernel. The
+# authors' code adds it to every weight to make the bin active.
 _EDGE_WEIGHT = 1e-7
-# Bins of a given width go on beyond the B-th, to here: the place of a frame in
-# its bin, in half widths, carries the rounding of its magnitude, which grows
-# with the number of the bin, to 1e-3 in this one.
+# Bins of a given width continue beyond the B-th, up to this number. The
+# rounding of a magnitude, in half widths of its bin, grows with the number of
+# the bin and is 1e-3 in this one.
 _MOST_BINS = 2**12
 
 
 class Groups(NamedTuple):
     """The groups of a batch of N clips of T frames, F groups in all.
 
-    The groups are numbered through the batch: those of the first clip come
-    first, within a clip in the order asked for.
+    The groups are numbered throughout the batch: clip by clip, and within a
+    clip in the requested order.
 
     Attributes:
         index (Tensor): Number of the group of each frame, (N, T), int64 in
@@ -87,39 +88,38 @@ def group_frames(
 ) -> Groups:
     """Sorts the frames of each clip into bins of equal width (Eq. 3 to 6).
 
-    The bins of a clip divide [0, Delta_max]; each frame belongs to just one,
-    ``b = min(floor(Delta / (2 gamma)), B - 1)`` with the half width ``gamma =
-    Delta_max / (2 B)``: the published indicator would drop the frames that lie
-    on an edge, the one of maximal magnitude always among them. A still clip
-    (all magnitudes equal, or none above 0) becomes one group, the plain mean
-    of its frames. Where the kernel gives other weights than the mean's, those
-    of a clip whose magnitudes spread by less than a thousandth of the largest
-    lie in between.
+    The bins of a clip divide [0, Delta_max]. Each frame belongs to exactly
+    one, ``b = min(floor(Delta / (2 gamma)), B - 1)`` with the half width
+    ``gamma = Delta_max / (2 B)``. (The published indicator drops frames that
+    lie on an edge, which always include the frame of maximal magnitude.) A
+    still clip (all magnitudes equal, or none above 0) becomes one group, the
+    plain mean of its frames. If the magnitudes of a clip spread by less than a
+    thousandth of the largest, its weights are interpolated between those of
+    the kernel and those of the mean.
 
-    The gradient to the magnitudes is, for both kernels, that of the triangle
-    ``1 - |Delta - beta| / gamma`` of the frame's own bin; ``gamma`` is
+    For both kernels, the gradient to the magnitudes is that of the triangle
+    ``1 - |Delta - beta| / gamma`` of the frame's bin; ``gamma`` is
     differentiated through Delta_max.
 
     Args:
         magnitude (Tensor): Delta, (N, T). Negative values count as 0.
         num_bins (int, optional): Number of bins B. Defaults to None, which
-            stands for T.
-        kernel (str): Weight of a frame in its group: 'delta' is 1, 'linear'
-            the triangle. Defaults to 'delta'.
+            means T.
+        kernel (str): Weight of a frame in its group: 1 for 'delta', the
+            triangle for 'linear'. Defaults to 'delta'.
         normalize (bool, optional): Whether the weights are divided by the
             number of frames in the group. Defaults to None: True for 'delta',
             False for 'linear'.
         order (str): Order of a clip's groups: 'magnitude' as in the paper, or
             'time', by the mean frame index. Defaults to 'magnitude'.
-        contiguous (bool): Whether a group holds neighbouring frames only.
-            Defaults to False.
-        peak (float, optional): What takes the place of Delta_max, the same
-            for all clips. Magnitudes beyond it go on into further bins of
-            the same width, up to 4096 in all. Defaults to None, each clip's
-            own.
-        ends (int): Number of frames at each end of a clip that are groups of
-            their own, whatever their magnitude; a clip has at least one
-            other frame. Defaults to 0.
+        contiguous (bool): Whether a group consists of neighbouring frames
+            only. Defaults to False.
+        peak (float, optional): Replaces Delta_max, for all clips. Magnitudes
+            beyond it fall into further bins of the same width, up to 4096 in
+            total. Defaults to None: the Delta_max of each clip.
+        ends (int): Number of frames at each end of a clip that each form a
+            separate group, regardless of their magnitude. At least one frame
+            always remains between them. Defaults to 0.
 
     Returns:
         Groups: The groups of the batch.
@@ -171,9 +171,9 @@ def group_frames(
 
 @dataclass(frozen=True)
 class Binning:
-    """The arguments of :func:`group_frames`, to be called with magnitudes.
+    """The arguments of :func:`group_frames`, callable with magnitudes.
 
-    ``dataclasses.replace(binning, num_bins=8)`` is the same with other bins.
+    ``dataclasses.replace(binning, num_bins=8)`` changes the number of bins.
     """
 
     num_bins: Optional[int] = None
@@ -192,28 +192,28 @@ class Binning:
 def pack_labels(
     labels: Tensor, num_labels: int, rank: Optional[Tensor] = None
 ) -> Tuple[Tensor, Tensor, Tensor]:
-    """Numbers the groups that a labelling of the frames defines.
+    """Numbers the groups defined by labels of the frames.
 
-    This is the one place where the host waits for the device: the number of
-    groups decides the shape of all that follows.
+    Only here does the host wait for the device: the number of groups
+    determines the shape of all later maps.
 
     Args:
-        labels (Tensor): Label of each frame, (N, T), int64 in
-            [0, num_labels). Frames of a clip with equal labels are a group.
-        num_labels (int): Bound of the labels.
-        rank (Tensor, optional): What the groups of a clip are ordered by,
-            (N, T), equal within a group; ties go by label. Defaults to None,
-            which stands for the mean frame index.
+        labels (Tensor): Label of each frame, (N, T), int64 in [0, num_labels).
+            Frames of a clip with equal labels form a group.
+        num_labels (int): Exclusive upper bound of the labels.
+        rank (Tensor, optional): Sort key of the groups of a clip, (N, T),
+            equal within a group; ties are sorted by label. Defaults to None,
+            which means the mean frame index.
 
     Returns:
         tuple[Tensor]: ``index`` (N, T) and ``lengths`` (N,) as in
-        :class:`Groups`, and for each frame the number of frames in its group,
-        (N, T), floating point.
+        :class:`Groups`, and for each frame the size of its group, (N, T),
+        floating point.
     """
     num_clips, num_frames = labels.shape
     if rank is None:
         rank = torch.arange(num_frames, device=labels.device).expand_as(labels)
-    # Single precision adds up integers exactly.
+    # Single precision adds small integers exactly.
     sums = torch.zeros(2, num_clips, num_labels, device=labels.device)
     counts, ranks = sums.unbind()
     counts.scatter_add_(1, labels, torch.ones_like(labels, dtype=sums.dtype))
@@ -242,7 +242,7 @@ def _runs(bins: Tensor) -> Tensor:
 def _set_apart(
     labels: Tensor, num_labels: int, ends: int
 ) -> Tuple[Tensor, int]:
-    """Gives frames at both ends their own labels, before and after all."""
+    """Gives each frame at both ends a separate label, in the order of time."""
     num_frames = labels.shape[1]
     frames = torch.arange(num_frames, device=labels.device)
     behind = frames - (num_frames - ends)
@@ -252,13 +252,14 @@ def _set_apart(
 
 
 def join_groups(batches: Sequence[Groups]) -> Groups:
-    """Takes the groups of several batches for those of one.
+    """Joins the groups of several batches.
 
     Args:
-        batches (Sequence[Groups]): Of clips of equally many frames T.
+        batches (Sequence[Groups]): Groups of clips with the same number of
+            frames T.
 
     Returns:
-        Groups: Of all their clips.
+        Groups: The groups of all clips.
     """
     index, start = [], 0
     for groups in batches:
@@ -272,7 +273,7 @@ def join_groups(batches: Sequence[Groups]) -> Groups:
 
 
 def _dense_ranks(bins: Tensor) -> Tensor:
-    """Numbers the bins of each clip that are active, (N, T)."""
+    """Numbers the active bins of each clip, (N, T)."""
     in_order, frames = bins.sort(dim=1)
     return torch.empty_like(bins).scatter_(1, frames, _runs(in_order))
 
@@ -311,18 +312,18 @@ def _add_one_by_one(
 
 
 class _MergeFrames(torch.autograd.Function):
-    """One weighted scatter of the frames; keeps nothing but its input."""
+    """One weighted scatter of the frames; saves nothing but its inputs."""
 
     @staticmethod
     def forward(
         ctx, x: Tensor, weight: Tensor, index: Tensor, num_groups: int
     ) -> Tensor:
         ctx.save_for_backward(x, weight, index)
-        # Half precision is summed in single.
+        # Sums of half precision are in single precision.
         dtype = torch.promote_types(x.dtype, weight.dtype)
-        # As the frames lie in memory: in one piece each, or by channels.
+        # Memory layout: channels-last, or the default one.
         whole = x.is_contiguous(memory_format=torch.channels_last_3d)
-        # Not a view of anything: an activation in place may follow.
+        # Not a view, because an in-place activation may follow.
         merged = torch.empty(
             (1, x.shape[1], num_groups, *x.shape[3:]),
             dtype=dtype,

@@ -20,7 +20,7 @@ from .similarity import ROUNDING, drop_rounding, get_similarity
 
 __all__ = ['SGS', 'refuse_tracing']
 
-# Least share of a batch in the running mean of the peaks.
+# Minimum momentum of the running mean of the peaks.
 _MOMENTUM = 0.01
 
 
@@ -30,9 +30,9 @@ _last = LastResults()
 
 
 def refuse_tracing() -> None:
-    """Refuses to be traced: a trace would fix the number of groups.
+    """Raises an error while tracing, which would fix the number of groups.
 
-    Counters of operations trace as well, and may: they keep no graph.
+    FLOP counters may trace, because they keep no graph.
 
     Raises:
         RuntimeError: Within ``torch.jit.trace``, ``torch.export.export`` and
@@ -45,8 +45,8 @@ def refuse_tracing() -> None:
     ):
         raise RuntimeError(
             'a network that samples cannot be traced or exported directly: '
-            "every clip would be given the example's number of groups; "
-            'export its recognizer by tools/deployment/export_model.py or '
+            "every clip would get the example's number of groups; export "
+            'its recognizer with tools/deployment/export_model.py or '
             'mmatfr.deploy'
         )
 
@@ -55,25 +55,26 @@ class SGS(nn.Module):
     """Passes on one feature map per group of similar frames.
 
     The feature maps of a clip are mapped to similarity vectors, ``Z =
-    BN(fc2(ReLU(fc1(GAP(x)))))``; frames whose magnitudes share a bin form a
-    group, and the weighted sum of each group's maps goes on. How many groups
-    a clip has depends on the clip alone. The defaults are the paper's.
+    BN(fc2(ReLU(fc1(GAP(x)))))``. Frames with magnitudes in the same bin form a
+    group, and the layer returns the weighted sum of the maps of each group.
+    The number of groups depends on the clip alone. The defaults are the
+    paper's.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.
-        preset (str): A setting of all options, one of :data:`PRESETS`:
-            'paper'; 'authors', what their code computes; 'path', without
-            weights, follows motion; 'learned', the path over steps that a
+        preset (str): Values of all options, one of :data:`PRESETS`: 'paper';
+            'authors', the setting of the authors' code; 'path', which has no
+            weights and follows motion; 'learned', the path over steps that a
             fitted head predicts. Defaults to 'paper'.
-        **options: Single options that override the preset's, see
+        **options: Options that override those of the preset, see
             :class:`LayerOptions`.
 
     Attributes:
-        binning (Callable): From magnitudes (N, T) to :class:`Groups`, a
-            :class:`Binning` at first.
-        running_peak (Tensor): Mean of the clips' largest magnitudes, a
-            scalar; 0 as long as none was seen. With ``bin_range='data'``
-            alone, as is ``num_batches_tracked``.
+        binning (Callable): Maps magnitudes (N, T) to :class:`Groups`; a
+            :class:`Binning` unless replaced.
+        running_peak (Tensor): Running mean of the largest magnitudes of the
+            clips, a scalar; 0 before the first clip. This buffer and
+            ``num_batches_tracked`` exist only with ``bin_range='data'``.
 
     Examples:
         >>> import torch
@@ -85,7 +86,7 @@ class SGS(nn.Module):
         >>> sgs = SGS(in_channels=24, preset='path', num_bins=8)
 
     Raises:
-        ValueError: If an option is unknown or has an unknown value, or two
+        ValueError: If an option or its value is unknown, or if two options
             exclude each other.
     """
 
@@ -104,7 +105,7 @@ class SGS(nn.Module):
         similarity = options.similarity
         if similarity == 'learned_path':
             similarity = LearnedPath(in_channels, options.grid)
-            # No gradient would reach it: it is fitted beforehand.
+            # No gradient reaches it; it is fitted beforehand.
             similarity.requires_grad_(options.magnitude_grad)
         self.similarity = get_similarity(similarity)
         self.binning: Callable[[Tensor], Groups] = Binning(
@@ -139,7 +140,7 @@ class SGS(nn.Module):
 
     @property
     def groups(self) -> Optional[Groups]:
-        """Groups | None: Those of the last forward in this thread, without
+        """Groups | None: Groups of the last forward in this thread, without
         gradient history; None before the first."""
         return _last.of.get(self, (None, None))[0]
 
@@ -150,11 +151,11 @@ class SGS(nn.Module):
         return _last.of.get(self, (None, None))[1]
 
     def remember(self, groups: Groups, magnitude: Tensor) -> None:
-        """Makes these the results of the last forward in this thread.
+        """Stores the results of a forward for this thread.
 
         Args:
-            groups (Groups): Those of N clips, without gradient history.
-            magnitude (Tensor): Likewise, (N, T).
+            groups (Groups): Groups of N clips, without gradient history.
+            magnitude (Tensor): Magnitudes, (N, T), without gradient history.
         """
         _last.of[self] = groups, magnitude
 
@@ -170,9 +171,9 @@ class SGS(nn.Module):
             int64 on the CPU, with F their sum.
 
         Raises:
-            ValueError: If x has another number of dimensions or channels, or
-                too few frames for the border or places for the grid.
-            RuntimeError: If it is traced or exported.
+            ValueError: If the shape of x is wrong, or x has too few frames for
+                the border or too few pixels for the grid.
+            RuntimeError: If the layer is traced or exported.
         """
         if x.dim() != 5 or x.shape[1] != self.in_channels:
             raise ValueError(
@@ -183,18 +184,18 @@ class SGS(nn.Module):
         most = max(1, (num_frames - 1) // 2)
         if self.border > most:
             raise ValueError(
-                f'border={self.border} leaves nothing of clips of '
+                f'border={self.border} leaves no interior frame in clips of '
                 f'{num_frames} frames; set it to {most} at most'
             )
         if self.grid > min(size):
             raise ValueError(
                 f'grid={self.grid} has more cells than a map of '
-                f'{size[0]}x{size[1]} has places; set it to {min(size)} at '
-                'most, or take larger frames or an earlier stage'
+                f'{size[0]}x{size[1]} has pixels; set it to {min(size)} at '
+                'most, or use larger frames or an earlier stage'
             )
         refuse_tracing()
-        # The bin of a frame is a step function of its magnitude: half
-        # precision would move frames between bins.
+        # The bin of a frame is a step function of its magnitude; rounding to
+        # half precision would move frames between bins.
         device = x.device.type
         with (
             torch.autocast(device, enabled=False)
@@ -217,8 +218,8 @@ class SGS(nn.Module):
             x (Tensor): Feature maps, (N, C, T, H, W).
 
         Returns:
-            Tensor: Z, (N, T, D), in single precision or better. D is C G^2
-            for the features of a grid of G x G cells as they are.
+            Tensor: Z, (N, T, D), in single precision or better. With
+            ``embedding='identity'`` and a grid of G x G cells, D is C G^2.
         """
         return self.project(self.pool(x))
 
@@ -234,10 +235,10 @@ class SGS(nn.Module):
         dtype = torch.promote_types(x.dtype, torch.float32)
         frames = x.transpose(1, 2)
         if self.grid == 1:
-            # Over one axis: over two, torch is slow on channels-last maps.
+            # Over one axis; torch is slow over two on channels-last maps.
             return frames.flatten(3).mean(dim=3, dtype=dtype)
         if x.is_contiguous(memory_format=torch.channels_last_3d):
-            # So is its 3D pool.
+            # The 3D pool is slow on them, too.
             return F.adaptive_avg_pool2d(
                 frames.flatten(0, 1).to(dtype), self.grid
             ).reshape(*frames.shape[:2], -1)
@@ -248,11 +249,11 @@ class SGS(nn.Module):
         """Maps pooled features to similarity vectors.
 
         Args:
-            z (Tensor): As :meth:`pool` returns them.
+            z (Tensor): Pooled features, as returned by :meth:`pool`.
 
         Returns:
-            Tensor: Z, (N, T, D), equal for all frames of a clip whose pooled
-            features differ by no more than rounding.
+            Tensor: Z, (N, T, D). Z is equal for all frames of a clip if their
+            pooled features differ by no more than rounding.
         """
         # Before the MLP, which could amplify rounding.
         moved = drop_rounding(z - z.mean(dim=1, keepdim=True), z).detach()
@@ -275,15 +276,15 @@ class SGS(nn.Module):
         return z[:, frames.clamp(border, last - border)]
 
     def _peak(self, magnitude: Tensor) -> Tensor:
-        """What counts as the largest magnitude, (1,) or (N, 1)."""
+        """Returns the upper end of the B bins, (1,) or (N, 1)."""
         peak = magnitude.detach().amax(dim=1, keepdim=True).clamp_min(0.0)
         if self.training:
             self.num_batches_tracked += 1
             share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
             mean = peak.mean().to(self.running_peak.dtype)
             self.running_peak += share * (mean - self.running_peak)
-        # A clip of which nothing is known but itself: a little more than its
-        # peak, which so falls into the last bin, and not 0 if it is still.
+        # Before the first training batch: slightly more than the peak of the
+        # clip, so that the peak falls into the last bin; 1 for a still clip.
         own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
         return torch.where(
             self.running_peak > 0, self.running_peak.to(peak.dtype), own
@@ -303,7 +304,7 @@ class SGS(nn.Module):
         return self.bn(z)
 
     def extra_repr(self) -> str:
-        """Names the choices that the submodules do not show."""
+        """Lists the options that the submodules do not show."""
         options = (
             dict(
                 similarity=getattr(

@@ -1,4 +1,4 @@
-"""The sampling layers of a network, their bins, and clips of given lengths."""
+"""Sampling layers of a network: find them, set bins, force clip lengths."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,7 +30,7 @@ __all__ = [
     'sgs_layers',
 ]
 
-# B' of a clip: one number, or one for each layer.
+# B' of a clip: one number, or one per layer.
 Lengths = Union[int, Sequence[int]]
 
 
@@ -41,8 +41,8 @@ def sgs_layers(network: nn.Module) -> Dict[str, SGS]:
         network (nn.Module): A recognizer, backbone or any other module.
 
     Returns:
-        dict[str, SGS]: The layers by name, in the order of
-        ``named_modules``, which is that of lengths everywhere.
+        dict[str, SGS]: The layers by name, in the order of ``named_modules``.
+        Lengths follow this order everywhere.
     """
     return {
         name: module
@@ -52,19 +52,19 @@ def sgs_layers(network: nn.Module) -> Dict[str, SGS]:
 
 
 def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
-    """Brings the lengths of a clip into one form.
+    """Converts the lengths of a clip to a tuple.
 
     Args:
-        length (int | Sequence[int]): B' of the clip, one for each layer; an
-            integer where there is one layer.
+        length (int | Sequence[int]): B' of the clip, one per layer; may be an
+            integer if there is one layer.
         layers (Sequence[str]): Names of the layers.
 
     Returns:
-        tuple[int]: One for each layer; empty where there is none.
+        tuple[int]: One length per layer; empty without layers.
 
     Raises:
-        ValueError: If their number is not that of the layers, or one is no
-            integer.
+        ValueError: If the number of lengths is not that of the layers, or a
+            length is not an integer.
     """
     if not layers:
         return ()
@@ -81,7 +81,7 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
 
 
 class _Forced:
-    """A binning that gives the next lengths to the clips of a batch."""
+    """A binning that assigns the next lengths to the clips of a batch."""
 
     def __init__(
         self, binning: Callable[[Tensor], Groups], lengths: Sequence[int]
@@ -90,7 +90,7 @@ class _Forced:
         self.lengths = cycle(lengths)
 
     def __call__(self, magnitude: Tensor) -> Groups:
-        self.binning(magnitude)  # for its time alone
+        self.binning(magnitude)  # spends its usual time
         return equal_groups(
             magnitude, list(islice(self.lengths, len(magnitude)))
         )
@@ -100,15 +100,15 @@ class _Forced:
 def force_lengths(
     network: nn.Module, lengths: Sequence[Lengths]
 ) -> Iterator[None]:
-    """Gives clips the lengths that are asked for, whatever is in them.
+    """Gives clips the requested lengths, regardless of their content.
 
-    The layers do all of their usual work; then frames are grouped in
-    stretches of equal size.
+    The layers do their usual work, but frames are grouped into stretches of
+    equal size.
 
     Args:
         network (nn.Module): A recognizer, backbone or any other module.
-        lengths (Sequence[int | Sequence[int]]): B' of each clip, in the
-            order in which the clips come, over and over.
+        lengths (Sequence[int | Sequence[int]]): B' of each clip, in the order
+            of the clips; repeated in a cycle.
 
     Raises:
         ValueError: If the number of lengths is not that of the layers.
@@ -144,11 +144,11 @@ def get_num_bins(network: nn.Module) -> Dict[str, Optional[int]]:
         network (nn.Module): A recognizer, backbone or any other module.
 
     Returns:
-        dict[str, int | None]: Number of bins B of each layer that samples, by
-        its name; None where it is the number of frames.
+        dict[str, int | None]: Number of bins B of each sampling layer, by
+        name; None means the number of frames.
 
     Raises:
-        ValueError: If nothing samples, or a layer bins in a way of its own.
+        ValueError: If no layer samples, or a layer has no number of bins.
     """
     layers = sgs_layers(network)
     if not layers:
@@ -173,11 +173,11 @@ def set_num_bins(
 
     Args:
         network (nn.Module): A recognizer, backbone or any other module.
-        num_bins (int | Mapping[str, int | None]): Number of bins B of every
-            layer that samples, or of each by its name.
+        num_bins (int | Mapping[str, int | None]): Number of bins B, for all
+            sampling layers or for each by name.
 
     Raises:
-        ValueError: If nothing samples, a layer bins in a way of its own, a
+        ValueError: If no layer samples, a layer has no number of bins, a
             number is not positive, or the names are not those of the layers.
     """
     layers = sgs_layers(network)

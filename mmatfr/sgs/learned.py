@@ -1,9 +1,9 @@
-"""A similarity that is learned: the path over steps that a head predicts.
+"""Learned similarity: the path over steps that a head predicts.
 
-Change is not importance: with a moving camera every step of the path is as
-long as another. Here a small head looks at the features of neighbouring
-frames and predicts how much the step between them matters; what follows, the
-path and its bins, stays as it is. It knows nothing of how it is trained.
+Change is not importance: with a moving camera, all steps of the path are about
+equally long. Here a small head predicts from the features of neighbouring
+frames how much the step between them matters. Path and bins stay the same.
+This module does not contain the training of the head.
 """
 
 import torch
@@ -13,24 +13,24 @@ from .similarity import accumulate_steps, find_steps
 
 __all__ = ['LearnedPath']
 
-# Bound of the logarithm of a step, against overflow: fitted heads predict
-# shares, whose logarithms are below 0.
+# Upper bound of the logarithm of a step, against overflow. Fitted heads
+# predict shares, which have logarithms below 0.
 _MAX_LOG_STEP = 10.0
 
 
 class LearnedPath(nn.Module):
-    """Length of the path so far, over predicted steps.
+    """Length of the path up to each frame, over predicted steps.
 
     ``Delta_t = sum_s<=t exp(f(Z_s - Z_(s-1), Z_(s+1) - Z_(s-2), ...))``: the
-    head f sees what changes on the grid from one frame to the next, and over
-    three steps, where a steady motion adds up and the shake of a camera does
-    not. A convolution over time compares it with what is before and after. As
-    with :func:`path`, groups are neighbours in the order of time, and a step
-    between frames that are equal up to rounding is none.
+    head f sees the change on the grid from one frame to the next, and over
+    three steps, where a steady motion adds up and camera shake does not. A
+    convolution over time compares each step with its neighbours. As with
+    :func:`path`, groups are contiguous and in the order of time, and a step
+    between frames that are equal up to rounding has length 0.
 
-    The head is to predict the share of a step in what a trained network gains
-    from all steps of the clip; how it is fitted is not its matter. As it
-    starts, all steps are nearly equal.
+    The head predicts the share of a step in the gains of a trained network
+    from all steps of the clip; ``mmatfr.engine`` fits it. Before fitting, all
+    steps are nearly equal.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.
@@ -68,11 +68,11 @@ class LearnedPath(nn.Module):
         """Adds up the predicted steps.
 
         Args:
-            z (Tensor): Features on the grid, (N, T, C G^2), as
-                :meth:`SGS.pool` returns them.
+            z (Tensor): Features on the grid, (N, T, C G^2), as returned by
+                :meth:`SGS.pool`.
 
         Returns:
-            Tensor: Magnitudes, (N, T), of which the first is 0.
+            Tensor: Magnitudes, (N, T); the first is 0.
         """
         if z.shape[1] == 1:
             return z.new_zeros(z.shape[:2])
@@ -94,12 +94,12 @@ class LearnedPath(nn.Module):
             -1, self.in_channels, self.grid, self.grid
         )
         x = self.norm(x).unflatten(0, (num_clips, num_frames))
-        # Around each step, the ends repeated.
+        # Change over three steps, with the ends repeated.
         wider = torch.cat([x[:, :1], x, x[:, -1:]], dim=1)
         x = torch.cat([x.diff(dim=1), wider[:, 3:] - wider[:, :-3]], dim=2)
         x = self.relu(self.conv1(x.flatten(0, 1)))
         x = self.relu(self.conv2(x))
-        # What changes most somewhere, and what changes everywhere.
+        # Largest change anywhere, and mean change.
         x = torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1)
         x = x.unflatten(0, (num_clips, num_frames - 1)).transpose(1, 2)
         x = self.fc(self.relu(self.conv_t(x)))

@@ -1,4 +1,4 @@
-"""Options as configs give them: unknown ones are refused by name."""
+"""Options of the layer and checks of their values."""
 
 import difflib
 from dataclasses import dataclass, fields, replace
@@ -23,15 +23,15 @@ EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
 
 
 def check_names(option: str, given: Any, known: Iterable[str]) -> None:
-    """Checks that the names of options exist.
+    """Checks that the names of options are known.
 
     Args:
-        option (str): Their common name.
-        given (Any): The options, a mapping.
-        known (Iterable[str]): The names.
+        option (str): Name of the mapping, for the message.
+        given (Any): The given options, a mapping.
+        known (Iterable[str]): The known names.
 
     Raises:
-        ValueError: If they are no mapping, or a name is unknown.
+        ValueError: If ``given`` is not a mapping, or a name is unknown.
     """
     known = sorted(known)
     if not isinstance(given, Mapping):
@@ -50,7 +50,7 @@ def check_names(option: str, given: Any, known: Iterable[str]) -> None:
 
 
 def check_choice(option: str, value: Any, choices: Sequence[str]) -> None:
-    """Makes sure that a value is one of a few.
+    """Checks that a value is one of several choices.
 
     Raises:
         ValueError: If it is another.
@@ -62,7 +62,7 @@ def check_choice(option: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def check_flag(option: str, value: Any, unset: bool = False) -> None:
-    """Makes sure that a value is True or False.
+    """Checks that a value is True or False.
 
     Args:
         option (str): Its name.
@@ -82,7 +82,7 @@ def check_flag(option: str, value: Any, unset: bool = False) -> None:
 def check_integer(
     option: str, value: Any, least: int = 1, unset: bool = False
 ) -> None:
-    """Makes sure that a value is a number of things.
+    """Checks that a value is an integer of at least ``least``.
 
     Args:
         option (str): Its name.
@@ -102,29 +102,28 @@ def check_integer(
 
 @dataclass(frozen=True)
 class LayerOptions:
-    """Options of :class:`SGS`, by what they decide. The defaults are the
-    paper's.
+    """Options of :class:`SGS`. The defaults are the paper's.
 
     From feature maps to similarity vectors:
 
     Args:
         embedding (str): Similarity vectors from pooled features: 'mlp_bn'
             (paper), 'mlp' without the BatchNorm, or 'identity', the pooled
-            features as they are, without a parameter. Defaults to 'mlp_bn'.
+            features themselves, without parameters. Defaults to 'mlp_bn'.
         similarity_channels (int, optional): Dimension D of the similarity
-            vectors that the MLP gives. Defaults to None, which stands for 8.
+            vectors of the MLP. Defaults to None, which means 8.
         grid (int): Features are pooled over the cells of a grid x grid
             division of the map. 1 is the global average (paper), which hides
-            where something is, and so its motion. Defaults to 1.
+            positions and therefore motion. Defaults to 1.
         border (int | str): Number of frames at each end of a clip that take
-            the magnitude of the nearest frame further in. The zero padding of
-            the temporal convolutions before the layer sets the first and the
-            last frames apart from the others, as if much had happened there.
-            'auto' is the number of frames that the backbone's stem has seen
-            zeros on, 0 for a layer without a backbone. Defaults to 0.
-        border_groups (bool): Whether those frames keep their own groups.
-            Their maps are unlike the others', and what follows is used to
-            finding them there: a mean of both is like neither. Defaults to
+            the magnitude of the nearest interior frame. The zero padding of
+            temporal convolutions before the layer sets these frames apart as
+            if they moved. 'auto' is the number of frames affected by the
+            padding of the stem, 0 for a layer without a backbone. Defaults to
+            0.
+        border_groups (bool): Whether these frames are kept as separate groups.
+            Their maps differ from the others, and the later layers rely on
+            them; averaging them with other frames costs accuracy. Defaults to
             False.
         magnitude_grad (bool): Whether a gradient flows back through the
             magnitudes. Defaults to True.
@@ -132,44 +131,42 @@ class LayerOptions:
     From similarity vectors to magnitudes:
 
     Args:
-        similarity (str | Callable): Magnitude of a frame: 'norm' (paper), the
-            distance to the clip's mean vector 'l2', 'l1' or 'cosine'
-            (authors' code), the length of the path of Z up to the frame,
-            'path' or 'path_squared', which makes groups of neighbours in the
-            order of time, the path over steps that a small head predicts,
-            'learned_path' (:class:`LearnedPath`), or a function or module
-            from (N, T, D) to (N, T). Defaults to 'norm'.
+        similarity (str | Callable): Magnitude of a frame. 'norm' (paper);
+            'l2', 'l1' or 'cosine', the distance to the mean vector of the clip
+            (authors' code); 'path' or 'path_squared', the length of the path
+            of Z up to the frame, which gives contiguous groups in the order of
+            time; 'learned_path', the path over predicted steps
+            (:class:`LearnedPath`); or a function or module from (N, T, D) to
+            (N, T). Defaults to 'norm'.
 
     From magnitudes to groups:
 
     Args:
         num_bins (int, optional): Number of bins B. Defaults to None, which
-            stands for the number of frames T of the clips.
-        bin_range (str): What the B bins divide: 'clip' (paper), from 0 to the
-            largest magnitude of the clip itself, so that every clip is spread
-            over its bins, however little happens in it; or 'data', from 0 to
-            the running mean of that over the clips seen in training, so that
-            a bin is as wide for one clip as for another, a clip with less
-            takes fewer and one with more goes on into further ones. Until
-            there is a mean it is 'clip'. Defaults to 'clip'.
+            means the number of frames T.
+        bin_range (str): Range that is divided into B bins. 'clip' (paper):
+            from 0 to the largest magnitude of the clip, which spreads even a
+            nearly still clip over all bins. 'data': from 0 to the running mean
+            of the largest magnitudes in training. Bins then have the same
+            width for all clips: a clip with less change uses fewer bins, and
+            one with more continues into further ones. Before the first
+            training batch 'data' acts like 'clip'. Defaults to 'clip'.
         kernel (str): Weight of a frame in its group: 'delta' (paper) is 1,
             'linear' falls from 1 at the centre of the bin to 0 at its edges.
-            'linear' is batch-invariant within a bound only: the slope
-            multiplies the rounding of a magnitude by up to 2 B. Between a
-            batch and the clip alone, outputs differed by at most 2.4e-4 of
-            the largest value, where those of 'delta' differed by 5e-7.
-            Defaults to 'delta'.
+            'linear' is batch-invariant only within a bound: its slope
+            multiplies the rounding of a magnitude by up to 2 B. Outputs in a
+            batch and alone differed by at most 2.4e-4 of the largest value,
+            and by 5e-7 with 'delta'. Defaults to 'delta'.
         normalize (bool, optional): Whether weights are divided by the number
             of frames in the group. Defaults to None: True for 'delta', False
             for 'linear'.
-        contiguous (bool): Whether a group holds neighbouring frames only.
-            Defaults to False.
+        contiguous (bool): Whether a group consists of neighbouring frames
+            only. Defaults to False.
         order (str): Order of the groups of a clip: 'magnitude' (paper) or
             'time', by the mean frame index. Defaults to 'magnitude'.
 
     Raises:
-        ValueError: If an option has an unknown value, or two exclude each
-            other.
+        ValueError: If a value is unknown, or two options exclude each other.
     """
 
     embedding: str = 'mlp_bn'
@@ -208,41 +205,41 @@ class LayerOptions:
         check_choice('order', self.order, ORDERS)
         if self.border_groups and self.border == 0:
             raise ValueError(
-                'border_groups=True has no meaning with border=0; set border '
+                'border_groups=True has no effect with border=0; set border '
                 'to the number of frames at each end'
             )
         if self.embedding == 'identity':
             if self.similarity_channels is not None:
                 raise ValueError(
                     f'similarity_channels={self.similarity_channels!r} has no '
-                    "meaning with embedding='identity', which takes the "
-                    'pooled features as they are; leave one of them out'
+                    "effect with embedding='identity', which uses the "
+                    'pooled features directly; leave one of them out'
                 )
         elif self.similarity == 'learned_path':
             raise ValueError(
-                "similarity='learned_path' has a head of its own over the "
-                f'pooled features, which embedding={self.embedding!r} would '
-                "hide; set embedding='identity'"
+                "similarity='learned_path' has a head for the pooled "
+                f'features, so embedding={self.embedding!r} does not apply; '
+                "set embedding='identity'"
             )
         elif not self.magnitude_grad:
             raise ValueError(
                 'magnitude_grad=False would leave the weights of '
-                f'embedding={self.embedding!r} without a gradient for ever; '
+                f'embedding={self.embedding!r} without a gradient; '
                 "set embedding='identity'"
             )
 
     @classmethod
     def names(cls) -> Tuple[str, ...]:
-        """Names what a config may set: a preset, and each option."""
+        """Returns the names of all options, including the preset."""
         return ('preset', *(field.name for field in fields(cls)))
 
     @classmethod
     def of(cls, preset: str = 'paper', **options) -> 'LayerOptions':
-        """Puts single options on top of those of a preset.
+        """Overrides options of a preset.
 
         Args:
             preset (str): A key of :data:`PRESETS`. Defaults to 'paper'.
-            **options: What differs from it.
+            **options: Options that differ from the preset.
 
         Returns:
             LayerOptions: All options.
@@ -252,7 +249,7 @@ class LayerOptions:
         """
         check_choice('preset', preset, [*PRESETS])
         check_names('sgs', options, cls.names())
-        if options.get('border') == 0:  # no frames, no groups of theirs
+        if options.get('border') == 0:  # no border frames to keep
             options.setdefault('border_groups', False)
         return cls(**{**PRESETS[preset], **options})
 
@@ -263,7 +260,8 @@ class LayerOptions:
             border (int): Number of frames at each end.
 
         Returns:
-            LayerOptions: With groups of theirs only if there are any.
+            LayerOptions: The options; ``border_groups`` is False if there are
+                no border frames.
         """
         return replace(
             self,

@@ -7,13 +7,13 @@ __all__ = ['LastResults']
 
 
 class LastResults(threading.local):
-    """The last result of modules, seen by the thread that computed it only.
+    """The last result of each module, visible only to the thread that made it.
 
-    As an attribute of the module it would be another thread's at times. A
-    result lives as long as the module and the thread do.
+    An attribute of the module could be overwritten by another thread. A result
+    lives as long as its module and thread.
 
     Attributes:
-        of (WeakKeyDictionary): The result by module.
+        of (WeakKeyDictionary): Maps a module to its result.
     """
 
     def __init__(self) -> None:

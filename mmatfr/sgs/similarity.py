@@ -1,9 +1,9 @@
-"""Magnitudes: how far each frame of a clip is from a point of reference.
+"""Magnitudes: the distance of each frame from a point of reference.
 
 Each function takes the similarity vectors Z of a batch, (N, T, D), and returns
-their magnitudes Delta, (N, T). Any callable of that signature can take their
-place. It returns equal magnitudes, or 0, for vectors that rounding alone tells
-apart, see :func:`drop_rounding`; negative values count as 0.
+their magnitudes Delta, (N, T). Any callable with this signature can replace
+them. It should return equal magnitudes, or 0, for vectors that differ by
+rounding alone, see :func:`drop_rounding`; negative values count as 0.
 """
 
 from typing import Callable, Dict, Tuple, Union
@@ -30,15 +30,15 @@ __all__ = [
 
 Similarity = Callable[[Tensor], Tensor]
 
-# What the authors' code adds to every signed component of the difference from
-# the mean (it is the default of ``torch.nn.functional.pairwise_distance``).
+# Added by the authors' code to every signed component of the difference from
+# the mean (the default of ``torch.nn.functional.pairwise_distance``).
 _PAIRWISE_EPS = 1e-6
-# Norm of a vector that has no direction, likewise
-# (``torch.nn.functional.cosine_similarity``).
+# Norm below which a vector has no direction (the default of
+# ``torch.nn.functional.cosine_similarity``).
 _COSINE_EPS = 1e-8
-# A difference between vectors is none when it is no more than this, relative
-# to the largest component in the clip: single precision rounds to 1.2e-7, and
-# what made the vectors has added up some of these.
+# Largest difference between vectors that counts as rounding, relative to the
+# largest component in the clip. Single precision rounds to 1.2e-7, and the
+# layers before accumulate several such errors.
 ROUNDING = 1e-6
 
 
@@ -79,7 +79,7 @@ def l1(z: Tensor) -> Tensor:
 
 
 def cosine(z: Tensor) -> Tensor:
-    """One minus the cosine with the clip's mean vector (authors' code).
+    """One minus the cosine to the clip's mean vector (authors' code).
 
     Args:
         z (Tensor): Similarity vectors, (N, T, D).
@@ -89,9 +89,9 @@ def cosine(z: Tensor) -> Tensor:
     """
     units, no_direction = _directions(z)
     mean, no_mean = _directions(z.mean(dim=1, keepdim=True))
-    # 1 - a b = |a - b|^2 / 2 for unit vectors: never negative, and without the
-    # cancellation that leaves of small angles nothing but rounding. A vector
-    # without a direction is at right angles to all.
+    # 1 - a b = |a - b|^2 / 2 for unit vectors: never negative, and accurate
+    # for small angles, where 1 - a b cancels. A vector without a direction is
+    # at right angles to all others.
     half = drop_rounding(units - mean, units).square().sum(dim=-1) / 2
     return half + (no_direction.to(z.dtype) + no_mean.to(z.dtype)) / 2
 
@@ -105,10 +105,10 @@ def _directions(z: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def path(z: Tensor) -> Tensor:
-    """Length of the path so far, ``Delta_t = sum_s<=t ||Z_s - Z_(s-1)||``.
+    """Length of the path up to t, ``Delta_t = sum_s<=t ||Z_s - Z_(s-1)||``.
 
-    It never decreases, so that the frames of a bin are neighbours and the
-    groups come in the order of time. A stretch without change costs one bin.
+    It never decreases, so groups are contiguous and in the order of time. A
+    stretch without change takes one bin.
 
     Args:
         z (Tensor): Similarity vectors, (N, T, D).
@@ -120,9 +120,9 @@ def path(z: Tensor) -> Tensor:
 
 
 def path_squared(z: Tensor) -> Tensor:
-    """As :func:`path`, of squared steps ``||Z_s - Z_(s-1)||^2``.
+    """Like :func:`path`, with squared steps ``||Z_s - Z_(s-1)||^2``.
 
-    Noise adds to every step; the square weighs it down against motion.
+    Noise adds to every step; squaring reduces its weight relative to motion.
 
     Args:
         z (Tensor): Similarity vectors, (N, T, D).
@@ -134,13 +134,13 @@ def path_squared(z: Tensor) -> Tensor:
 
 
 def find_steps(z: Tensor) -> Tensor:
-    """Steps from each frame to the next.
+    """Computes the steps from each frame to the next.
 
     Args:
         z (Tensor): Similarity vectors, (N, T, D).
 
     Returns:
-        Tensor: Steps, (N, T - 1, D), 0 if less than rounding.
+        Tensor: Steps, (N, T - 1, D), 0 if no more than rounding.
     """
     return drop_rounding(z.diff(dim=1), z)
 
@@ -150,12 +150,12 @@ def drop_rounding(differences: Tensor, z: Tensor) -> Tensor:
 
     Args:
         differences (Tensor): Between similarity vectors, (N, S, D).
-        z (Tensor): The vectors, (N, T, D); the largest component of a clip
-            says how coarse its rounding is.
+        z (Tensor): The vectors, (N, T, D); their largest component in a clip
+            sets the scale of rounding.
 
     Returns:
-        Tensor: The differences, (N, S, D), those vectors of them set to 0 of
-        which no component exceeds :data:`ROUNDING` times the largest of z.
+        Tensor: The differences, (N, S, D). A difference becomes 0 if none of
+            its components exceeds :data:`ROUNDING` times the largest of z.
     """
     scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
     largest = differences.detach().abs().amax(dim=-1, keepdim=True)
@@ -163,7 +163,7 @@ def drop_rounding(differences: Tensor, z: Tensor) -> Tensor:
 
 
 def accumulate_steps(steps: Tensor) -> Tensor:
-    """Length of the path so far, (N, T), by its steps, (N, T - 1)."""
+    """Length of the path up to each frame, (N, T), from steps, (N, T - 1)."""
     return F.pad(steps.cumsum(dim=1), (1, 0))
 
 
@@ -182,10 +182,10 @@ SIMILARITIES: Dict[str, Similarity] = dict(
 
 
 def get_similarity(similarity: Union[str, Similarity]) -> Similarity:
-    """Looks a similarity up by name; a callable is its own.
+    """Looks up a similarity by name; a callable is returned as it is.
 
     Raises:
-        ValueError: If there is no similarity of that name.
+        ValueError: If the name is unknown.
     """
     if callable(similarity):
         return similarity

@@ -378,7 +378,7 @@ def test_similarity_and_binning_can_be_any_function():
         (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'mlp'"),
         (dict(grid=0), 'grid=0 must be a positive integer'),
         (dict(border=-1), 'border=-1 must be a non-negative integer'),
-        (dict(border_groups=True), 'no meaning with border=0'),
+        (dict(border_groups=True), 'no effect with border=0'),
         (dict(grid=None), 'grid=None must be a positive integer'),
         (
             dict(magnitude_grad=False),
@@ -386,7 +386,7 @@ def test_similarity_and_binning_can_be_any_function():
         ),
         (
             dict(embedding='identity', similarity_channels=8),
-            "similarity_channels=8 has no meaning with embedding='identity'",
+            "similarity_channels=8 has no effect with embedding='identity'",
         ),
         (dict(bin_range='foo'), r"bin_range='foo'.*'clip', 'data'"),
         (dict(num_bins=0), 'num_bins=0 must be a positive integer'),
