@@ -1,4 +1,4 @@
-"""What clips cost, and statistics of it."""
+"""Cost of clips, and its statistics."""
 
 from .model import CostModel, Operation, lengths_at
 from .recorder import ClipRecorder, ClipRecords

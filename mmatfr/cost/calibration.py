@@ -1,4 +1,4 @@
-"""The number of bins for a budget."""
+"""Choice of the number of bins for a budget."""
 
 from typing import (
     Any,
@@ -28,13 +28,14 @@ def try_bins(
     """Measures a network with several numbers of bins.
 
     Args:
-        network (nn.Module): A network that samples; it keeps the last number.
-        numbers (Iterable[int | Mapping[str, int]]): The numbers, as
-            :func:`mmatfr.sgs.set_num_bins` takes them.
-        measure (Callable): Returns ``gflops``, and whatever else is known.
+        network (nn.Module): A network that samples; it keeps the last number
+            of bins.
+        numbers (Iterable[int | Mapping[str, int]]): The numbers of bins, as
+            for :func:`mmatfr.sgs.set_num_bins`.
+        measure (Callable): Returns ``gflops`` and further measurements.
 
     Returns:
-        list[dict]: What was measured, and the number as ``bins``.
+        list[dict]: The measurements, with the number of bins as ``bins``.
     """
     rows = []
     for number in numbers:
@@ -44,16 +45,16 @@ def try_bins(
 
 
 def pick_bins(rows: Iterable[Row], gflops: float) -> Optional[Row]:
-    """Picks the best of what keeps to a budget.
+    """Picks the best number of bins within a budget.
 
     Args:
-        rows (Iterable[dict]): As :func:`try_bins` returns them.
-        gflops (float): The most that a clip may cost on average.
+        rows (Iterable[dict]): Results of :func:`try_bins`.
+        gflops (float): Largest allowed mean cost of a clip.
 
     Returns:
-        dict | None: The most accurate, of equally accurate ones the cheapest;
-        where ``top1`` is not known, the one that spends most. None if all of
-        them take more.
+        dict | None: The most accurate row, and the cheapest of equally
+        accurate ones; without ``top1``, the most expensive row. None if all
+        rows exceed the budget.
     """
     allowed = [row for row in rows if row['gflops'] <= gflops]
     return max(

@@ -1,4 +1,4 @@
-"""What a clip costs: multiply-adds as a function of its lengths B'."""
+"""Cost of a clip: multiply-adds as a function of its lengths B'."""
 
 import copy
 from functools import partial
@@ -20,7 +20,7 @@ class Operation(NamedTuple):
 
     Attributes:
         gflops (float): Giga multiply-adds.
-        numbers (int): How many numbers it reads and writes: maps, weights
+        numbers (int): Number of values that it reads and writes: maps, weights
             and result, each once.
     """
 
@@ -31,17 +31,17 @@ class Operation(NamedTuple):
 class CostModel:
     """Multiply-adds that a recognizer spends on one clip.
 
-    Counted by ``torch.utils.flop_counter`` on a copy of the recognizer on the
-    meta device, with each clip alone, head and sampling included; once for
-    every shape and lengths, a look-up from then on.
+    They are counted by ``torch.utils.flop_counter`` on a copy of the
+    recognizer on the meta device, for a single clip, including sampling and
+    head. Each combination of shape and lengths is counted once and cached.
 
     Args:
         recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
             number of sampling layers, or none.
 
     Attributes:
-        layers (tuple[str]): Names of the layers that sample, in the order of
-            ``named_modules``, which is that of the lengths of a clip.
+        layers (tuple[str]): Names of the sampling layers, in the order of
+            ``named_modules``; the lengths of a clip follow this order.
 
     Examples:
         >>> from mmaction.registry import MODELS
@@ -69,7 +69,7 @@ class CostModel:
         self.layers: Tuple[str, ...] = tuple(self._sgs)
         for module in self._recognizer.modules():
             if hasattr(module, 'execution'):
-                # Packed clips carry fill between them, clips alone do not.
+                # Packed clips have fill between them; a single clip has none.
                 module.execution = 'sequential'
         self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
         self._num_frames: Dict[tuple, Tuple[int, ...]] = {}
@@ -82,12 +82,13 @@ class CostModel:
         Args:
             clip_shape (Sequence[int]): (C, T, H, W).
             length (int | Sequence[int], optional): Temporal resolution B' of
-                the clip, one for each layer; an integer where there is one
-                layer. Without sampling it makes no difference. Defaults to
-                None, the number of frames that the layer sees.
+                the clip, one per layer; may be an integer if there is one
+                layer. Ignored without sampling. Defaults to None, the number
+                of frames that the layer sees.
 
         Returns:
-            float: GFLOPs as in the literature, one multiply-add counted once.
+            float: GFLOPs as in the literature; a multiply-add counts as one
+            operation.
 
         Raises:
             ValueError: If a length is not from 1 to the number of frames.
@@ -97,32 +98,32 @@ class CostModel:
     def stages(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
     ) -> Dict[str, float]:
-        """Giga multiply-adds of each stage; they add up to ``gflops``.
+        """Giga multiply-adds of each stage, with ``gflops`` as their sum.
 
         Args:
             clip_shape (Sequence[int]): (C, T, H, W).
             length (int | Sequence[int], optional): As for :meth:`gflops`.
 
         Returns:
-            dict[str, float]: The cost by name of the module, in the order in
-            which the recognizer holds them: the stages of the backbone, for
-            SlowFast those of ``backbone.slow_path`` and
-            ``backbone.fast_path``, the layers that sample, neck and head.
+            dict[str, float]: The cost by name of the module, in the order of
+            the recognizer: the stages of the backbone (for SlowFast those of
+            ``backbone.slow_path`` and ``backbone.fast_path``), the sampling
+            layers, neck and head.
         """
         return dict(self._look_up(clip_shape, length)[1])
 
     def operations(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
     ) -> List[Operation]:
-        """Lists what a clip is put through.
+        """Lists the operations on a clip.
 
         Args:
             clip_shape (Sequence[int]): (C, T, H, W).
             length (int | Sequence[int], optional): As for :meth:`gflops`.
 
         Returns:
-            list[Operation]: Convolutions and matrix products in the order in
-            which they run; together they are ``gflops``.
+            list[Operation]: Convolutions and matrix products in the order of
+            execution; their sum is ``gflops``.
         """
         if length is None:
             length = self.num_frames(clip_shape)
@@ -132,13 +133,13 @@ class CostModel:
         return lister.operations
 
     def num_frames(self, clip_shape: Sequence[int]) -> Tuple[int, ...]:
-        """Number of frames that B' is out of.
+        """Returns the number of frames T of each layer, the maximum of B'.
 
         Args:
             clip_shape (Sequence[int]): (C, T, H, W).
 
         Returns:
-            tuple[int]: One for each layer; (T,) without sampling.
+            tuple[int]: One number per layer; (T,) without sampling.
         """
         if not self.layers:
             return (clip_shape[1],)
@@ -165,8 +166,8 @@ class CostModel:
     ) -> Tuple[float, Dict[str, float]]:
         self._set_lengths(lengths)
         counter = FlopCounterMode(display=False)
-        # A layer that samples runs within another module where it does so
-        # before the last activation of a stage, or in a neck.
+        # In a neck, or before the last activation of a stage, a sampling layer
+        # runs inside another module.
         around: Dict[str, frozenset] = {}
 
         def see(name: str) -> None:
@@ -232,7 +233,7 @@ class CostModel:
 
 
 class _OperationLister(TorchDispatchMode):
-    """Lists the operations that are run within it."""
+    """Lists the operations that run in this context."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -256,7 +257,7 @@ class _OperationLister(TorchDispatchMode):
 def lengths_at(
     num_frames: Sequence[int],
 ) -> List[Tuple[float, Tuple[int, ...]]]:
-    """Lists the resolutions that several layers can share.
+    """Lists the resolutions that several layers can have in common.
 
     Args:
         num_frames (Sequence[int]): Number of frames that each layer sees.

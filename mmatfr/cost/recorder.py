@@ -1,4 +1,4 @@
-"""Recording what each clip that a recognizer sees costs."""
+"""Records the cost of each clip that a recognizer processes."""
 
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -17,10 +17,10 @@ class ClipRecords(NamedTuple):
     """Cost and temporal resolution of the clips of forwards, in order.
 
     Attributes:
-        lengths (Tensor): Temporal resolution B' of each clip, int64; (N,),
-            or (N, L) where L > 1 layers sample. T without sampling.
-        num_frames (int | tuple[int]): T, what B' is out of: the number of
-            frames that the layer sees; of each where L > 1 layers sample.
+        lengths (Tensor): Temporal resolution B' of each clip, int64; (N,), or
+            (N, L) if L > 1 layers sample. T without sampling.
+        num_frames (int | tuple[int]): T, the number of frames that the layer
+            sees; one number per layer if L > 1 layers sample.
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
     """
 
@@ -30,23 +30,23 @@ class ClipRecords(NamedTuple):
 
     @property
     def resolution(self) -> Tensor:
-        """Tensor: B'/T of each clip, the mean over the layers, (N,)."""
+        """Returns B'/T of each clip, the mean over the layers, (N,)."""
         share = self.lengths / torch.as_tensor(self.num_frames)
         return share.flatten(1).mean(1) if share.dim() > 1 else share
 
 
 class ClipRecorder:
-    """Watches a recognizer: each view that it sees is a clip.
+    """Records the clips of a recognizer; each view is a clip.
 
     Args:
         recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
             number of sampling layers, or none.
-        cost (CostModel, optional): Of the same recognizer. Defaults to None,
-            which makes one.
+        cost (CostModel, optional): Cost model of the recognizer. Defaults to
+            None, which creates one.
 
     Attributes:
-        layers (tuple[str]): Names of the layers that sample, in the order of
-            the lengths.
+        layers (tuple[str]): Names of the sampling layers, in the order of the
+            lengths.
 
     Examples:
         >>> import torch

@@ -1,10 +1,10 @@
-"""Temporal resolution and cost of many videos, in numbers.
+"""Statistics of temporal resolution and cost of videos.
 
-A *video* is a dict of what :class:`mmatfr.engine.TemporalResolutionHook`
-knows of it: ``lengths``, B' of each of its V views, (V,), or (V, L) where
-L > 1 layers sample; ``num_frames``, T, or one for each layer; ``gflops`` of
-each view, (V,); ``sgs_layers``, the names of the layers; ``labels``, its
-classes; and ``correct``, whether it was recognized, where that is known.
+A *video* is a dict from :class:`mmatfr.engine.TemporalResolutionHook`:
+``lengths``, B' of each of its V views, (V,), or (V, L) if L > 1 layers sample;
+``num_frames``, T, or one number per layer; ``gflops`` of each view, (V,);
+``sgs_layers``, the names of the layers; ``labels``, its classes; and, if
+known, ``correct``, whether it was recognized.
 """
 
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -26,12 +26,12 @@ PERCENTILES = (5, 50, 95)
 
 
 def describe(values: Sequence[float], mean: str, stem: str) -> Dict:
-    """Mean, standard deviation and percentiles of values.
+    """Computes mean, standard deviation and percentiles of values.
 
     Args:
         values (Sequence[float]): The values.
         mean (str): Name of the mean.
-        stem (str): Beginning of the other names.
+        stem (str): Prefix of the other names.
 
     Returns:
         dict[str, float]: ``mean``, ``<stem>_std``, ``<stem>_p5``,
@@ -45,18 +45,18 @@ def describe(values: Sequence[float], mean: str, stem: str) -> Dict:
 
 
 def _shares(video: Dict) -> np.ndarray:
-    """B'/T of each view and layer, (V, L)."""
+    """Returns B'/T of each view and layer, (V, L)."""
     lengths = np.asarray(video['lengths'], dtype=float)
     return lengths.reshape(len(lengths), -1) / np.ravel(video['num_frames'])
 
 
 def resolution(video: Dict) -> np.ndarray:
-    """B'/T of each view of a video, the mean over the layers, (V,)."""
+    """Returns B'/T of each view of a video, the mean over layers, (V,)."""
     return _shares(video).mean(axis=1)
 
 
 def all_clips(videos: Sequence[Dict]) -> Tuple[np.ndarray, np.ndarray]:
-    """B'/T and GFLOPs of every clip (view) of videos, (N,) each."""
+    """Returns B'/T and GFLOPs of all clips (views) of videos, (N,) each."""
     return (
         np.concatenate([resolution(video) for video in videos]),
         np.concatenate([video['gflops'] for video in videos]),
@@ -64,21 +64,21 @@ def all_clips(videos: Sequence[Dict]) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
-    """Summarizes what videos cost.
+    """Summarizes the cost of videos.
 
     Args:
         videos (Sequence[dict]): The videos.
 
     Returns:
-        dict[str, float]: For all clips (views) the mean and, with the endings
-        ``_std``, ``_p5``, ``_p50`` and ``_p95``, standard deviation and
-        percentiles of ``temporal_resolution``, B'/T, and of
-        ``gflops_per_clip``; where a video has several views, those of
-        ``gflops_per_video``, its views added up. Where one layer samples
-        also those of ``length``, B', its mean called ``length_mean``, and
-        ``length_min`` and ``length_max``; where several do,
-        ``<layer>/temporal_resolution`` of each. Videos without ``gflops``
-        have none here.
+        dict[str, float]: Statistics over all clips (views) of
+        ``temporal_resolution``, B'/T, and of ``gflops_per_clip``: the mean
+        and, with the suffixes ``_std``, ``_p5``, ``_p50`` and ``_p95``,
+        standard deviation and percentiles. With several views per video, the
+        same of ``gflops_per_video``, the sum over its views. With one sampling
+        layer, also of ``length``, B', with the mean as ``length_mean``, and
+        ``length_min`` and ``length_max``; with several,
+        ``<layer>/temporal_resolution`` of each. Costs are left out for videos
+        without ``gflops``.
     """
     shares = np.concatenate([_shares(video) for video in videos])
     summary = {}
@@ -107,16 +107,16 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
 
 
 def headline(summary: Dict[str, float]) -> Dict[str, float]:
-    """Picks what a line of a log has room for.
+    """Selects the values that fit into a line of a log.
 
     Args:
-        summary (dict[str, float]): What :func:`summarize` returns.
+        summary (dict[str, float]): Result of :func:`summarize`.
 
     Returns:
-        dict[str, float]: The means, the 5th and the 95th percentile of
+        dict[str, float]: The means, the 5th and 95th percentile of
         ``temporal_resolution``, and the standard deviation and the bounds of
-        ``length``, or the standard deviation of each layer's
-        ``temporal_resolution``.
+        ``length``, or the standard deviation of the ``temporal_resolution`` of
+        each layer.
     """
     kept = {
         'length_mean',
@@ -143,15 +143,15 @@ def rank_classes(
     """Ranks classes by the temporal resolution that their videos need.
 
     Args:
-        videos (Sequence[dict]): The videos; one of several classes counts
-            for each.
+        videos (Sequence[dict]): The videos; a video with several classes
+            counts for each.
         classes (Sequence[str], optional): Names of the classes. Defaults to
             None, which numbers them.
 
     Returns:
         list[dict]: Classes from the lowest mean B'/T to the highest: ``name``,
         ``label``, number of ``videos``, the entries of :func:`summarize`, and
-        ``accuracy`` where it is known.
+        ``accuracy`` if known.
     """
     by_label: Dict[int, List[Dict]] = {}
     for video in videos:
@@ -177,20 +177,20 @@ def rank_classes(
 def accuracy_by_resolution(
     videos: Sequence[Dict], num_bins: int = 8
 ) -> List[Dict]:
-    """Accuracy of the videos of like temporal resolution.
+    """Computes the accuracy of videos with similar temporal resolution.
 
     Args:
         videos (Sequence[dict]): The videos, with ``correct``.
         num_bins (int): Number of bins that divide (0, 1]. Defaults to 8.
 
     Returns:
-        list[dict]: For each bin that holds a video: its edges ``low`` and
-        ``high``, the number of ``videos``, their ``accuracy``, and the ends
-        ``lower`` and ``upper`` of its 95 % interval (Wilson's).
+        list[dict]: For each bin that contains a video, its edges ``low`` and
+        ``high``, the number of ``videos``, their ``accuracy``, and the bounds
+        ``lower`` and ``upper`` of its 95 % Wilson interval.
     """
     means = np.array([resolution(video).mean() for video in videos])
     correct = np.array([video['correct'] for video in videos], dtype=float)
-    # Rounding must not carry a mean over the edge that it lies on.
+    # Rounding must not move a mean across the edge on which it lies.
     place = np.ceil(np.round(means * num_bins, 9)).astype(int) - 1
     rows = []
     for index in np.unique(place.clip(0, num_bins - 1)):
@@ -208,7 +208,7 @@ def accuracy_by_resolution(
                 high=(index + 1) / num_bins,
                 videos=count,
                 accuracy=float(mean),
-                # Rounding must not carry an end over the mean.
+                # Rounding must not move a bound across the mean.
                 lower=float(min(centre - half, mean)),
                 upper=float(max(centre + half, mean)),
             )

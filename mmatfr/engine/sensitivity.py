@@ -1,4 +1,4 @@
-"""What a network gains from each step, and a head that learns to say so."""
+"""Gains of a network from each step, and the fit of a head to them."""
 
 from functools import partial
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
@@ -17,11 +17,11 @@ __all__ = [
     'learned_similarities',
 ]
 
-# Logarithm of the share of a step that is none.
+# Logarithm of the share of a step of length 0.
 _NO_SHARE = -30.0
-# Exponent of the gains, which suppresses the small ones due to noise.
+# Exponent of the gains; it suppresses small gains, which are noise.
 _SHARPNESS = 1.5
-# Weight of the loss that makes predicted shares add up to 1 on average.
+# Weight of the loss that makes predicted shares sum to 1 on average.
 _TOTAL = 0.1
 
 
@@ -30,8 +30,8 @@ class Steps(NamedTuple):
 
     Attributes:
         features (Tensor): Pooled features of the frames, (N, T, C G^2).
-        gain (Tensor): What the network gains from the step from each frame
-            to the next, (N, T - 1), not negative, in units of the scores.
+        gain (Tensor): Gain of the network from the step from each frame to the
+            next, (N, T - 1), not negative, in units of the scores.
     """
 
     features: Tensor
@@ -39,22 +39,23 @@ class Steps(NamedTuple):
 
 
 def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
-    """Finds what the network gains from each step between frames.
+    """Computes the gain of a network from each step between frames.
 
-    A clip is shown up to a frame, which then stands still, and from a frame
-    on, which stands still until then. With m the score of the class that the
-    network predicts for the whole clip, less the mean of all classes, a step
-    gains ``[m(..t) - m(..t-1)]+ + [m(t-1..) - m(t..)]+``: what it adds to all
-    that is before it, and to all that is after. No label is used, and no
-    frames are grouped. It takes 2 T - 1 forwards.
+    The network sees the clip up to frame t, which is repeated to the end, and
+    from frame t on, which is repeated from the start. Let m be the score of
+    the class that the network predicts for the whole clip, minus the mean over
+    all classes. The gain of a step is ``[m(..t) - m(..t-1)]+ + [m(t-1..) -
+    m(t..)]+``: its contribution to the frames before it, and to those after
+    it. No label is used, and no frames are grouped. The computation takes
+    ``2 T - 1`` forwards.
 
     Args:
         recognizer (nn.Module): A trained recognizer of mmaction2, in
             evaluation mode.
-        batch (dict): What the data loader gives.
+        batch (dict): A batch of the data loader.
 
     Returns:
-        dict[str, Steps]: For each layer that samples, by its name.
+        dict[str, Steps]: The steps for each sampling layer, by name.
     """
     layers = sgs_layers(recognizer)
     data = recognizer.data_preprocessor(batch, False)
@@ -67,7 +68,7 @@ def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
         features = [torch.cat(clips) for clips in frozen.features]
         label = whole.argmax(dim=1, keepdim=True)
         num_frames = [z.shape[1] for z in features]
-        # Layers of fewer frames see theirs at the same time.
+        # Layers with fewer frames see the same period of time.
         times = max(num_frames, default=1)
 
         def margins(shown: Tensor) -> Tensor:
@@ -95,13 +96,13 @@ def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
 
 
 class _Frozen:
-    """Layers that group nothing, and see a part of each clip."""
+    """Makes layers group nothing and see a part of each clip."""
 
     def __init__(self, layers: Iterable[SGS]) -> None:
         self.layers = list(layers)
         self.features: List[List[Tensor]] = [[] for _ in self.layers]
-        # The first and the last time that is shown, and of how many; None to
-        # see all of the clip, and to take down its features.
+        # First and last visible time step, and their total number; None shows
+        # the whole clip and records its features.
         self.interval: Optional[Tuple[int, int, int]] = None
 
     def __enter__(self) -> '_Frozen':
@@ -136,7 +137,7 @@ class _Frozen:
 
 
 def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
-    """Finds the layers whose similarity has a head to fit.
+    """Finds the layers with a similarity that has a head to fit.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2.
@@ -158,27 +159,27 @@ def fit_similarity(
     lr: float = 3e-3,
     batch_size: int = 24,
 ) -> Dict[str, float]:
-    """Fits the heads of a trained recognizer, and nothing else of it.
+    """Fits the heads of a trained recognizer; its other weights do not change.
 
-    Each head of a :class:`mmatfr.sgs.LearnedPath` learns to predict, from
-    features alone, the share of each step in the gains of all steps of
-    its clip, see :func:`find_gains`, each to the power of 1.5.
+    The head of each :class:`mmatfr.sgs.LearnedPath` learns to predict from
+    features the share of each step in the gains of its clip
+    (:func:`find_gains`), raised to the power of 1.5.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, with the weights of
             the network without sampling.
-        batches (Iterable[dict]): What the data loader gives; each is looked
-            at once.
-        epochs (int): How often the heads see all steps, as they are
-            or turned round in time and place. Defaults to 48.
-        lr (float): Learning rate of AdamW, which falls to 0 along a cosine.
-            Defaults to 3e-3.
-        batch_size (int): Number of clips of an iteration. Defaults to 24.
+        batches (Iterable[dict]): Batches of the data loader; each is used
+            once.
+        epochs (int): Number of passes over all steps, with random reversals in
+            time and space. Defaults to 48.
+        lr (float): Learning rate of AdamW, with cosine decay to 0. Defaults to
+            3e-3.
+        batch_size (int): Number of clips per iteration. Defaults to 24.
 
     Returns:
-        dict[str, float]: For each head by the name of its layer, how much it
-        explains of the divergence of the shares of these clips from equal
-        ones, at most 1.
+        dict[str, float]: By name of the layer, the part of the divergence
+        between the shares of these clips and equal shares that the head
+        explains, at most 1.
 
     Raises:
         ValueError: If no layer has such a head, or all clips are still.
@@ -214,16 +215,16 @@ def fit_similarity(
 def _fit(
     layer: SGS, steps: Steps, epochs: int, lr: float, batch_size: int
 ) -> float:
-    """Fits one head; returns how much it explains."""
+    """Fits one head and returns the explained part of the divergence."""
     head = layer.similarity
     features = layer._replicate_inner(steps.features)
-    # A head that sees no step, as at a border, has nothing to predict.
+    # Steps of length 0, as at the border, have nothing to predict.
     moved = (find_steps(features) != 0).any(dim=-1)
     seen = moved.any(dim=1)
     if not seen.any():
         raise ValueError(
-            f'all {len(seen)} clips are still, so that there are no steps to '
-            'learn from; name a list of videos in which something happens'
+            f'all {len(seen)} clips are still, so there are no steps to '
+            'learn from; use videos in which something moves'
         )
     features, moved = features[seen], moved[seen]
     target = steps.gain[seen].pow(_SHARPNESS) * moved
@@ -232,7 +233,7 @@ def _fit(
     )
 
     def predict(clips: Tensor, turned: Sequence[int] = ()) -> Tensor:
-        # Clips, time, channels, and the two sides of the grid.
+        # Clips, time, channels, and the two axes of the grid.
         cells = features[clips].unflatten(2, (-1, layer.grid, layer.grid))
         scores = head.log_steps(cells.flip(turned).flatten(2))
         # Back in the order of time.
@@ -247,12 +248,11 @@ def _fit(
     with torch.enable_grad():
         for _ in range(epochs):
             for clips in torch.randperm(len(target)).split(batch_size):
-                # A step matters as much to and fro, left and right.
+                # A step matters equally in either direction of time and space.
                 turned = [axis for axis in (1, 3, 4) if torch.rand(()) < 0.5]
                 scores = predict(clips, turned)
-                # Shares as they are on average, and not up to a factor; of
-                # each clip it would ask a head that sees a few steps at once
-                # for the sum of all.
+                # Shares have the right scale on average. Per clip, a head that
+                # sees a few steps at once would have to know their sum.
                 total = scores.logsumexp(dim=1).mean().square()
                 loss = _divergence(target[clips], scores) + _TOTAL * total
                 optimizer.zero_grad()

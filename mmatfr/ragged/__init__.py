@@ -1,4 +1,4 @@
-"""Clips of unequal length: their layout and the modules that run on them."""
+"""Clips of unequal length: their layout, and modules that process them."""
 
 from .conv import FlatConv3d, OneDNNConv2d, conv3d
 from .convert import (

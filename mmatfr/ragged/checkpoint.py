@@ -14,13 +14,14 @@ __all__ = ['RaggedCheckpoint']
 class RaggedCheckpoint:
     """Mixin: a block under activation checkpointing (``with_cp``).
 
-    Its second forward runs within backward, when the forward is over, and
-    perhaps in another thread; so it keeps what the forward knew.
+    Its second forward runs during backward, after the forward has ended, and
+    possibly in another thread. The block therefore keeps the record of the
+    forward.
     """
 
     @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
-        """Runs the block, and once more in backward."""
+        """Runs the block, and a second time in backward."""
         block = super().forward
         if not torch.is_grad_enabled():
             return block(x)

@@ -1,4 +1,4 @@
-"""3D convolutions as 2D ones, where their kernels are flat."""
+"""3D convolutions with flat kernels, run as 2D convolutions."""
 
 from typing import Optional, Sequence, Tuple
 
@@ -23,20 +23,20 @@ def conv3d(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """``F.conv3d``, faster where it can be.
+    """Computes ``F.conv3d``, faster for flat kernels and small clips.
 
-    A kernel of one frame is a 2D convolution of each frame, and one of one
-    pixel a 2D convolution over time and place. Held channels last, the maps
-    need not be copied for either. On a CPU, torch runs a 3D convolution of
-    one small clip without oneDNN; here it runs with it.
+    A kernel over one frame is a 2D convolution of each frame; a kernel over
+    one pixel is a 2D convolution over time and positions. Neither needs a copy
+    of channels-last maps. On a CPU, torch does not use oneDNN for the 3D
+    convolution of one small clip; this function does.
 
     Args:
         x (Tensor): (N, C, T, H, W).
         weight (Tensor): (C', C / groups, K_t, K_h, K_w).
         bias (Tensor, optional): (C',).
         stride (Sequence[int]): In time, height and width.
-        padding (Sequence[int]): Likewise.
-        dilation (Sequence[int]): Likewise.
+        padding (Sequence[int]): In time, height and width.
+        dilation (Sequence[int]): In time, height and width.
         groups (int): Number of groups of channels.
 
     Returns:
@@ -56,8 +56,8 @@ def conv3d(
     if flat_time:
         frames = x[:, :: stride[0]]
         if weight.shape[3:] == (1, 1) and tuple(padding[1:]) == (0, 0):
-            # In the gradient of a strided 1x1 kernel oneDNN writes beyond its
-            # memory (uxlfoundation/oneDNN#6035).
+            # oneDNN writes out of bounds in the gradient of a strided 1x1
+            # kernel (uxlfoundation/oneDNN#6035).
             frames = frames[:, :, :: stride[1], :: stride[2]].contiguous()
             stride = (1, 1, 1)
         y = _convolve(
@@ -93,12 +93,11 @@ def _convolve(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """A convolution in 2D or 3D, by oneDNN wherever torch could.
+    """Runs a 2D or 3D convolution in oneDNN wherever possible.
 
-    Where clips are few and small torch takes its own kernels (ConvParams::
-    use_mkldnn). Whoever traces, compiles or counts is shown ``F.conv2d`` or
-    ``F.conv3d``, which others know; fake tensors have no memory to hand to
-    oneDNN.
+    For few and small clips torch uses other kernels (see use_mkldnn of its
+    ConvParams). Tracing, compilation and FLOP counters get ``F.conv2d`` or
+    ``F.conv3d``, which they support; fake tensors have no memory for oneDNN.
     """
     if (
         not torch.compiler.is_compiling()  # first: it cannot trace the rest
@@ -128,11 +127,11 @@ def _convolve(
 
 
 class _DepthwiseConv3d(torch.autograd.Function):
-    """A depthwise 3D convolution, whose gradient is a sum of 2D ones.
+    """A depthwise 3D convolution with a gradient computed as 2D ones.
 
     y = sum_k conv2d(x[k:], w[k]) over the frames k of the kernel, so the
-    gradient is the sum of those of its terms. oneDNN has no fast kernel for
-    it in 3D, and a good one in 2D.
+    gradient is the sum of the gradients of its terms. oneDNN has a fast kernel
+    for it in 2D, but not in 3D.
     """
 
     @staticmethod
@@ -155,12 +154,12 @@ class _DepthwiseConv3d(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         stride, padding, dilation = ctx.options
         needed = ctx.needs_input_grad[:2]
-        # (N, T, C, H, W): frames of a clip side by side.
+        # (N, T, C, H, W): the frames of a clip are adjacent.
         x, grad = x.transpose(1, 2), grad.transpose(1, 2)
         grad_x = torch.zeros_like(x) if needed[0] else None
         grad_weight = torch.zeros_like(weight) if needed[1] else None
         for k in range(weight.shape[2]):
-            shift = k - padding[0]  # of the input's frames to the output's
+            shift = k - padding[0]  # from input to output frames
             first = max(0, -shift)
             last = min(grad.shape[1], x.shape[1] - shift)
             if first >= last:
@@ -219,7 +218,7 @@ class FlatConv3d:
 
 
 class OneDNNConv2d:
-    """Mixin: an ``nn.Conv2d`` that leaves no image to torch's own kernels."""
+    """Mixin: an ``nn.Conv2d`` that always runs in oneDNN on a CPU."""
 
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]

@@ -16,8 +16,8 @@ __all__ = [
     'register_per_frame',
 ]
 
-# Modules whose own forward treats every frame alone. Their children are
-# looked at one by one.
+# Modules with a forward that treats frames independently. Their children are
+# checked separately.
 _PER_FRAME = {
     module.forward
     for module in (
@@ -53,10 +53,10 @@ _PER_FRAME = {
 
 
 def register_per_frame(*modules: Type[nn.Module]) -> None:
-    """Declares that the forward of modules treats every frame alone.
+    """Declares that the forward of modules treats frames independently.
 
-    Composite modules are declared for what they do beside calling their
-    children, which are checked recursively.
+    For composite modules the declaration covers only operations other than
+    calls of their children, which are checked recursively.
 
     Args:
         *modules (type[nn.Module]): Their classes.
@@ -86,8 +86,8 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
             return {}
     elif forward not in _PER_FRAME:
         return {
-            path: f'({name}) is not known to treat frames one by one and has '
-            'no ragged form'
+            path: f'({name}) is not known to treat frames independently and '
+            'has no ragged form'
         }
     refusals = {}
     for name, child in module.named_children():
@@ -96,7 +96,7 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
 
 
 def describe_refusals(refusals: Dict[str, str]) -> str:
-    """Puts the reasons by module name into words."""
+    """Formats the reasons of several modules as one text."""
     return '; '.join(f'`{path}` {why}' for path, why in refusals.items())
 
 
@@ -111,19 +111,19 @@ def convert_ragged(
 
     Args:
         module (nn.Module): A part of a network.
-        route (Route): Where its modules will find the clips.
-        places (Mapping): Where they were seen to run,
+        route (Route): Gives the modules the layout of their clips.
+        places (Mapping): Places of the modules, from
             :func:`mmatfr.ragged.watch_places`.
         path (str): Its name in the network, for messages. Defaults to ''.
-        alone (bool): Whether running each clip alone is a way out. Defaults
+        alone (bool): Whether messages suggest sequential execution. Defaults
             to True.
 
     Returns:
         nn.Module: The same module.
 
     Raises:
-        ValueError: If a module has no ragged form, or the number of frames
-            changes where no ragged module does it.
+        ValueError: If a module has no ragged form, or something other than a
+            ragged module changes the number of frames.
     """
     way_out = (
         "set execution='sequential', which runs each clip alone, or "
@@ -136,16 +136,16 @@ def convert_ragged(
             'cannot run clips of unequal length: '
             f'{describe_refusals(refusals)}; {way_out}give '
             'the module a ragged form with mmatfr.ragged.register_ragged_form '
-            '(or register_per_frame, if it treats every frame alone)'
+            '(or register_per_frame, if it treats frames independently)'
         )
     converted: Dict[str, Ragged] = {}
     _convert(module, route, path, converted)
     unreached = route.extend(converted, places)
     if unreached:
         raise ValueError(
-            f'`{unreached[0]}` runs behind something that changes the number '
-            f'of frames and is no ragged module; {way_out}give it a ragged '
-            'form with mmatfr.ragged.register_ragged_form'
+            f'before `{unreached[0]}`, a module without a ragged form changes '
+            f'the number of frames; {way_out}give it a ragged form with '
+            'mmatfr.ragged.register_ragged_form'
         )
     return module
 

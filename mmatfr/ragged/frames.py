@@ -1,4 +1,4 @@
-"""Frames of packed tensors, taken and put without change of memory format."""
+"""Reads and writes frames of packed tensors, keeping the memory format."""
 
 from typing import Tuple
 
@@ -16,19 +16,20 @@ __all__ = [
 
 
 def frame_axis(x: Tensor) -> int:
-    """Axis of the frames: 2 of (1, C, F, H, W), 0 of (F, C, H, W)."""
+    """Returns the axis of the frames: 2 in (1, C, F, H, W), 0 in (F, C, H,
+    W)."""
     return 2 if x.dim() == 5 else 0
 
 
 def unpack(x: Tensor) -> Tuple[Tensor, int]:
-    """Views a packed tensor in the order in which it lies in memory.
+    """Views a packed tensor in the order of its memory.
 
     Args:
         x (Tensor): Packed, (1, C, F, H, W).
 
     Returns:
-        tuple: (F, H, W, C) of channels-last maps, (C, F, H, W) otherwise; and
-        the axis of the frames.
+        tuple: The view, (F, H, W, C) for channels-last maps and (C, F, H, W)
+        otherwise, and the axis of the frames.
     """
     if x.is_contiguous(memory_format=torch.channels_last_3d):
         return x[0].permute(1, 2, 3, 0), 0
@@ -37,8 +38,8 @@ def unpack(x: Tensor) -> Tuple[Tensor, int]:
 
 def repack(maps: Tensor, axis: int) -> Tensor:
     """Undoes :func:`unpack`."""
-    # Strided as one clip of all frames is, or torch would not take the maps
-    # for channels last.
+    # Strides of one clip with all frames; otherwise torch does not recognize
+    # the maps as channels last.
     maps = maps[None]
     return maps.permute(0, 4, 1, 2, 3) if axis == 0 else maps
 
@@ -48,7 +49,7 @@ def take_frames(x: Tensor, index: Tensor) -> Tensor:
 
     Args:
         x (Tensor): Packed, (1, C, F, H, W).
-        index (Tensor): Their places, (F',), int64.
+        index (Tensor): Indices of the frames, (F',), int64.
 
     Returns:
         Tensor: (1, C, F', H, W).
@@ -62,10 +63,10 @@ def take_clips(x: Tensor, index: Tensor) -> Tensor:
 
     Args:
         x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
-        index (Tensor): Place in x of each frame of N clips, (N, T), int64.
+        index (Tensor): Index in x of each frame of N clips, (N, T), int64.
 
     Returns:
-        Tensor: (N, C, T, H, W), or (N * T, C, H, W) of the latter.
+        Tensor: (N, C, T, H, W), or (N * T, C, H, W) for the second shape.
     """
     if frame_axis(x) == 0:
         return x.index_select(0, index.flatten())
@@ -80,9 +81,9 @@ def put_frames(
 
     Args:
         x (Tensor): Packed, (1, C, F, H, W).
-        index (Tensor): Their places in the result, (F,), int64.
+        index (Tensor): Indices of the frames in the result, (F,), int64.
         num_frames (int): Number of frames F' of the result.
-        fill (float): Value of its other frames. Defaults to 0.
+        fill (float): Value of all other frames. Defaults to 0.
 
     Returns:
         Tensor: (1, C, F', H, W).

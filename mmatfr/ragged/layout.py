@@ -1,13 +1,14 @@
-"""The layout of clips of unequal length in one tensor.
+"""Layout of clips of unequal length in one tensor.
 
 A *packed* tensor holds all frames of a batch along its time axis, (1, C, F, H,
-W), clip after clip, without padding; the :class:`Layout` says where each clip
-begins. Modules that treat every frame alone run on a packed tensor as they
-are. For those that mix frames, :meth:`Layout.slide` lays the clips out on one
-timeline with just enough fill between them that no window reaches two clips.
+W), clip after clip, without padding; the :class:`Layout` holds the start of
+each clip. Modules that treat frames independently run unchanged on a packed
+tensor. For modules that mix frames, :meth:`Layout.slide` places the clips on
+one timeline, with just enough fill between them that no window reaches two
+clips.
 
-Networks of 2D modules hold the frames of a batch along the first axis instead,
-(F, C, H, W).
+In networks of 2D modules the frames of a batch are along the first axis
+instead, (F, C, H, W).
 """
 
 from itertools import pairwise
@@ -30,17 +31,17 @@ __all__ = ['Layout', 'Window', 'pack']
 
 
 class Window(NamedTuple):
-    """The temporal side of a convolution or pool.
+    """The temporal parameters of a convolution or pool.
 
     Attributes:
         kernel (int): Number of taps.
         stride (int): Step between outputs, in frames.
         padding (int): Fill before the first and after the last frame.
         dilation (int): Step between taps, in frames.
-        ceil_mode (bool): Whether a last window that reaches beyond the
-            padding counts.
-        shrink (bool): Whether a clip that is too short for one window is one
-            window all the same.
+        ceil_mode (bool): Whether a last window that extends beyond the padding
+            counts.
+        shrink (bool): Whether a clip that is too short for one window still
+            gives one output.
     """
 
     kernel: int
@@ -52,12 +53,12 @@ class Window(NamedTuple):
 
     @property
     def per_frame(self) -> bool:
-        """bool: Whether each output reads the one frame at its own place."""
+        """bool: Whether each output reads only the frame at its position."""
         return self.kernel == 1 and self.stride == 1 and self.padding == 0
 
     @property
     def reach(self) -> int:
-        """int: Number of frames from the first tap to the last."""
+        """int: Number of frames from the first to the last tap."""
         return self.dilation * (self.kernel - 1) + 1
 
     def output_length(self, length: int) -> int:
@@ -71,7 +72,7 @@ class Window(NamedTuple):
             -(-room // self.stride) if self.ceil_mode else room // self.stride
         )
         if self.ceil_mode and steps * self.stride >= length + self.padding:
-            steps -= 1  # a window must start inside the clip or its left pad
+            steps -= 1  # a window starts inside the clip or its left padding
         if steps < 0 and self.shrink:
             return 1
         if steps < 0:
@@ -83,7 +84,7 @@ class Window(NamedTuple):
 
 
 class Layout:
-    """Where the clips of a packed tensor lie.
+    """Positions of the clips in a packed tensor.
 
     Args:
         lengths (Sequence[int]): Number of frames of each clip, N positive
@@ -114,7 +115,7 @@ class Layout:
 
     @property
     def num_clips(self) -> int:
-        """int: N."""
+        """int: N, the number of clips."""
         return len(self.lengths)
 
     @property
@@ -123,7 +124,7 @@ class Layout:
         return sum(self.lengths)
 
     def clip_of_frame(self, device: torch.device) -> Tensor:
-        """Tensor: The clip that each frame belongs to, (F,), int64."""
+        """Returns the index of the clip of each frame, (F,), int64."""
         return self._index(
             'clips',
             device,
@@ -131,7 +132,8 @@ class Layout:
         )
 
     def edges(self, device: torch.device) -> Tuple[Tensor, Tensor]:
-        """Places of the first and the last frame of each clip, (N,) each."""
+        """Returns the indices of the first and last frame of each clip,
+        (N,)."""
         ends = np.cumsum(self.lengths)
         return (
             self._index('first', device, lambda: ends - self.lengths),
@@ -139,18 +141,19 @@ class Layout:
         )
 
     def split(self, x: Tensor) -> List[Tensor]:
-        """Cuts a packed tensor into N views, e.g. (1, C, T_n, H, W)."""
+        """Splits a packed tensor into N views, e.g. (1, C, T_n, H, W)."""
         return list(x.split(self.lengths, dim=frame_axis(x)))
 
     def fit(self, x: Tensor, lengths: Sequence[int]) -> Tensor:
-        """Gives every clip another length, its frames in the middle.
+        """Pads or crops every clip to another length, centred.
 
-        A clip that is too short by d frames gets floor(d / 2) zero frames in
-        front and the others behind; one that is too long loses as many.
+        A clip that is too short by d frames gets floor(d / 2) zero frames at
+        the front and the others at the end; a clip that is too long loses
+        frames in the same way.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W).
-            lengths (Sequence[int]): Number of frames of each clip.
+            lengths (Sequence[int]): New number of frames of each clip.
 
         Returns:
             Tensor: Packed, (1, C, F', H, W), F' the sum of ``lengths``.
@@ -160,7 +163,7 @@ class Layout:
             return x
 
         def copied():
-            """Places of the frames that stay, before and after."""
+            """Old and new indices of the kept frames."""
             start = new_start = 0
             for old, new in zip(self.lengths, lengths, strict=True):
                 kept = np.arange(min(old, new))
@@ -188,7 +191,7 @@ class Layout:
         Returns:
             Tensor: (N, C, 1, H, W).
         """
-        # Half precision is summed in single.
+        # Sums of half precision are in single precision.
         dtype = torch.promote_types(x.dtype, torch.float32)
         if self.num_clips == 1:
             return x.mean(dim=2, keepdim=True, dtype=dtype).to(x.dtype)
@@ -221,7 +224,7 @@ class Layout:
         return peak.transpose(0, 1).unsqueeze(2)
 
     def expand(self, x: Tensor) -> Tensor:
-        """Repeats what belongs to a clip for each of its frames.
+        """Repeats the map of each clip for all of its frames.
 
         Args:
             x (Tensor): One map per clip, (N, C, 1, H, W).
@@ -235,28 +238,27 @@ class Layout:
     def slide(
         self, x: Tensor, window: Window, fill: float = 0.0
     ) -> Tuple[Tensor, Tensor]:
-        """Lays the clips out for a window that moves over all of them.
+        """Places the clips on a timeline for a window that moves over all.
 
-        Every clip starts at a multiple of the stride, behind ``padding`` fill
-        frames, and far enough from the next that no output that counts reads
-        another clip. Neighbours share the fill between them.
+        Every clip starts at a multiple of the stride, after ``padding`` fill
+        frames. The clips are far enough apart that no valid output reads two
+        of them. Neighbouring clips share the fill between them.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W).
-            window (Window): What will be run on the result, without temporal
-                padding.
-            fill (float): Value of the frames between the clips. Defaults to
-                0.
+            window (Window): The window, which is then run on the result
+                without temporal padding.
+            fill (float): Value of the fill frames. Defaults to 0.
 
         Returns:
-            tuple[Tensor]: The timeline, (1, C, L, H, W), and the places of
-            the outputs that count among those of the window, (F',), int64.
+            tuple[Tensor]: The timeline, (1, C, L, H, W), and the indices of
+            the valid outputs of the window, (F',), int64.
         """
         frames, outputs, size = self._timeline(window, x.device)
         return put_frames(x, frames, size, fill), outputs
 
     def steps(self, window: Window, device: torch.device) -> Tensor:
-        """Frames that a window of one tap reads, (F',), int64."""
+        """Returns the frames that a window of one tap reads, (F',), int64."""
         assert window.kernel == 1 and window.padding == 0
         edges = np.cumsum((0,) + self.lengths)
         return self._index(
@@ -273,7 +275,7 @@ class Layout:
     def window_counts(
         self, window: Window, device: torch.device, count_include_pad: bool
     ) -> Tensor:
-        """Number of taps that count in each output of a pool, (F',)."""
+        """Returns the number of taps that each output averages, (F',)."""
 
         def counts():
             for length in self.lengths:
@@ -304,8 +306,8 @@ class Layout:
                 outputs.append(start // window.stride + np.arange(count))
                 read = start + (count - 1) * window.stride + window.reach
                 size = max(read, first + length)
-                # The next clip's first frame lies behind all that is read,
-                # its first window behind this clip's last frame.
+                # The next clip starts after all frames that this one reads,
+                # and its first window after the last frame of this one.
                 start = max(first + length, read - window.padding)
                 start += -start % window.stride
             return (
@@ -320,7 +322,7 @@ class Layout:
         return self._once((key, device), lambda: _to(device, make()))
 
     def _once(self, key, make):
-        """Makes what every module of a kind needs once per layout."""
+        """Caches values that several modules need, once per layout."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
@@ -331,14 +333,14 @@ def _to(device: torch.device, index) -> Tensor:
 
 
 def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:
-    """Puts clips of unequal length into one packed tensor.
+    """Packs clips of unequal length into one tensor.
 
     Args:
         clips (Sequence[Tensor]): N clips, (1, C, T_n, H, W) or (T_n, C, H, W).
 
     Returns:
-        tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W) or
-        (F, C, H, W), and where its clips lie.
+        tuple[Tensor, Layout]: The packed tensor, (1, C, F, H, W) or (F, C, H,
+        W), and its layout.
     """
     axis = frame_axis(clips[0])
     return (

@@ -1,8 +1,7 @@
-"""Ragged forms: modules that mix frames, on packed clips of unequal length.
+"""Ragged forms of modules that mix frames, for packed clips.
 
-Each is a mixin over the module it stands for, put in front of the module's
-class by ``convert_ragged``. Outside of a ragged forward pass the module does
-what it always did.
+Each form is a mixin that ``convert_ragged`` puts before the class of a module.
+Outside a ragged forward pass the module behaves as before.
 """
 
 from typing import Callable, Dict, Optional, Type
@@ -27,14 +26,14 @@ __all__ = [
 
 
 class Ragged:
-    """A module that looks up the clips of its input.
+    """A module that looks up the layout of the clips in its input.
 
     Attributes:
         converts_children (bool): Whether the form runs its submodules on
-            packed clips, so that they need ragged forms themselves.
-        route (Route, optional): What it finds the clips by, shared by the
+            packed clips, so that they need ragged forms too.
+        route (Route, optional): Gives the layout of the clips; shared by the
             ragged modules of a network.
-        place (int, optional): Where it is on the route.
+        place (int, optional): Place of the module on the route.
     """
 
     converts_children = False
@@ -43,27 +42,27 @@ class Ragged:
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
-        """Says why a module of this kind has no ragged form, or None."""
+        """Returns the reason why a module has no ragged form, or None."""
         return None
 
     def output_length(self, length: int) -> int:
-        """Number of frames that it makes of a clip of ``length`` frames.
+        """Returns the number of output frames for a clip of ``length`` frames.
 
-        To be overridden by forms that change it.
+        Forms that change the number of frames override it.
         """
         return length
 
     def layout_of(self, x: Tensor) -> Optional[Layout]:
-        """Layout | None: Where the clips of x lie, if it is packed."""
+        """Returns the layout of the clips of x, or None if x is not packed."""
         if self.route is None:
             return None
         return self.route.layout_of(x, self.place)
 
-    # A compiler would make a new graph for all lengths of clips. What lies
-    # between ragged modules depends on the number of frames alone.
+    # Compiled, this would need a new graph for every length. The code between
+    # ragged modules depends only on the number of frames.
     @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:
-        """Runs on packed clips, or as ever where there are none."""
+        """Runs the ragged form on packed clips, the base class otherwise."""
         layout = self.layout_of(x)
         if layout is None:
             return super().forward(x)
@@ -74,7 +73,7 @@ class Ragged:
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W).
-            layout (Layout): Where the clips of x lie.
+            layout (Layout): Layout of the clips of x.
 
         Returns:
             Tensor: Packed, (1, C', F', H', W').
@@ -82,8 +81,8 @@ class Ragged:
         raise NotImplementedError
 
 
-# What a module computes is its forward: a subclass that overrides forward is
-# another module, one that does not is the same.
+# Keyed by forward function: a subclass that overrides forward is another
+# module, and one that does not is the same.
 RAGGED_FORMS: Dict[Callable, Type[Ragged]] = {}
 
 
@@ -119,7 +118,7 @@ class _Windowed(Ragged):
 
     @property
     def window(self) -> Window:
-        """Window: The temporal side of the module."""
+        """Returns the temporal parameters of the module."""
         raise NotImplementedError
 
     def output_length(self, length: int) -> int:
@@ -132,9 +131,9 @@ class _Windowed(Ragged):
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W).
-            layout (Layout): Where the clips of x lie.
-            run (Callable): Moves it over a timeline, without temporal
-                padding, at a temporal stride.
+            layout (Layout): Layout of the clips of x.
+            run (Callable): Applies the window to a timeline, without temporal
+                padding, with a temporal stride.
 
         Returns:
             Tensor: Packed, (1, C', F', H', W').
@@ -147,7 +146,7 @@ class _Windowed(Ragged):
         timeline, outputs = layout.slide(x, window, self.fill)
         if not torch.is_grad_enabled() or current_run().checkpointed:
             return take_frames(run(timeline, window.stride), outputs)
-        # The timeline is a copy with zeros in it: no need to keep it.
+        # The timeline is a copy with zeros; it is recomputed, not saved.
         with build_again(
             timeline, x, lambda x: layout.slide(x, window, self.fill)[0]
         ):
@@ -185,7 +184,7 @@ class RaggedConv3d(FlatConv3d, _Windowed):
     def forward(self, x: Tensor) -> Tensor:
         return super(Ragged, self).forward(x)
 
-    # Not `forward`, so that mmcv can pass weights that normalize.
+    # Not `forward`, because mmcv passes weights with folded normalization.
     @torch.compiler.disable
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
@@ -209,10 +208,9 @@ class RaggedConv3d(FlatConv3d, _Windowed):
 
 
 class _Pool(_Windowed):
-    """A pool. A clip that is too short for its window is one window.
+    """A pool. A clip that is shorter than the window gives one output.
 
-    ``nn.MaxPool3d((2, 1, 1))`` would refuse a clip that sampling has left one
-    frame of.
+    ``nn.MaxPool3d((2, 1, 1))`` raises an error for a clip with one group.
     """
 
     @property
@@ -272,7 +270,7 @@ class RaggedMaxPool3d(_Pool):
 
 @register_ragged_form(nn.AvgPool3d)
 class RaggedAvgPool3d(_Pool):
-    """``nn.AvgPool3d``: the spatial average, then the temporal one."""
+    """``nn.AvgPool3d``, as a spatial average and then a temporal one."""
 
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
         window = self.window
@@ -302,14 +300,14 @@ class RaggedAvgPool3d(_Pool):
 
 
 class _Adaptive(Ragged):
-    """A pool over whole clips: one frame for each, or all frames as such."""
+    """An adaptive pool, to one frame per clip or with all frames kept."""
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
         if _triple(module.output_size)[0] not in (None, 1):
             return (
-                f'output_size={module.output_size!r} wants more than one '
-                'frame of every clip'
+                f'output_size={module.output_size!r} needs more than one '
+                'frame per clip'
             )
         return None
 
@@ -355,9 +353,9 @@ class RaggedAdaptiveMaxPool3d(_Adaptive):
 
 
 class RaggedSqueezeExcitation(Ragged):
-    """Squeeze-excitation: each clip's channels are gated by its own mean.
+    """Squeeze-excitation: gates the channels of each clip by its mean.
 
-    To be subclassed and registered for a zoo's own module, with ``gate``.
+    Subclass it with a ``gate`` and register it for the module of a zoo.
     """
 
     def gate(self, mean: Tensor) -> Tensor:

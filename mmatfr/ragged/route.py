@@ -1,12 +1,11 @@
-"""How modules find the clips of the forward that is running.
+"""How modules find the layout of the clips in the current forward.
 
-What a forward knows of its clips belongs to that forward: it is kept in a
-context variable, so that threads do not see each other's, and no attribute of
-a module changes.
+The layout of the clips belongs to a forward pass. It is stored in a context
+variable, so threads do not share it and no attribute of a module changes.
 
-A module finds its clips by its *place*: the number of frames that it is handed
-for one long clip, seen once when the network is built. The layout at a place
-follows from the one at the start of the route by the windows in between.
+A module finds the layout by its *place*: the number of frames that it receives
+for one long clip, recorded when the network is built. The layout at a place
+follows from the layout at the start of the route and the windows in between.
 """
 
 from contextlib import contextmanager
@@ -42,10 +41,10 @@ __all__ = [
     'watch_places',
 ]
 
-# Number of frames of the clip that places are seen with: strides and pools
-# leave it another number at each place.
+# Number of frames of the clip with which places are recorded. It differs after
+# each stride and pool.
 PROBE_FRAMES = 256
-# Number of frames of the clips with which two ways to a place are compared.
+# Lengths of the clips with which two paths to a place are compared.
 _COMPARED = range(1, 33)
 # Places before and after each call of a module.
 Places = Mapping[nn.Module, Set[Tuple[int, int]]]
@@ -56,10 +55,10 @@ class Clips:
     """The clips of a batch at the start of a route.
 
     Attributes:
-        layout (Layout): How many frames each has.
+        layout (Layout): Their layout.
         place (int): Where the route starts.
-        packed (bool): Whether modules run in their ragged form. A clip alone
-            needs none: a 3D module reads its length off the tensor.
+        packed (bool): Whether modules run in their ragged form. A single clip
+            does not need it: a 3D module knows its length from the tensor.
     """
 
     layout: Layout
@@ -72,12 +71,12 @@ class Clips:
 
 @dataclass(frozen=True)
 class _Run:
-    """What a forward knows; replaced, never changed.
+    """The record of a forward; replaced, never changed.
 
     Attributes:
-        clips (Mapping[Route, Clips]): By route; None before its start.
-        checkpointed (bool): Whether what runs is checkpointed, so that what
-            it saves for its backward pass does not last.
+        clips (Mapping[Route, Clips]): Clips by route; None before its start.
+        checkpointed (bool): Whether the current block is checkpointed, so that
+            tensors saved for its backward pass are temporary.
     """
 
     clips: Mapping['Route', Optional[Clips]] = field(default_factory=dict)
@@ -89,13 +88,13 @@ _RUN: ContextVar[_Run] = ContextVar('mmatfr_run', default=_NO_RUN)
 
 
 def current_run() -> _Run:
-    """Returns what the forward that is running in this thread knows."""
+    """Returns the record of the forward that runs in this thread."""
     return _RUN.get()
 
 
 @contextmanager
 def resume_run(run: _Run) -> Iterator[None]:
-    """Runs a part of a forward with what the forward knew."""
+    """Runs a part of a forward with the record of that forward."""
     token = _RUN.set(run)
     try:
         yield
@@ -104,13 +103,13 @@ def resume_run(run: _Run) -> Iterator[None]:
 
 
 def start_run(*routes: 'Route'):
-    """Begins a forward along routes; its clips are forgotten at its end.
+    """Opens the record of a forward along routes, and closes it at the end.
 
     Args:
-        *routes (Route): Those of a network, without clips at first.
+        *routes (Route): The routes of a network, without clips at first.
 
     Returns:
-        ContextManager: The forward runs within.
+        ContextManager: The context of the forward.
     """
     run = _RUN.get()
     clips = {**run.clips, **dict.fromkeys(routes)}
@@ -119,10 +118,10 @@ def start_run(*routes: 'Route'):
 
 @contextmanager
 def watch_places(network: nn.Module) -> Iterator[Places]:
-    """Sees how many frames modules are handed and return.
+    """Records how many frames modules receive and return.
 
     Args:
-        network (nn.Module): It is run within, on one clip.
+        network (nn.Module): The network, to be run on one clip in the context.
 
     Yields:
         Mapping: The number of frames before and after each call of a module.
@@ -149,7 +148,7 @@ def watch_places(network: nn.Module) -> Iterator[Places]:
 
 
 class Route:
-    """The way of clips through ragged modules, from where they get unequal.
+    """The path of clips through ragged modules, from the sampling on.
 
     Args:
         start (int): The place at which it starts.
@@ -172,42 +171,42 @@ class Route:
 
     def __init__(self, start: int) -> None:
         self.start = start
-        # From where, and by which module, each place is reached.
+        # The previous place and the module that lead to each place.
         self._steps: Dict[int, Tuple[int, Ragged]] = {}
 
     @property
     def is_running(self) -> bool:
-        """bool: Whether a forward along it runs in this thread."""
+        """bool: Whether a forward along this route runs in this thread."""
         return self in _RUN.get().clips
 
     @property
     def clips(self) -> Optional[Clips]:
-        """Clips | None: Those of the forward that runs in this thread; None
-        without one, and before the start."""
+        """Clips | None: Clips of the forward in this thread; None without one,
+        and before the start of the route."""
         return _RUN.get().clips.get(self)
 
     def begin(self, clips: Clips) -> None:
-        """Runs what follows in this forward on clips.
+        """Sets the clips for the rest of this forward.
 
         Args:
-            clips (Clips): At the start of the route, or from a later place on.
+            clips (Clips): Clips at the start of the route or at a later place.
         """
         run = _RUN.get()
         _RUN.set(replace(run, clips={**run.clips, self: clips}))
 
     def layout_of(self, x: Tensor, place: Optional[int]) -> Optional[Layout]:
-        """Finds where the clips of a tensor lie.
+        """Finds the layout of the clips of a tensor.
 
         Args:
-            x (Tensor): What a module was handed.
-            place (int, optional): Where the module is; None if it was not
-                seen to run.
+            x (Tensor): Input of a module.
+            place (int, optional): Place of the module; None if it did not run
+                when places were recorded.
 
         Returns:
-            Layout | None: None where no clips are packed.
+            Layout | None: The layout; None if no clips are packed.
 
         Raises:
-            RuntimeError: If x is not what the clips must be at this place.
+            RuntimeError: If the shape of x does not match the layout.
         """
         clips = self.clips
         if clips is None or not clips.packed:
@@ -224,12 +223,12 @@ class Route:
             raise RuntimeError(
                 'expected a packed tensor, (1, C, F, H, W) or (F, C, H, W)'
                 f'{expected}, but got {tuple(x.shape)}; a module before it '
-                'changes the number of frames unseen'
+                'changes the number of frames without a ragged form'
             )
         return layout
 
     def layout_at(self, place: int, clips: Clips) -> Layout:
-        """Where the clips of a batch lie at a place.
+        """Returns the layout of the clips of a batch at a place.
 
         Raises:
             KeyError: If no ragged modules lead there.
@@ -246,7 +245,7 @@ class Route:
         return known[place]
 
     def length_at(self, place: int, length: int) -> int:
-        """Number of frames at a place of a clip that has another at the start.
+        """Returns the number of frames of a clip at a place.
 
         Args:
             place (int): The place.
@@ -268,14 +267,14 @@ class Route:
 
         Args:
             modules (Mapping[str, Ragged]): Modules by name.
-            places (Mapping): Where they were seen to run.
+            places (Mapping): Places of the modules.
 
         Returns:
-            list[str]: Names of those that no known modules lead to.
+            list[str]: Names of the modules that no known path reaches.
 
         Raises:
-            ValueError: If a module runs at several places, or one place is
-                reached by ways that make different numbers of frames.
+            ValueError: If a module runs at several places, or paths to one
+                place give different numbers of frames.
         """
         ends = {}
         for name, module in modules.items():
@@ -284,11 +283,11 @@ class Route:
                 raise ValueError(
                     f'`{name}` ({type(module).__name__}) runs on clips of '
                     f'{sorted(n for n, _ in seen)} frames in one forward; '
-                    'give each place a module of its own'
+                    'use a separate module at each place'
                 )
             if seen:
                 ((module.place, ends[name]),) = seen
-        # In the order of the network, not of its registration.
+        # In the order of execution, not of registration.
         left = {name: modules[name] for name in ends}
         while True:
             reached = [
@@ -316,8 +315,8 @@ class Route:
                 continue
             if len(set(lengths)) > 1:
                 raise ValueError(
-                    f'`{name}` ({type(module).__name__}) makes {lengths[0]} '
-                    f'frames of {before}, where another way through the '
-                    f'network makes {lengths[1]}; they cannot be told apart, '
-                    "set execution='sequential'"
+                    f'`{name}` ({type(module).__name__}) turns {before} '
+                    f'frames into {lengths[0]}, but another path through the '
+                    f'network turns them into {lengths[1]}; set '
+                    "execution='sequential'"
                 )

@@ -1,4 +1,4 @@
-"""What autograd keeps for the backward pass."""
+"""Control over the tensors that autograd saves for the backward pass."""
 
 from contextlib import contextmanager
 from typing import Callable, Iterator, NamedTuple, Tuple, Union
@@ -10,7 +10,7 @@ __all__ = ['build_again']
 
 
 class _View(NamedTuple):
-    """How a tensor lies in its storage."""
+    """Geometry of a tensor in its storage."""
 
     size: Tuple[int, ...]
     stride: Tuple[int, ...]
@@ -23,18 +23,18 @@ def build_again(
 ) -> Iterator[None]:
     """Saves the source of a tensor instead of the tensor.
 
-    Where a module within saves ``made``, or a view of it, for its backward
-    pass, ``source`` is saved, and ``made`` is built again when it is needed.
-    That spares memory where the source is saved by another module anyway.
+    If a module in this context saves ``made``, or a view of it, for its
+    backward pass, ``source`` is saved in its place, and ``made`` is rebuilt
+    when needed. This reduces memory if another module saves the source anyway.
 
     Args:
         made (Tensor): A copy of the source in another layout.
-        source (Tensor): The tensor that it was made from.
-        build (Callable): Makes it from the source, each time alike.
+        source (Tensor): The tensor from which it was made.
+        build (Callable): Deterministic function from the source to ``made``.
 
     Raises:
         RuntimeError: In the backward pass, if the source has been changed in
-            place since then.
+            place.
     """
     storage = made.untyped_storage().data_ptr()
     source = source.detach()
@@ -53,7 +53,7 @@ def build_again(
                 'one of the variables needed for gradient computation has '
                 f'been modified by an inplace operation: {tuple(source.shape)}'
                 f', at version {source._version}, expected version {version}; '
-                'let the module that changes its input make a new tensor'
+                'make the module that changes its input return a new tensor'
             )
         return build(source).as_strided(*saved)
 

@@ -1,6 +1,6 @@
 """Swapping the class of a module in place.
 
-Parameters, buffers, hooks and state-dict keys stay what they are (the idiom of
+Parameters, buffers, hooks and state-dict keys stay the same (the idiom of
 ``SyncBatchNorm.convert_sync_batchnorm``, without a new object).
 """
 
@@ -13,11 +13,11 @@ __all__ = ['is_swapped', 'swap_class']
 
 
 def swap_class(module: nn.Module, mixin: type) -> nn.Module:
-    """Puts a mixin in front of a module's class.
+    """Adds a mixin as the first base of a module's class.
 
     Args:
         module (nn.Module): The module, changed in place.
-        mixin (type): The first base of its new class.
+        mixin (type): The first base of the new class.
 
     Returns:
         nn.Module: The same module.
@@ -29,7 +29,7 @@ def swap_class(module: nn.Module, mixin: type) -> nn.Module:
 
 
 def is_swapped(module: nn.Module) -> bool:
-    """Whether the class of a module was swapped."""
+    """Returns whether the class of a module was swapped."""
     return hasattr(type(module), '_swapped')
 
 
@@ -43,7 +43,7 @@ def _combine(base: type, mixins: Tuple[type, ...]) -> type:
 
 
 def _reduce(module: nn.Module):
-    # The class has no name to import it by: pickle and deepcopy make it again.
+    # The class cannot be imported by name; pickle and deepcopy rebuild it.
     return _rebuild, type(module)._swapped, module.__dict__
 
 

@@ -508,18 +508,20 @@ class Halve(nn.Module):
         return x[:, :, ::2]
 
 
-register_per_frame(Halve)  # which is not true
+register_per_frame(Halve)  # a false declaration
 
 
 def test_unseen_change_of_frames_is_refused_when_the_network_is_built():
     module = nn.Sequential(Halve(), nn.Conv3d(CHANNELS, 2, 3, padding=1))
-    with pytest.raises(ValueError, match='`layer3.1` runs behind something'):
+    with pytest.raises(
+        ValueError, match='before `layer3.1`, a module without'
+    ):
         convert(module)
 
 
 def test_module_that_runs_at_two_places_is_refused():
     pool = nn.MaxPool3d((2, 1, 1))
-    with pytest.raises(ValueError, match=r'\[128, 256\] frames.*its own'):
+    with pytest.raises(ValueError, match=r'\[128, 256\] frames.*separate'):
         convert(nn.Sequential(pool, pool))
 
 
@@ -539,7 +541,9 @@ register_per_frame(Branches)
 
 
 def test_ways_to_a_place_that_differ_are_refused():
-    with pytest.raises(ValueError, match='`layer3.pool`.* 1 frames of 3.* 2;'):
+    with pytest.raises(
+        ValueError, match='layer3.pool`.* 3 frames into 1,.* 2;'
+    ):
         convert(Branches())
 
 

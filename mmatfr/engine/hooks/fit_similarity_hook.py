@@ -1,4 +1,4 @@
-"""Heads that predict steps, fitted before the network is trained on."""
+"""Fits the heads that predict steps before training continues."""
 
 from itertools import islice
 
@@ -16,19 +16,19 @@ __all__ = ['FitSimilarityHook']
 class FitSimilarityHook(Hook):
     """Fits the heads of ``similarity='learned_path'`` before training.
 
-    The weights that the run starts from have to be those of a trained network,
-    as the heads learn what that gains from the steps between frames, see
-    :func:`mmatfr.engine.sensitivity.fit_similarity`. A run that is resumed
-    keeps the heads that it has.
+    The run has to start from the weights of a trained network, because the
+    heads learn its gains from the steps between frames, see
+    :func:`mmatfr.engine.sensitivity.fit_similarity`. A resumed run keeps its
+    heads.
 
     Args:
-        num_batches (int): Number of batches of the training list that are
-            looked at. Defaults to 100.
-        epochs (int): How often the heads see their steps. Defaults to 48.
+        num_batches (int): Number of training batches to use. Defaults to 100.
+        epochs (int): Number of passes of the heads over their steps. Defaults
+            to 48.
 
     Raises:
-        ValueError: If a number is not positive; before the first iteration,
-            if no layer has such a head.
+        ValueError: If a number is not positive, or, before the first
+            iteration, if no layer has such a head.
     """
 
     def __init__(self, num_batches: int = 100, epochs: int = 48) -> None:
@@ -39,7 +39,7 @@ class FitSimilarityHook(Hook):
         self.epochs = epochs
 
     def before_train(self, runner) -> None:
-        """Fits the heads, unless the run is a resumed one."""
+        """Fits the heads, unless the run is resumed."""
         if runner.iter > 0:
             return
         model = runner.model
@@ -54,5 +54,5 @@ class FitSimilarityHook(Hook):
                 broadcast(parameter.data)  # one head for all processes
             runner.logger.info(
                 f'{name}: the head explains {100 * explained[name]:.0f} % of '
-                'how the steps of the training clips differ'
+                'the differences between the steps of the training clips'
             )

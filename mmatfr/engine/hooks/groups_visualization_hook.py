@@ -1,4 +1,4 @@
-"""Figures of what sampling does to clips, during validation."""
+"""Figures of the groups of clips, drawn during validation."""
 
 from typing import Optional, Sequence
 
@@ -21,15 +21,15 @@ __all__ = ['GroupsVisualizationHook']
 class GroupsVisualizationHook(Hook):
     """Draws which frames of a few clips were grouped.
 
-    The film strip of the first view of the first videos of the validation set,
-    their groups and magnitudes go to every back end of the visualizer as
-    ``groups_<number>``, by epoch: how the groups of a clip change as the
-    network learns.
+    For the first view of the first validation videos it draws a film strip
+    with groups and magnitudes. The figures are sent to every back end of the
+    visualizer as ``groups_<number>`` in every epoch and show how groups change
+    during training.
 
     Args:
-        num_videos (int): Number of videos that are drawn. Defaults to 4.
-        interval (int): Number of validations from one drawing to the next.
-            Defaults to 1.
+        num_videos (int): Number of videos to draw. Defaults to 4.
+        interval (int): Draws in every ``interval``-th validation. Defaults to
+            1.
 
     Raises:
         ValueError: If a number is not positive.
@@ -56,7 +56,7 @@ class GroupsVisualizationHook(Hook):
     def before_val_iter(
         self, runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
-        """Watches the layers, as long as there are not enough videos."""
+        """Starts to record groups, until there are enough videos."""
         if (
             (self._validations - 1) % self.interval
             or not is_main_process()

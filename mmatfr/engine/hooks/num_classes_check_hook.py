@@ -1,4 +1,4 @@
-"""A check that head, labels and checkpoint agree on the classes."""
+"""Checks that head, labels and checkpoint have the same classes."""
 
 from typing import Any, Dict, Iterator, List
 
@@ -14,18 +14,18 @@ __all__ = ['NumClassesCheckHook', 'check_labels']
 
 @HOOKS.register_module()
 class NumClassesCheckHook(Hook):
-    """Compares the labels of a data set with the classes of the head.
+    """Checks the labels of a data set against the classes of the head.
 
-    Looks into repeated and concatenated data sets, and at every label of a
-    video that has several. A head without classes fits any data set, and -1,
-    mmaction2's mark of a video without a label, is refused in training alone.
-    In testing it also compares the head with that of the checkpoint, which
-    mmengine would leave out with no more than a warning. A training may start
-    from a checkpoint of other classes.
+    Repeated and concatenated data sets are checked recursively, and
+    multi-label videos with all their labels. A head without classes fits any
+    data set. The label -1, which marks a video without a label in mmaction2,
+    is an error in training only. In testing the hook also checks that the head
+    of the checkpoint fits, because mmengine would skip it with only a warning.
+    Training may start from a checkpoint with other classes.
 
     Raises:
-        ValueError: Before the first iteration, if a label has no class, or a
-            checkpoint to test has another head.
+        ValueError: Before the first iteration, if a label has no class, or the
+            checkpoint to test has a different head.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class NumClassesCheckHook(Hook):
         self._check(runner, runner.test_dataloader)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Records where the head of a checkpoint does not fit."""
+        """Records whether the head of the checkpoint fits."""
         weights = checkpoint.get('state_dict', checkpoint)
         self._misfit = ', '.join(
             f'{name} is {tuple(weights[name].shape)} in the checkpoint and '
@@ -64,7 +64,7 @@ class NumClassesCheckHook(Hook):
             )
         head = getattr(_unwrap(runner.model), 'cls_head', None)
         num_classes = getattr(head, 'num_classes', None)
-        if num_classes is None:  # such as a head that gives features
+        if num_classes is None:  # for example, a head that returns features
             return
         check_labels(dataloader.dataset, num_classes, trains)
 
@@ -72,16 +72,15 @@ class NumClassesCheckHook(Hook):
 def check_labels(
     dataset: Dataset, num_classes: int, trains: bool = False
 ) -> None:
-    """Makes sure that every label of a data set has a class.
+    """Checks that every label of a data set has a class.
 
     Args:
-        dataset (Dataset): Of videos; may be made of others.
+        dataset (Dataset): A data set of videos; may wrap others.
         num_classes (int): Number of classes of the head.
-        trains (bool): Whether every video has to have a label. Defaults to
-            False.
+        trains (bool): Whether every video needs a label. Defaults to False.
 
     Raises:
-        ValueError: With the first video whose label has none.
+        ValueError: If a label has no class; names the first such video.
     """
     for part in _parts(dataset):
         _check_part(part, num_classes, trains)
@@ -109,7 +108,7 @@ def _check_part(dataset: Dataset, num_classes: int, trains: bool) -> None:
 
 
 def _parts(dataset: Dataset) -> Iterator[Dataset]:
-    """The data sets with their own lists that one wraps."""
+    """Yields the innermost data sets, which have lists."""
     if hasattr(dataset, 'datasets'):  # ConcatDataset
         for part in dataset.datasets:
             yield from _parts(part)
@@ -120,8 +119,8 @@ def _parts(dataset: Dataset) -> Iterator[Dataset]:
 
 
 def _describe(dataset: Dataset, idx: int) -> Dict[str, Any]:
-    # What the list says: mmaction2's own data sets make marks of several
-    # labels, or read a skeleton from its file.
+    # The entry of the list. mmaction2's data sets would encode several labels,
+    # or read a skeleton from its file.
     if isinstance(dataset, BaseDataset):
         return BaseDataset.get_data_info(dataset, idx)
     return dataset.get_data_info(idx)

@@ -1,4 +1,4 @@
-"""Another number of bins in every iteration of a training."""
+"""Draws a new number of bins in every training iteration."""
 
 from typing import Dict
 
@@ -16,20 +16,20 @@ class RandomBinsHook(Hook):
     """Trains for several budgets at once.
 
     Every training iteration draws a factor and multiplies the number of bins
-    of all layers by it; validation and testing have the numbers of the config.
-    A network trained in this way is used to coarser and finer groups, so that
-    the number of bins can be changed when testing.
+    of all layers by it; validation and testing use the numbers of the config.
+    The network adapts to coarser and finer groups, so the number of bins can
+    be changed after training.
 
-    Ours, not the paper's. The draw depends on the seed and the iteration
-    alone, so that a resumed run goes on with the same numbers.
+    This hook is not part of the paper. The draw depends only on the seed and
+    the iteration, so a resumed run continues with the same numbers.
 
     Args:
-        low (float): Least factor. Defaults to 0.5.
-        high (float): Greatest factor. Defaults to 1.5.
+        low (float): Smallest factor. Defaults to 0.5.
+        high (float): Largest factor. Defaults to 1.5.
 
     Raises:
-        ValueError: If not 0 < low <= high; before the first iteration, if
-            nothing samples or a layer has no number of bins.
+        ValueError: If not 0 < low <= high, or, before the first iteration, if
+            no layer samples or a layer has no number of bins.
     """
 
     def __init__(self, low: float = 0.5, high: float = 1.5) -> None:
@@ -67,11 +67,11 @@ class RandomBinsHook(Hook):
         )
 
     def before_val(self, runner) -> None:
-        """Goes back to the layers' own numbers."""
+        """Restores the numbers of the config."""
         self._restore(runner)
 
     def after_train(self, runner) -> None:
-        """Goes back to the layers' own numbers."""
+        """Restores the numbers of the config."""
         self._restore(runner)
 
     def _restore(self, runner) -> None:

@@ -25,35 +25,34 @@ _NAMED_CLASSES = 2  # of each end of the ranking, in the log
 
 @HOOKS.register_module()
 class TemporalResolutionHook(Hook):
-    """Follows the temporal resolution and the cost of the clips.
+    """Reports the temporal resolution and the cost of clips.
 
-    In validation and testing it
+    In validation and testing, the hook
 
-    - gives every data sample, before the evaluator sees it, ``lengths`` (B'
-      of each view), ``num_frames`` (T), ``gflops`` (of each view) and
-      ``sgs_layers`` (names of the layers that sample), which
-      :class:`mmatfr.evaluation.AdaptiveCostMetric` adds up;
+    - adds to every data sample ``lengths`` (B' of each view), ``num_frames``
+      (T), ``gflops`` (of each view) and ``sgs_layers`` (names of the sampling
+      layers), for :class:`mmatfr.evaluation.AdaptiveCostMetric`;
     - writes ``temporal_resolution_val_<epoch>.json`` or
-      ``temporal_resolution_test.json`` beside the log: the whole data set and
-      every class, from the lowest temporal resolution to the highest, with
-      its accuracy, and names the ends of that ranking in the log;
-    - hands the histograms of B'/T and of the GFLOPs of a clip to every back
-      end of the visualizer: a figure, and where the back end can draw
-      histograms of its own (TensorBoard), the values; and the mean, the
-      standard deviation and percentiles as scalars, ``<split>/...``.
+      ``temporal_resolution_test.json`` into the folder of the log, with
+      statistics of the whole data set and of every class, sorted by temporal
+      resolution, and names both ends of this ranking in the log;
+    - sends histograms of B'/T and of GFLOPs per clip to every back end of the
+      visualizer, as a figure, and as values if the back end draws histograms
+      itself (TensorBoard); mean, standard deviation and percentiles are
+      scalars named ``<split>/...``.
 
     In training it logs ``temporal_resolution`` and ``gflops_per_clip``, the
-    means of a batch, and every ``interval`` iterations hands percentiles and
-    histograms over the latest ``window`` clips of the process to the
-    visualizer.
+    means over a batch. Every ``interval`` iterations it sends percentiles and
+    histograms of the latest ``window`` clips of the process to the visualizer.
 
-    Works without sampling too, where B' is T, and with any number of layers
-    that sample, where B'/T is a clip's mean over the layers.
+    It also works without sampling, where B' is T, and with any number of
+    sampling layers, where B'/T is the mean over the layers.
 
     Args:
         interval (int): Number of training iterations between histograms.
             Defaults to 100.
-        window (int): Number of training clips in them. Defaults to 1000.
+        window (int): Number of training clips in a histogram. Defaults to
+            1000.
 
     Attributes:
         videos (list[dict]): Results of the videos of the last
@@ -73,14 +72,14 @@ class TemporalResolutionHook(Hook):
         self.videos: List[Dict] = []
         self._latest: Deque[Dict] = deque(maxlen=window)
 
-    # ---- the recognizer is watched throughout a run ----
+    # ---- recording, throughout a run ----
 
     def before_run(self, runner) -> None:
-        """Starts to watch the recognizer."""
+        """Starts to record the clips of the recognizer."""
         self._recorder = ClipRecorder(_unwrap(runner.model)).__enter__()
 
     def after_run(self, runner) -> None:
-        """Stops."""
+        """Stops recording."""
         self._recorder.__exit__()
 
     # ---- validation and testing ----
@@ -96,7 +95,7 @@ class TemporalResolutionHook(Hook):
     def after_val_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
     ) -> None:
-        """Writes, logs and draws what the validation set cost."""
+        """Writes, logs and draws the cost of the validation set."""
         self._finish(
             runner, runner.val_dataloader, 'val', step_of_training(runner)
         )
@@ -104,7 +103,7 @@ class TemporalResolutionHook(Hook):
     def after_test_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
     ) -> None:
-        """Writes, logs and draws what the test set cost."""
+        """Writes, logs and draws the cost of the test set."""
         self._finish(runner, runner.test_dataloader, 'test')
 
     def _start(self, runner) -> None:
@@ -120,7 +119,7 @@ class TemporalResolutionHook(Hook):
     ) -> None:
         records = self._recorder.take()
         given = args[1] if len(args) > 1 else kwargs.get('data_samples')
-        # A head that gives features hands no samples on.
+        # A head that returns features returns no samples.
         data_samples = given if isinstance(outputs, Tensor) else outputs
         if not data_samples:
             return
@@ -177,7 +176,7 @@ class TemporalResolutionHook(Hook):
         data_batch: Optional[dict] = None,
         outputs: Optional[Dict] = None,
     ) -> None:
-        """Logs the batch, and now and then the latest clips."""
+        """Logs the batch, and at intervals the latest clips."""
         if not self._recorder.layers:
             self._recorder.take()
             return
@@ -226,7 +225,7 @@ class TemporalResolutionHook(Hook):
         shares, gflops = all_clips(videos)
         values = dict(temporal_resolution=shares, gflops_per_clip=gflops)
         visualizer = runner.visualizer
-        # A local back end makes files of the names: no slash in them.
+        # A local back end turns names into files, so they have no slash.
         visualizer.add_image(
             f'temporal_resolution_{split}',
             to_image(draw_histograms(shares, gflops)),
@@ -240,16 +239,16 @@ class TemporalResolutionHook(Hook):
 
 
 def step_of_training(runner) -> int:
-    """Tells how far a training is when it validates.
+    """Returns the step at which a training validates.
 
     Args:
         runner (Runner): The runner.
 
     Returns:
-        int: The epoch; the iteration where the log counts iterations; 0
-        without a training.
+        int: The epoch, or the iteration if the log counts iterations; 0
+        without training.
     """
-    # The runner makes its training loop when asked for it.
+    # The property would build the training loop.
     if isinstance(runner._train_loop, (dict, type(None))):
         return 0
     return runner.epoch if runner.log_processor.by_epoch else runner.iter
@@ -270,13 +269,13 @@ def _name_ends(ranked: Sequence[Dict]) -> str:
 
 
 def _judge(sample: ActionDataSample) -> Dict:
-    """Reads the classes of a video, and whether the first guess is one."""
+    """Reads the classes of a video, and whether it was recognized."""
     labels = getattr(sample, 'gt_label', None)
     if labels is None:
         return dict(labels=[])
-    # One number, or one mark for each class.
+    # One index, or a multi-hot vector.
     labels = (labels if len(labels) == 1 else labels.nonzero()).flatten()
-    # -1 stands for none, as in mmaction2.
+    # -1 means no label, as in mmaction2.
     judged = dict(labels=[label for label in labels.tolist() if label >= 0])
     scores = getattr(sample, 'pred_score', None)
     if isinstance(scores, Tensor) and judged['labels']:

@@ -1,4 +1,4 @@
-"""What the clips of a data set cost."""
+"""Cost of the clips of a data set."""
 
 from typing import Dict, List, Sequence
 
@@ -12,28 +12,28 @@ __all__ = ['AdaptiveCostMetric']
 
 @METRICS.register_module()
 class AdaptiveCostMetric(BaseMetric):
-    """Temporal resolution and GFLOPs, to stand beside ``AccMetric``.
+    """Temporal resolution and GFLOPs, to be used with ``AccMetric``.
 
-    Reads what :class:`mmatfr.engine.TemporalResolutionHook` writes into the
-    data samples. Reports, of all clips (views) of the data set,
+    It reads the entries that :class:`mmatfr.engine.TemporalResolutionHook`
+    adds to the data samples. It reports, over all clips (views) of the data
+    set,
 
     - ``temporal_resolution``, the mean of B'/T, and its 5th and 95th
-      percentile, with the endings ``_p5`` and ``_p95``;
-    - ``length_mean``, ``length_std``, ``length_min`` and ``length_max`` of
-      B'; where several layers sample, ``temporal_resolution`` is a clip's
-      mean over the layers, and ``<layer>/temporal_resolution`` and
-      ``<layer>/temporal_resolution_std`` take the place of these;
-    - ``gflops_per_clip``, the mean giga multiply-adds of a view, and where
-      there are several views, ``gflops_per_video``, of all views of a video.
+      percentile, with the suffixes ``_p5`` and ``_p95``;
+    - ``length_mean``, ``length_std``, ``length_min`` and ``length_max`` of B';
+      with several sampling layers, ``temporal_resolution`` is the mean over
+      the layers, and ``<layer>/temporal_resolution`` and
+      ``<layer>/temporal_resolution_std`` replace these four;
+    - ``gflops_per_clip``, the mean giga multiply-adds of a view, and with
+      several views, ``gflops_per_video``, the sum over the views of a video.
 
-    More percentiles, and the same by class, are in the file that the hook
-    writes.
+    The file of the hook contains more percentiles, and the same by class.
 
     Args:
         collect_device (str): Where the results of all ranks are collected.
             Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None, which
-            stands for 'cost'.
+            means 'cost'.
     """
 
     default_prefix = 'cost'
@@ -41,17 +41,18 @@ class AdaptiveCostMetric(BaseMetric):
     def process(
         self, data_batch: Sequence[Dict], data_samples: Sequence[Dict]
     ) -> None:
-        """Takes in the videos of a batch.
+        """Adds the videos of a batch.
 
         Raises:
-            ValueError: If the hook did not run, or the head gives no samples.
+            ValueError: If the hook did not run, or the head returns no
+                samples.
         """
         for sample in data_samples:
             if not isinstance(sample, dict):
                 raise ValueError(
-                    'AdaptiveCostMetric reads data samples, and the head '
-                    'gives features; leave it out, TemporalResolutionHook '
-                    'writes the cost into a file of its own'
+                    'AdaptiveCostMetric reads data samples, but the head '
+                    'returns features; remove the metric, '
+                    'TemporalResolutionHook writes the cost to a file'
                 )
             if 'gflops' not in sample:
                 raise ValueError(
@@ -73,5 +74,5 @@ class AdaptiveCostMetric(BaseMetric):
             )
 
     def compute_metrics(self, results: List[Dict]) -> Dict[str, float]:
-        """Adds the videos up."""
+        """Summarizes the videos."""
         return headline(summarize(results))

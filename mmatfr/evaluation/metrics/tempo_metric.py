@@ -1,4 +1,4 @@
-"""How the results on tempo depend on the length of the action."""
+"""Results on tempo by length of the action."""
 
 import csv
 from functools import lru_cache
@@ -17,24 +17,24 @@ __all__ = ['TempoMetric']
 class TempoMetric(BaseMetric):
     """Accuracy and temporal resolution by the length of the action.
 
-    The actions of tempo take from an eighth of the video to all of it, and
-    the tables beside its videos say how long each is. Reports
+    The actions of tempo take from an eighth of the video to all of it; the CSV
+    files of the data set give the length of each. The metric reports
 
     - ``top1_short``, ``top1_long``: accuracy on the quarter of the videos
       whose actions are the shortest, and the longest, ties included;
-    - ``spearman``: rank correlation of B' with the length of the action, if
-      B' differs at all. Reads what
-      :class:`mmatfr.engine.TemporalResolutionHook` writes into the data
-      samples, and is left out without it.
+    - ``spearman``: rank correlation of B' with the length of the action, if B'
+      varies. It needs the entries that
+      :class:`mmatfr.engine.TemporalResolutionHook` adds to the data samples,
+      and is omitted without them.
 
-    The pipeline has to hand the names of the videos on:
+    The pipeline has to pass on the names of the videos:
     ``dict(type='PackActionInputs', meta_keys=('filename',))``.
 
     Args:
         collect_device (str): Where the results of all ranks are collected.
             Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None, which
-            stands for 'tempo'.
+            means 'tempo'.
     """
 
     default_prefix = 'tempo'
@@ -42,17 +42,17 @@ class TempoMetric(BaseMetric):
     def process(
         self, data_batch: Sequence[Dict], data_samples: Sequence[Dict]
     ) -> None:
-        """Takes in the videos of a batch.
+        """Adds the videos of a batch.
 
         Raises:
-            ValueError: If a sample has no name, score or label, or tempo no
-                such video.
+            ValueError: If a sample has no name, score or label, or is not a
+                video of tempo.
         """
         for sample in data_samples:
             if not isinstance(sample, dict) or 'pred_score' not in sample:
                 raise ValueError(
-                    'TempoMetric needs the scores of the classes, and the '
-                    'head gives none; leave it out'
+                    'TempoMetric needs class scores, but the head returns '
+                    'none; remove the metric'
                 )
             if 'filename' not in sample:
                 raise ValueError(
@@ -63,8 +63,8 @@ class TempoMetric(BaseMetric):
             label = sample['gt_label'].flatten().tolist()
             if len(label) != 1 or label[0] < 0:
                 raise ValueError(
-                    f'TempoMetric needs one label of {sample["filename"]!r}, '
-                    f'and it has {label}; give the list of tempo as ann_file'
+                    f'TempoMetric needs one label for {sample["filename"]!r}, '
+                    f'but got {label}; set ann_file to the list of tempo'
                 )
             hit = int(sample['pred_score'].argmax()) == label[0]
             self.results.append(
@@ -93,7 +93,7 @@ class TempoMetric(BaseMetric):
 
 
 def _action_length(filename: str) -> int:
-    """Frames of the action of a video of tempo, .../videos/SPLIT/NAME."""
+    """Returns the length of the action of a video, .../videos/SPLIT/NAME."""
     video = Path(filename)
     split = video.parent.name
     table = video.parent.parent.parent / f'{split}.csv'
@@ -101,8 +101,8 @@ def _action_length(filename: str) -> int:
     name = f'{split}/{video.name}'
     if name not in lengths:
         raise ValueError(
-            f'TempoMetric works on the videos of tempo, and {filename!r} is '
-            f'none: {str(table)!r} does not list it; leave the metric out'
+            f'TempoMetric only works on videos of tempo, but {filename!r} is '
+            f'not listed in {str(table)!r}; remove the metric'
         )
     return lengths[name]
 
