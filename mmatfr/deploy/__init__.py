@@ -1,6 +1,6 @@
-"""Adaptive recognizers as files, and the engines that run them.
+"""Export of adaptive recognizers to files, and engines that run them.
 
-Importing it needs no engine; each is imported when it is asked for.
+Importing the package needs no engine; each is imported on first use.
 """
 
 from .engines import ENGINES, Engine, available_engines, make_engine
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    # These need mmaction2; what runs a file does not.
+    # Export needs mmaction2; running a file does not.
     if name == 'export_onnx':
         from .export import export_onnx
 

@@ -16,17 +16,18 @@ class Engine:
 
     Args:
         path (str): The file.
-        num_threads (int, optional): Threads of a call. Defaults to None: what
-            the engine takes, all cores.
-        precision (str, optional): Of the arithmetic. Defaults to None, 'f32'.
-        fixed_size (bool): Whether all frames have the size of the test
-            pipeline's crop; OpenVINO is faster then. Defaults to True.
-        options (Mapping[str, Any], optional): Settings of the engine itself.
+        num_threads (int, optional): Number of threads per call. Defaults to
+            None, the default of the engine: all cores.
+        precision (str, optional): Arithmetic precision. Defaults to None,
+            'f32'.
+        fixed_size (bool): Whether all frames have the crop size of the test
+            pipeline, which makes OpenVINO faster. Defaults to True.
+        options (Mapping[str, Any], optional): Settings of the engine.
 
     Attributes:
         metadata (dict[str, str]): The metadata of the file.
-        size (tuple[int], optional): Height and width that the frames must
-            have; None for any.
+        size (tuple[int], optional): Required height and width of the frames;
+            None for any.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Engine:
 
     @classmethod
     def is_available(cls) -> bool:
-        """bool: Whether its package is installed."""
+        """Returns whether the package of the engine is installed."""
         import importlib.util
 
         return importlib.util.find_spec(cls.package) is not None
@@ -50,7 +51,7 @@ class Engine:
 
         Args:
             outputs (list[str]): Names of the outputs to return.
-            inputs (Mapping[str, ndarray]): By name.
+            inputs (Mapping[str, ndarray]): The inputs by name.
 
         Returns:
             list[ndarray]: The outputs.
@@ -96,8 +97,8 @@ class OnnxRuntime(Engine):
 class OpenVINO(Engine):
     """OpenVINO; ``options`` are its properties, and ``device``.
 
-    ``precision='bf16'`` needs a processor that has it. Groups are decided in
-    the same precision then, so that frames near the edge of a bin may change
+    ``precision='bf16'`` needs a processor that supports it. Groups are then
+    computed in this precision too, so frames near the edge of a bin may change
     their group.
     """
 
@@ -124,8 +125,8 @@ class OpenVINO(Engine):
         wanted = precision.replace('f', 'FP').replace('bFP', 'BF')
         if wanted not in able:
             raise ValueError(
-                f'precision={precision!r} is not possible on this {device}, '
-                f'which can do {sorted(able)}; choose another'
+                f'precision={precision!r} is not supported by this {device}; '
+                f'choose one of {sorted(able)}'
             )
         settings = {
             'INFERENCE_PRECISION_HINT': precision,
@@ -145,7 +146,7 @@ class OpenVINO(Engine):
         if shape.is_static:
             self.size = tuple(shape.to_shape())[1:3]
         self.model = core.compile_model(model, device, settings)
-        self._requests = threading.local()  # one serves one thread
+        self._requests = threading.local()  # one per thread
 
     def run(
         self, outputs: List[str], inputs: Mapping[str, np.ndarray]
@@ -163,7 +164,7 @@ ENGINES: Dict[str, Type[Engine]] = {
 
 
 def available_engines() -> List[str]:
-    """list[str]: Names of the engines that are installed."""
+    """Returns the names of the installed engines."""
     return [name for name in ENGINES if ENGINES[name].is_available()]
 
 
@@ -175,17 +176,18 @@ def make_engine(
     Args:
         name (str): 'onnxruntime' or 'openvino'.
         path (str): The file.
-        precision (str, optional): Of the arithmetic. Defaults to None, 'f32'.
+        precision (str, optional): Arithmetic precision. Defaults to None,
+            'f32'.
         **kwargs: As for :class:`Engine`.
 
     Returns:
         Engine: The engine, with the file in it.
 
     Raises:
-        ValueError: If there is no such engine, it does not have that
-            precision, or the file is none.
+        ValueError: If the engine or the precision is unknown, or the file
+            cannot be loaded.
         ImportError: If the engine is not installed.
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
     """
     if name not in ENGINES:
         raise ValueError(
@@ -211,9 +213,9 @@ def make_engine(
         return engine(path, precision=precision, **kwargs)
     except (ValueError, TypeError):
         raise
-    except Exception as error:  # each engine has its own errors
+    except Exception as error:  # each engine raises different errors
         reason = str(error).strip().splitlines()[-1]
         raise ValueError(
-            f'{name} cannot load {path!r}: {reason}; export it again or name '
-            'another'
+            f'{name} cannot load {path!r}: {reason}; export it again, or use '
+            'another file'
         ) from error

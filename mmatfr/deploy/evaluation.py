@@ -19,7 +19,7 @@ from .model import DeployedModel, Prediction
 
 __all__ = ['check_config', 'evaluate']
 
-# Metrics of what only the network in PyTorch tells: its multiply-adds.
+# Metrics that need the network in PyTorch, for its multiply-adds.
 _OF_THE_NETWORK = ('AdaptiveCostMetric',)
 
 
@@ -28,24 +28,23 @@ def evaluate(
     cfg: Config,
     on_video: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dict[str, float]:
-    """Tests a deployed recognizer as ``tools/test.py`` tests the config.
+    """Tests a deployed recognizer in the same way as ``tools/test.py``.
 
-    Videos are read by the test dataloader of the config and judged by its
-    test evaluator. GFLOPs are not known here; instead of
-    ``AdaptiveCostMetric``, B' and B'/T of the clips are summarized under the
-    same names.
+    It uses the test dataloader and the test evaluator of the config. GFLOPs
+    are not known here, so in place of ``AdaptiveCostMetric`` it summarizes B'
+    and B'/T of the clips under the same names.
 
     Args:
         model (DeployedModel): The recognizer.
         cfg (Config): The config that it was exported from.
-        on_video (Callable): Called after each video with the number of those
-            that are done and of all.
+        on_video (Callable): Called after each video with the number of
+            finished videos and the total.
 
     Returns:
         dict[str, float]: The metrics.
 
     Raises:
-        ValueError: If the file is of another model than the config.
+        ValueError: If the file was not exported from the config.
     """
     check_config(model.info, model.path, cfg)
     dataloader = Runner.build_dataloader(cfg.test_dataloader)
@@ -82,18 +81,18 @@ def evaluate(
 
 
 def check_config(info: ModelInfo, path: str, cfg: Config) -> None:
-    """Makes sure that a file was exported from a config.
+    """Checks that a file was exported from a config.
 
-    The number of views may be another.
+    The number of views may differ.
 
     Args:
-        info (ModelInfo): What the file says of itself.
+        info (ModelInfo): Metadata of the file.
         path (str): The file.
         cfg (Config): The config.
 
     Raises:
-        ValueError: If the number of classes, the clip or what the test
-            pipeline does to it is another there.
+        ValueError: If the number of classes, the clips or the test pipelines
+            differ.
     """
     differences = [
         (f'{own} {what}', other)
@@ -119,14 +118,14 @@ def check_config(info: ModelInfo, path: str, cfg: Config) -> None:
     if differences:
         there, here = differences[0]
         raise ValueError(
-            f'{path!r} is of another model than {cfg.filename!r}: it has '
-            f'{there}, the config {here}; name the config it was exported '
-            f'from, {info.config!r}, with the same --cfg-options'
+            f'{path!r} was not exported from {cfg.filename!r}: it has '
+            f'{there}, but the config has {here}; use the config it was '
+            f'exported from, {info.config!r}, with the same --cfg-options'
         )
 
 
 def _steps(pipeline: Sequence[dict]) -> List[dict]:
-    """What a pipeline does to the frames of a view."""
+    """Returns the steps of a pipeline that change the frames of a view."""
     steps = []
     for step in pipeline:
         step = ConfigDict(step).to_dict()
@@ -141,7 +140,7 @@ def _steps(pipeline: Sequence[dict]) -> List[dict]:
 def _describe_lengths(
     info: ModelInfo, prediction: Prediction
 ) -> Dict[str, Any]:
-    """B' of a video as :mod:`mmatfr.cost.statistics` takes it."""
+    """Returns B' of a video in the form of :mod:`mmatfr.cost.statistics`."""
     lengths, groups = prediction.lengths, prediction.groups
     if not isinstance(lengths, dict):
         lengths, groups = {'': lengths}, {'': groups}

@@ -1,4 +1,4 @@
-"""Writes a recognizer as one ONNX file that decides B' itself."""
+"""Exports a recognizer as one ONNX file that computes B' itself."""
 
 import logging
 import os
@@ -25,8 +25,8 @@ from .verification import choose_clips, compare, run_reference
 __all__ = ['export_onnx']
 
 OnStep = Callable[[str, int, int], None]
-# Height and width of the example: unlike, and no map of it is one pixel, as
-# the exporter takes sizes that are equal or 1 to be so always.
+# Height and width of the example. They differ and no map shrinks to one pixel,
+# because the exporter would treat equal sizes and 1 as constants.
 _SIZE = (128, 160)
 
 
@@ -39,31 +39,30 @@ def export_onnx(
     rtol: float = 1e-4,
     on_step: OnStep = lambda step, done, total: None,
 ) -> ModelInfo:
-    """Exports a recognizer and proves that the file computes the same.
+    """Exports a recognizer and verifies the file against PyTorch.
 
-    The file takes a clip as decoders give it, uint8, and the number of bins;
-    it returns scores, B' and the group of each frame. It is kept if all
-    engines give the scores and the B' of PyTorch on clips whose B' go from 1
-    to T.
+    The file takes a decoded clip, uint8, and the number of bins; it returns
+    scores, B' and the group of each frame. It is saved only if all engines
+    give the same scores and B' as PyTorch on clips with B' from 1 to T.
 
     Args:
-        recognizer (nn.Module): In evaluation mode, on the CPU.
+        recognizer (nn.Module): The recognizer, in evaluation mode, on the CPU.
         cfg (Config): Its config.
         out (str): The file, ``*.onnx``.
-        checkpoint (str, optional): Where its weights are from.
-        engines (Sequence[str], optional): Those to compare with PyTorch.
-            Defaults to None, all that are installed.
+        checkpoint (str, optional): Origin of the weights, for the metadata.
+        engines (Sequence[str], optional): Engines to compare with PyTorch.
+            Defaults to None, all installed ones.
         rtol (float): Largest difference of the scores, relative to the
             largest. Defaults to 1e-4.
-        on_step (Callable): Called with the name of a step, how much of it is
-            done, and of how much.
+        on_step (Callable): Called with the name of a step, the number of
+            finished parts, and the total.
 
     Returns:
-        ModelInfo: What the file says of itself.
+        ModelInfo: Metadata of the file.
 
     Raises:
         ValueError: If a part cannot be exported, no engine is installed, or
-            an engine computes something else.
+            the results of an engine differ.
     """
     engines = available_engines() if engines is None else list(engines)
     if not engines:
@@ -102,7 +101,7 @@ def _verify(
     rtol: float,
     on_step: OnStep,
 ) -> Dict[str, dict]:
-    """Compares the engines with PyTorch; returns the report by engine."""
+    """Compares the engines with PyTorch and returns a report by engine."""
     clips = choose_clips(network, tuple(info.crop))
     references = []
     for clip in clips:
@@ -163,7 +162,7 @@ def _save(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the exporter from warning of packages that are not needed."""
+    """Suppresses warnings of the exporter about packages it does not need."""
     logger = logging.getLogger('torch.onnx._internal.exporter._registration')
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,9 +1,9 @@
-"""The groups of one clip, in operations that every engine has.
+"""The groups of one clip, in operations that every engine supports.
 
 :func:`mmatfr.sgs.group_frames` numbers the groups of a batch by sorting and
-scattering. A deployed network runs one clip at a time, for which comparing
-each frame with each is as fast, and the number of groups is the only value
-that a shape depends on.
+scattering. A deployed network runs one clip at a time, where comparing all
+pairs of frames is as fast. The number of groups is the only value on which a
+shape depends.
 """
 
 from typing import NamedTuple, Optional
@@ -52,17 +52,19 @@ def group_clip(
     Args:
         magnitude (Tensor): Delta, (T,). Negative values count as 0.
         num_bins (Tensor): Number of bins B, a scalar, int64.
-        kernel (str): As for :func:`mmatfr.sgs.group_frames`, and so are the
-            other options.
+        kernel (str): This and the other options are as for
+            :func:`mmatfr.sgs.group_frames`.
         normalize (bool, optional): Whether weights are divided by the number
             of frames in the group.
         order (str): Order of the groups.
-        contiguous (bool): Whether a group holds neighbouring frames only.
-        peak (float, optional): What takes the place of Delta_max.
-        ends (int): Number of frames at each end that keep their own groups.
+        contiguous (bool): Whether a group consists of neighbouring frames
+            only.
+        peak (float, optional): Replaces Delta_max.
+        ends (int): Number of frames at each end that each form a separate
+            group.
 
     Returns:
-        ClipGroups: The same groups as :func:`mmatfr.sgs.group_frames` makes.
+        ClipGroups: The same groups as from :func:`mmatfr.sgs.group_frames`.
     """
     magnitude = magnitude.clamp_min(0.0)
     num_frames = magnitude.shape[0]
@@ -79,11 +81,11 @@ def group_clip(
         scale = torch.full_like(own_peak, peak)
         last_bin = torch.full_like(own_peak, _MOST_BINS - 1)
     all_bins = num_bins.to(magnitude.dtype)
-    # As torch divides a number by a tensor, to the last bit.
+    # Equal to torch's division of a number by a tensor, bit for bit.
     steps = scale.reciprocal() * (2 * all_bins)
     position = magnitude * steps
     position = torch.where(still, torch.zeros_like(position), position)
-    # Whole numbers, exact in single precision.
+    # Integers, exact in single precision.
     bins = (position / 2 + _EDGE_RTOL * all_bins).floor()
     bins = torch.minimum(bins, last_bin).clamp_min(0)
     labels = bins
@@ -92,7 +94,7 @@ def group_clip(
         labels = torch.cat([torch.zeros_like(bins[:1]), turns])
     ends = min(ends, (num_frames - 1) // 2)
     if ends:
-        # In front of and behind all other labels.
+        # Before and after all other labels.
         behind = frames - (num_frames - ends)
         inner = (frames >= ends) & (behind < 0)
         past = labels.amax(0) + 1 + ends
@@ -102,14 +104,14 @@ def group_clip(
     same = labels[:, None] == labels
     count = same.to(magnitude.dtype).sum(1)
     if order == 'magnitude':
-        mine, others = bins[:, None], bins  # which the frames of a group share
+        mine, others = bins[:, None], bins  # shared by the frames of a group
     else:
-        # Mean frame indices, compared without division: engines round it in
-        # ways of their own. Integers, exact in single precision.
+        # Mean frame indices, compared without division, which engines round
+        # differently. Integers, exact in single precision.
         total = (same * frames).to(magnitude.dtype).sum(1)
         mine, others = total[:, None] * count, total * count[:, None]
     first = (same & (frames < frames[:, None])).sum(1) == 0
-    # Groups come in the order of their ranks, ties in that of their labels.
+    # Groups are sorted by rank, and ties by label.
     before = (others < mine) | ((others == mine) & (labels < labels[:, None]))
     index = (before & first).long().sum(1)
 

@@ -1,4 +1,4 @@
-"""What a deployed file says of itself."""
+"""Metadata of a deployed file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 __all__ = ['KEY', 'ModelInfo']
 
-# Where it stands in the metadata of an ONNX file.
+# Key in the metadata of an ONNX file.
 KEY = 'mmatfr'
 
 
@@ -17,26 +17,26 @@ class ModelInfo:
     Attributes:
         version (str): Version of mmatfr that wrote it.
         config (str): Name of the config.
-        checkpoint (str, optional): Name of the checkpoint; None for weights
-            that were not trained.
+        checkpoint (str, optional): Name of the checkpoint; None for untrained
+            weights.
         num_classes (int): Number of classes K.
         classes (list[str], optional): Their names.
         num_frames (int): Number of frames T of a clip.
-        frame_interval (int, optional): Distance of its frames in the video;
-            None where they are spread over the whole video.
-        crop (list[int]): Height and width of the frames in the test.
-        pathways (list[str]): The pathways that sample, '' for a backbone of
-            one; empty without sampling.
-        num_bins (list[int]): The number of bins B of each.
-        average_clips (str, optional): How the views of a video are averaged,
-            as in mmaction2: 'prob', 'score' or None.
+        frame_interval (int, optional): Distance between its frames in the
+            video; None if they are spread over the whole video.
+        crop (list[int]): Height and width of the frames in testing.
+        pathways (list[str]): The sampling pathways, '' for a backbone with one
+            pathway; empty without sampling.
+        num_bins (list[int]): Number of bins B of each pathway.
+        average_clips (str, optional): Averaging of the views of a video, as in
+            mmaction2: 'prob', 'score' or None.
         pipeline (str): The test pipeline of the config, as a Python literal,
-            whose tuples JSON does not have.
-        verified (dict): By engine, the number of clips that the file was
-            compared with PyTorch on, their B', and the largest difference.
-        quantized (dict, optional): What has quantized it, to how many bits,
-            on how many videos, and its accuracy by engine beside that of the
-            file it was made from. Defaults to None: it is not quantized.
+            because JSON has no tuples.
+        verified (dict): By engine, the number of clips on which the file was
+            compared with PyTorch, their B', and the largest difference.
+        quantized (dict, optional): Quantizer, number of bits and of
+            calibration videos, and by engine the accuracy before and after.
+            Defaults to None: not quantized.
     """
 
     version: str
@@ -56,7 +56,7 @@ class ModelInfo:
 
     @property
     def group_outputs(self) -> Tuple[str, ...]:
-        """tuple[str]: Names of the outputs that hold the groups."""
+        """tuple[str]: Names of the outputs with the groups."""
         return tuple(
             f'groups.{name}' if name else 'groups' for name in self.pathways
         )
@@ -74,24 +74,24 @@ class ModelInfo:
         return ('scores', 'lengths', *self.group_outputs)
 
     def dumps(self) -> str:
-        """Writes it as JSON."""
+        """Returns the metadata as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, metadata: Mapping[str, str], path: str) -> 'ModelInfo':
-        """Reads it from the metadata of a file.
+        """Reads the entry of mmatfr from the metadata of a file.
 
         Args:
             metadata (Mapping[str, str]): All metadata of the file.
-            path (str): The file, for the error.
+            path (str): The file, for the message.
 
         Raises:
-            ValueError: If the file is not one of mmatfr's.
+            ValueError: If the file was not exported by mmatfr.
         """
         if KEY not in metadata:
             raise ValueError(
-                f'{path!r} is not a file that mmatfr has exported; name one '
-                'of tools/deployment/export_model.py'
+                f'{path!r} was not exported by mmatfr; use a file from '
+                'tools/deployment/export_model.py'
             )
         try:
             return cls(**json.loads(metadata[KEY]))

@@ -20,18 +20,18 @@ Frames = Union[np.ndarray, Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a deployed recognizer says of a video of V views.
+    """Result of a deployed recognizer for a video of V views.
 
     Attributes:
-        scores (ndarray): One for each class, (K,), averaged over the views as
-            mmaction2's ``pred_score``.
-        label (int): The class of the largest.
+        scores (ndarray): Class scores, (K,), averaged over the views like
+            ``pred_score`` of mmaction2.
+        label (int): The class with the largest score.
         class_name (str): Its name.
         lengths (ndarray | dict[str, ndarray]): Temporal resolution B' of each
-            view, (V,); by pathway, where the network has several. None
-            without sampling.
+            view, (V,); by pathway if there are several. None without sampling.
         groups (ndarray | dict[str, ndarray]): Group of each frame of each
-            view, (V, T), likewise.
+            view, (V, T); by pathway if there are several. None without
+            sampling.
     """
 
     scores: np.ndarray
@@ -53,23 +53,22 @@ def load_model(
     """Loads a deployed recognizer.
 
     Args:
-        path (str): A file that ``tools/deployment/export_model.py`` wrote.
+        path (str): A file written by ``tools/deployment/export_model.py``.
         engine (str): 'onnxruntime' or 'openvino'. Defaults to 'onnxruntime'.
-        precision (str, optional): 'f32', and for OpenVINO 'bf16' or 'f16'
-            where the processor has it. Defaults to None, 'f32'.
-        num_threads (int, optional): Threads of a call. Defaults to None, all
-            cores.
-        num_bins (int | Sequence[int], optional): Number of bins B, of each
-            pathway that samples: the budget. Defaults to None, that of the
-            config.
-        fixed_size (bool): Whether all frames have the size of the test
-            pipeline's crop. OpenVINO is faster then; False leaves it open.
+        precision (str, optional): 'f32', and for OpenVINO 'bf16' or 'f16' if
+            the processor supports it. Defaults to None, 'f32'.
+        num_threads (int, optional): Number of threads per call. Defaults to
+            None, all cores.
+        num_bins (int | Sequence[int], optional): Number of bins B of each
+            sampling pathway: the budget. Defaults to None, that of the config.
+        fixed_size (bool): Whether all frames have the crop size of the test
+            pipeline, which makes OpenVINO faster. False allows any size.
             Defaults to True.
         options (Mapping[str, Any], optional): Settings of the engine:
             ``providers`` of ONNX Runtime, properties of OpenVINO.
 
     Returns:
-        DeployedModel: To be called with videos or frames.
+        DeployedModel: A model that is called with videos or frames.
 
     Raises:
         ValueError: If an option or the file is invalid.
@@ -99,13 +98,13 @@ class DeployedModel:
 
     Args:
         engine (Engine): The engine, with the file in it.
-        info (ModelInfo): What the file says of itself.
+        info (ModelInfo): Metadata of the file.
         path (str): The file, for errors.
-        num_bins (int | Sequence[int], optional): Number of bins B, of each
-            pathway that samples. Defaults to None, that of the config.
+        num_bins (int | Sequence[int], optional): Number of bins B of each
+            sampling pathway. Defaults to None, that of the config.
 
     Attributes:
-        info (ModelInfo): What the file says of itself.
+        info (ModelInfo): Metadata of the file.
         num_bins (tuple[int]): Number of bins of each pathway.
     """
 
@@ -133,10 +132,9 @@ class DeployedModel:
         """Recognizes a video.
 
         Args:
-            video (str | ndarray): Path of a video, which is read by the test
-                pipeline of the config, all views; or frames of uint8 as
-                decoders give them, (T, H, W, 3) for one view or
-                (V, T, H, W, 3).
+            video (str | ndarray): Path of a video, to be read by the test
+                pipeline of the config with all views; or decoded frames,
+                uint8, (T, H, W, 3) for one view or (V, T, H, W, 3).
             num_bins (int | Sequence[int], optional): Number of bins for this
                 video. Defaults to None, that of the model.
 
@@ -145,8 +143,8 @@ class DeployedModel:
 
         Raises:
             FileNotFoundError: If there is no such video.
-            ValueError: If it cannot be read, or frames have another shape or
-                type.
+            ValueError: If the video cannot be read, or the frames have a wrong
+                shape or type.
         """
         if isinstance(video, (str, os.PathLike)):
             views = self.read_views(os.fspath(video))
@@ -165,7 +163,8 @@ class DeployedModel:
                 to None, that of the model.
 
         Returns:
-            list[ndarray]: As :attr:`ModelInfo.outputs` names them.
+            list[ndarray]: The outputs in the order of
+            :attr:`ModelInfo.outputs`.
         """
         inputs = self.as_inputs(frames, num_bins)
         return self.engine.run(list(self.info.outputs), inputs)
@@ -173,7 +172,7 @@ class DeployedModel:
     def as_inputs(
         self, frames: np.ndarray, num_bins: NumBins = None
     ) -> Dict[str, np.ndarray]:
-        """Names what the network takes for one view.
+        """Returns the inputs of the network for one view.
 
         Args:
             frames (ndarray): The clip, (T, H, W, 3), uint8.
@@ -181,7 +180,8 @@ class DeployedModel:
                 to None, that of the model.
 
         Returns:
-            dict[str, ndarray]: As :attr:`ModelInfo.inputs` names them.
+            dict[str, ndarray]: The inputs by the names of
+            :attr:`ModelInfo.inputs`.
         """
         inputs = dict(frames=np.ascontiguousarray(frames))
         if self.info.pathways:
@@ -194,11 +194,11 @@ class DeployedModel:
         """Averages the views of a video, as mmaction2 does.
 
         Args:
-            views (Sequence[list[ndarray]]): Of each view what
-                :meth:`run_view` returns.
+            views (Sequence[list[ndarray]]): The result of :meth:`run_view` for
+                each view.
 
         Returns:
-            Prediction: Of the video.
+            Prediction: The result for the video.
         """
         scores, *others = map(np.stack, zip(*views, strict=True))
         scores = scores[:, 0]
@@ -219,13 +219,13 @@ class DeployedModel:
         )
 
     def class_name(self, label: int) -> str:
-        """str: Name of a class."""
+        """Returns the name of a class."""
         if self.info.classes is None:
             return f'class {label}'
         return self.info.classes[label]
 
     def read_views(self, video: str) -> np.ndarray:
-        """Reads the views of a video as the config tests them.
+        """Reads the views of a video with the test pipeline.
 
         Args:
             video (str): Path of a video.
@@ -233,7 +233,7 @@ class DeployedModel:
         Returns:
             ndarray: (V, T, H, W, 3), uint8.
         """
-        # The pipeline is mmaction2's; frames can be had without it.
+        # Only the pipeline needs mmaction2.
         from mmatfr.apis import run_pipeline
 
         return self.split_views(
@@ -243,7 +243,7 @@ class DeployedModel:
         )
 
     def split_views(self, inputs: np.ndarray) -> np.ndarray:
-        """Brings what a test pipeline packs into the form of the network.
+        """Converts the packed result of a test pipeline to views.
 
         Args:
             inputs (ndarray): (V, 3, T, H, W), or (V T, 3, H, W) for a 2D
@@ -271,7 +271,7 @@ class DeployedModel:
         if views.dtype != np.uint8:
             raise ValueError(
                 f'expected frames of uint8, 0 to 255, but got {views.dtype}; '
-                'the network normalizes them itself'
+                'the network normalizes them'
             )
         if views.shape[1] != num_frames:
             interval = self.info.frame_interval
@@ -282,7 +282,7 @@ class DeployedModel:
             )
             raise ValueError(
                 f'{self.path!r} takes clips of {num_frames} frames, {how}, '
-                f'but got {views.shape[1]}; sample them, or name the video'
+                f'but got {views.shape[1]}; sample as many, or give the video'
             )
         size = self.engine.size
         if size is not None and views.shape[2:4] != tuple(size):
@@ -311,7 +311,7 @@ class DeployedModel:
         ):
             raise ValueError(
                 f'num_bins={num_bins!r} must be a positive integer, or one '
-                f'for each of the {len(pathways)} pathways that sample in '
+                f'for each of the {len(pathways)} sampling pathways of '
                 f'{self.path!r}'
             )
         return tuple(int(number) for number in numbers)

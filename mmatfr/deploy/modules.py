@@ -1,4 +1,4 @@
-"""Modules of mmaction2 in forms that run on one clip of any length."""
+"""Modules of mmaction2, adapted to one clip of any length."""
 
 from typing import List
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class Normalize(nn.Module):
-    """What mmaction2's preprocessor does to the frames of a clip."""
+    """The normalization of mmaction2's preprocessor, for one clip."""
 
     def __init__(self, preprocessor: ActionDataPreprocessor) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Normalize(nn.Module):
 
 
 class Shift(nn.Module):
-    """TSM's shift between the frames of one clip, however many."""
+    """TSM's shift between the frames of one clip of any length."""
 
     def __init__(self, shift: TemporalShift) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class NonLocal(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """A pool whose window may be longer than the clip: it ends with it."""
+    """A pool with a window that may be longer than the clip."""
 
     def __init__(self, pool: nn.MaxPool3d) -> None:
         super().__init__()
@@ -82,17 +82,17 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         length = torch.sym_max(x.shape[2], self.reach)
         place = torch.arange(length).clamp_max(x.shape[2] - 1)
-        return self.pool(x.index_select(2, place))  # the last frame again
+        return self.pool(x.index_select(2, place))  # repeats the last frame
 
 
 def replace_module(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Puts a module in the place of another, by its name."""
+    """Replaces a module, given its name."""
     parent, _, child = name.rpartition('.')
     setattr(root.get_submodule(parent), child, module)
 
 
 def fit_short_clips(backbone: nn.Module, stage: str) -> None:
-    """Checks that a stage also runs on clips of one frame."""
+    """Checks that a stage runs on clips of one frame, and adapts its pools."""
     for name, module in [*backbone.get_submodule(stage).named_modules()]:
         name = '.'.join(filter(None, [stage, name]))
         if isinstance(module, nn.MaxPool3d):
@@ -125,13 +125,13 @@ def fit_short_clips(backbone: nn.Module, stage: str) -> None:
 
 def _refuse(name: str, reason: str) -> None:
     raise ValueError(
-        f'backbone.{name} {reason}, and sampling may leave one frame of a '
-        'clip: there is no form of it for export; sample after it'
+        f'backbone.{name} {reason}, but a sampled clip may have one frame: '
+        'it cannot be exported; sample after it'
     )
 
 
 def _nearest(num_frames: int, rate: int) -> List[int]:
-    """Frames that mmaction2 takes for a pathway."""
+    """Returns the frames that mmaction2 selects for a pathway."""
     frames = torch.arange(num_frames, dtype=torch.float32)
     frames = F.interpolate(
         frames[None, None, :, None, None],
@@ -142,11 +142,11 @@ def _nearest(num_frames: int, rate: int) -> List[int]:
 
 
 def take_frames(x: Tensor, rate: int) -> Tensor:
-    """Takes the frames that mmaction2 takes for a pathway of SlowFast.
+    """Selects the frames of a pathway of SlowFast, as in mmaction2.
 
     Args:
         x (Tensor): (1, C, T, H, W).
-        rate (int): One frame of so many.
+        rate (int): Selects one frame out of this many.
     """
     if rate == 1:
         return x
@@ -154,11 +154,11 @@ def take_frames(x: Tensor, rate: int) -> Tensor:
 
 
 def fit_frames(x: Tensor, length: int) -> Tensor:
-    """Pads with zero frames, or crops, on both sides.
+    """Pads with zero frames, or crops, at both ends.
 
     Args:
         x (Tensor): (1, C, T, H, W).
-        length (int): Number of frames wanted.
+        length (int): New number of frames.
     """
     missing = length - x.shape[2]
     front = torch.sym_max(missing, 0) // 2 - torch.sym_max(-missing, 0) // 2

@@ -1,8 +1,8 @@
-"""An adaptive recognizer as a network of one clip, fit for export.
+"""An adaptive recognizer as a network for one clip, for export.
 
-For one clip, an adaptive network is a plain one on a clip of B' frames behind
-the one place that decides how many: mmaction2's own modules, split at the
-sampled stage. Nothing of the ragged execution is in it.
+For one clip, an adaptive network is a plain network on a clip of B' frames
+after the sampling. It consists of mmaction2's own modules, split at the
+sampled stage, without ragged execution.
 """
 
 import copy
@@ -43,26 +43,26 @@ from .sampling import ClipSampler, SampledGroups
 
 __all__ = ['ClipNetwork']
 
-# Arguments of the adaptive backbones that mmaction2's classes do not have.
+# Arguments that only the adaptive backbones have.
 _ADAPTIVE = ('sgs', 'readout', 'execution', 'channels_last', 'lateral_length')
-# Height and width of the frames that numbers of frames are read from.
+# Height and width of the frames for finding the numbers of frames.
 _PROBE_SIZE = (64, 64)
 
 
 class ClipNetwork(nn.Module):
-    """A recognizer of one clip: frames in, scores and groups out.
+    """A recognizer for one clip: frames in, scores and groups out.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2 in evaluation mode,
             with or without sampling in its backbone.
-        model (dict): The model of its config.
+        model (dict): The ``model`` of its config.
         num_frames (int): Number of frames T of a clip.
 
     Attributes:
-        pathways (list[str]): Names of the pathways that sample; '' is that of
-            a backbone that has one.
-        num_bins (list[int]): Their numbers of bins B.
-        lengths (list[int]): Their numbers of frames before sampling.
+        pathways (list[str]): Names of the sampling pathways; '' for a backbone
+            with one pathway.
+        num_bins (list[int]): Number of bins B of each.
+        lengths (list[int]): Number of frames before sampling of each.
 
     Raises:
         ValueError: If a part of the recognizer cannot be exported.
@@ -117,7 +117,7 @@ class ClipNetwork(nn.Module):
         Args:
             frames (Tensor): The clip, (T, H, W, 3), uint8.
             num_bins (Tensor, optional): Number of bins B of each of the P
-                pathways that sample, (P,), int64. None where none does.
+                sampling pathways, (P,), int64. None without sampling.
 
         Returns:
             tuple[Tensor]: Scores, (1, K). With sampling also B' of each
@@ -137,17 +137,17 @@ class ClipNetwork(nn.Module):
     def stable_lengths(
         self, frames: Tensor, numbers: Sequence[int], rounding: float
     ) -> List[Dict[int, int]]:
-        """Finds the B' of a clip that do not hang on rounding.
+        """Finds the values of B' that do not depend on rounding.
 
         Args:
             frames (Tensor): The clip, (T, H, W, 3), uint8.
             numbers (Sequence[int]): Numbers of bins to try.
-            rounding (float): By how much magnitudes may change, relative to
-                the largest.
+            rounding (float): Largest change of a magnitude, relative to the
+                largest one.
 
         Returns:
-            list[dict[int, int]]: For each pathway, a number of bins by the B'
-            that comes of it.
+            list[dict[int, int]]: For each pathway, maps B' to a number of bins
+            that gives it.
         """
         _, groups = self._run(frames, torch.tensor(self.num_bins))
         generator = torch.Generator().manual_seed(0)
@@ -172,8 +172,8 @@ class ClipNetwork(nn.Module):
         self, frames: Tensor, num_bins: Optional[Tensor]
     ) -> Tuple[Tensor, Dict[str, SampledGroups]]:
         x = self.normalize(frames)
-        # A transposition alone, so that an engine which holds the channels
-        # last takes the frames as they are.
+        # Only a transposition, which is free for an engine with channels-last
+        # maps.
         if self.is_2d:
             x = x.permute(0, 3, 1, 2)
         else:
@@ -199,8 +199,8 @@ class ClipNetwork(nn.Module):
         layer = copy.deepcopy(recognizer.get_submodule(layer_name))
         if not isinstance(layer.binning, Binning):
             raise ValueError(
-                f'{layer_name} groups frames by {layer.binning!r}, which has '
-                'no form for export; use the binning of the layer'
+                f'{layer_name} groups frames by {layer.binning!r}, which '
+                'cannot be exported; use the binning of the layer'
             )
         (name, *after), *later = pathway.stages[pathway.stage :]
         module = self.backbone.get_submodule(name)
@@ -217,7 +217,7 @@ class ClipNetwork(nn.Module):
     def _sampling(
         self, num_bins: Optional[Tensor]
     ) -> Iterator[Dict[str, SampledGroups]]:
-        """Samples within; the groups by pathway, as soon as there are any."""
+        """Enables sampling in a context; yields the groups by pathway."""
         groups: Dict[str, SampledGroups] = {}
         with ExitStack() as stack:
             for place, (name, sampler) in enumerate(self.samplers.items()):
@@ -229,7 +229,7 @@ class ClipNetwork(nn.Module):
     def _run_slowfast(
         self, x: Tensor, groups: Dict[str, SampledGroups]
     ) -> Tuple[Tensor, Tensor]:
-        """The forward of mmaction2's SlowFast, lateral maps aligned."""
+        """The forward of mmaction2's SlowFast, with aligned lateral maps."""
         slow_path = self.backbone.slow_path
         fast_path = self.backbone.fast_path
         rate = self.backbone.resample_rate
@@ -290,7 +290,7 @@ class ClipNetwork(nn.Module):
 
     @torch.no_grad()
     def _lengths_without_sampling(self) -> List[int]:
-        """Number of frames that each pathway samples from."""
+        """Returns the number of frames before the sampling of each pathway."""
         frames = torch.zeros(
             self.num_frames, *_PROBE_SIZE, 3, dtype=torch.uint8
         )
@@ -300,7 +300,8 @@ class ClipNetwork(nn.Module):
 
     @torch.no_grad()
     def _outputs_without_sampling(self) -> List[int]:
-        """Number of frames of each output of the plain backbone."""
+        """Returns the number of frames of each output of the plain
+        backbone."""
         shape = (
             (self.num_frames, 3, *_PROBE_SIZE)
             if self.is_2d
@@ -311,15 +312,15 @@ class ClipNetwork(nn.Module):
             outputs = (outputs,)
         elif not isinstance(self.backbone, ResNet3dSlowFast):
             raise ValueError(
-                f'the backbone returns {len(outputs)} feature maps; only one '
-                'of one map and SlowFast can be exported: set out_indices to '
-                'the last stage'
+                f'the backbone returns {len(outputs)} feature maps, but only '
+                'SlowFast and backbones with one map can be exported; set '
+                'out_indices to the last stage'
             )
         return [len(x) if self.is_2d else x.shape[2] for x in outputs]
 
 
 def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
-    """The recognizer as mmaction2 has it, with its weights."""
+    """Builds mmaction2's recognizer, with the same weights."""
     model = ConfigDict(copy.deepcopy(model))
     base = next(
         kind
@@ -341,10 +342,10 @@ def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
 
 
 def _check_parts(recognizer: nn.Module) -> None:
-    """Makes sure that nothing of a recognizer is left out.
+    """Checks that all parts of a recognizer can be exported.
 
     Raises:
-        ValueError: If a part has no form for export.
+        ValueError: If a part cannot be exported.
     """
     if type(recognizer) not in (Recognizer2D, Recognizer3D):
         raise ValueError(
@@ -362,4 +363,4 @@ def _check_parts(recognizer: nn.Module) -> None:
             'only recognizers without a neck can'
         )
     if not recognizer.with_cls_head:
-        raise ValueError('the recognizer has no head that classifies')
+        raise ValueError('the recognizer has no classification head')

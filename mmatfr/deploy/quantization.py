@@ -1,8 +1,8 @@
-"""Weights and activations in 8 bits; which frames are grouped stays in float.
+"""Quantization of weights and activations to 8 bits, except for grouping.
 
-A frame belongs to another group as soon as its magnitude crosses the edge of a
-bin, so whatever decides the groups is left as it is: the nodes between the
-maps that are sampled and the matrix that groups them.
+A frame changes its group as soon as its magnitude crosses the edge of a bin.
+The nodes between the sampled maps and the matrix that groups them therefore
+stay in float.
 """
 
 import logging
@@ -38,7 +38,7 @@ from .model import DeployedModel, load_model
 
 __all__ = ['compare_times', 'float_nodes', 'quantize_onnx', 'read_clips']
 
-# Where the search for the matrix ends: what comes behind works on maps.
+# The search for the matrix ends at these nodes, which process maps.
 _LAYERS = ('Conv', 'Gemm', 'MatMul')
 
 OnStep = Callable[[str, int, int], None]
@@ -53,32 +53,32 @@ def quantize_onnx(
     engines: Optional[Sequence[str]] = None,
     on_step: OnStep = lambda step, done, total: None,
 ) -> ModelInfo:
-    """Quantizes an exported recognizer to 8 bits by NNCF, after training.
+    """Quantizes an exported recognizer to 8 bits with NNCF, after training.
 
-    Ranges of activations are those of videos of the validation split, taken
-    evenly from its list, one view of each. The file is kept if it is as
-    accurate on the test split as the one it was made from, in all engines.
+    The ranges of activations are calibrated on videos of the validation split,
+    evenly spaced in its list, with one view of each. The file is saved only if
+    its accuracy on the test split stays within the tolerance in all engines.
 
     Args:
-        path (str): What ``tools/deployment/export_model.py`` wrote.
+        path (str): A file written by ``tools/deployment/export_model.py``.
         cfg (Config): The config that it was exported from.
         out (str): The file, ``*.onnx``.
-        subset (int): Largest number of videos. Defaults to 300.
-        tolerance (float): Largest loss of top-1 accuracy, in points. Defaults
+        subset (int): Maximum number of calibration videos. Defaults to 300.
+        tolerance (float): Maximum loss of top-1 accuracy, in points. Defaults
             to 0.5.
-        engines (Sequence[str], optional): Those to test in. Defaults to None,
-            all that are installed.
-        on_step (Callable): Called with the name of a step, how much of it is
-            done, and of how much.
+        engines (Sequence[str], optional): Engines to test. Defaults to None,
+            all installed ones.
+        on_step (Callable): Called with the name of a step, the number of
+            finished parts, and the total.
 
     Returns:
-        ModelInfo: What the file says of itself; ``quantized['accuracy']`` has
-        the metrics of both files by engine.
+        ModelInfo: Metadata of the file; ``quantized['accuracy']`` has the
+        metrics of both files by engine.
 
     Raises:
         ImportError: If NNCF is not installed.
-        ValueError: If the file is of another model, is quantized already, or
-            loses accuracy.
+        ValueError: If the file was not exported from the config, is already
+            quantized, or loses too much accuracy.
     """
     nncf = _import_nncf()
     if Path(out).suffix != '.onnx':
@@ -89,7 +89,7 @@ def quantize_onnx(
     runtime = load_model(path, engines[0])
     if runtime.info.quantized:
         raise ValueError(
-            f'{path!r} is quantized already; name the file it was made from'
+            f'{path!r} is already quantized; use the original file'
         )
     check_config(runtime.info, path, cfg)
     clips = [
@@ -103,7 +103,7 @@ def quantize_onnx(
         original,
         nncf.Dataset(clips),
         subset_size=len(clips),
-        # Activations of Swish are not symmetric.
+        # Swish activations are not symmetric.
         preset=nncf.QuantizationPreset.MIXED,
         ignored_scope=nncf.IgnoredScope(
             names=float_nodes(original.graph, runtime.info.group_outputs)
@@ -138,12 +138,12 @@ def quantize_onnx(
                 for name, file in (('float', path), ('int8', draft))
             }
             before, after = (100 * _top1(found[name], cfg) for name in found)
-            if not before - after <= tolerance:  # nor if it is NaN
+            if not before - after <= tolerance:  # also if it is NaN
                 raise ValueError(
-                    f'quantized, {path!r} is right on {after:.2f} % of the '
-                    f'test videos in {engine}, and on {before:.2f} % before, '
-                    f'which is more than {tolerance} points; the file is not '
-                    'kept: calibrate on more videos or allow for more'
+                    f'quantization lowers the top-1 accuracy of {path!r} in '
+                    f'{engine} from {before:.2f} to {after:.2f} %, by more '
+                    f'than {tolerance} points; the file is not saved: '
+                    'calibrate on more videos or raise the tolerance'
                 )
     info = describe(accuracy=accuracy)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
@@ -157,15 +157,15 @@ def read_clips(
     number: int,
     on_clip: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[np.ndarray]:
-    """Reads clips of the validation split, as a recognizer takes them.
+    """Reads clips of the validation split in the form of the network.
 
     Args:
         model (DeployedModel): The recognizer.
         cfg (Config): The config that it was exported from.
-        number (int): Largest number of clips, each of another video; they are
-            taken evenly from the list.
-        on_clip (Callable): Called after each with the number of those that
-            are done and of all.
+        number (int): Maximum number of clips, each from a different video,
+            evenly spaced in the list.
+        on_clip (Callable): Called after each clip with the number of finished
+            clips and the total.
 
     Yields:
         ndarray: The clip, (T, H, W, 3), uint8.
@@ -175,11 +175,11 @@ def read_clips(
     """
     if cfg.get('val_dataloader') is None:
         raise ValueError(
-            f'{cfg.filename!r} has no val_dataloader, whose videos calibrate; '
-            'add one'
+            f'{cfg.filename!r} has no val_dataloader, which calibration '
+            'needs; add one'
         )
     settings = dict(cfg.val_dataloader.dataset)
-    # What the network takes, also where the validation crops otherwise.
+    # The test pipeline of the network; that of the validation may differ.
     settings.update(pipeline=literal_eval(model.info.pipeline), test_mode=True)
     dataset = DATASETS.build(settings)
     number = min(number, len(dataset))
@@ -201,10 +201,10 @@ def compare_times(
     Args:
         models (dict[str, DeployedModel]): The models, by name.
         clips (Sequence[ndarray]): The clips, (T, H, W, 3) each.
-        rounds (int): How many times. Defaults to 10.
+        rounds (int): Number of rounds. Defaults to 10.
 
     Returns:
-        dict[str, list[float]]: Seconds a clip of each round.
+        dict[str, list[float]]: Seconds per clip in each round.
     """
 
     def run(model: DeployedModel) -> None:
@@ -223,20 +223,20 @@ def compare_times(
 def float_nodes(
     graph: onnx.GraphProto, group_outputs: Iterable[str]
 ) -> List[str]:
-    """Finds the nodes that decide which frames are grouped.
+    """Finds the nodes that determine the groups.
 
     Args:
-        graph (GraphProto): Of an exported recognizer.
-        group_outputs (Iterable[str]): Its outputs that hold the groups.
+        graph (GraphProto): Graph of an exported recognizer.
+        group_outputs (Iterable[str]): Names of the outputs with the groups.
 
     Returns:
-        list[str]: Names of the nodes between the maps that are sampled and
-        the matrix that groups them, and of the product of the two.
+        list[str]: Names of the nodes between the sampled maps and the matrix
+        that groups them, and of the product of the two.
     """
     producers = {name: node for node in graph.node for name in node.output}
     found: Set[str] = set()
     for output in group_outputs:
-        # The matrix is made from the groups; it is what meets maps first.
+        # The matrix depends on the groups and is the first to meet maps.
         made_of_groups = {output}
         decide: Set[str] = set()
         maps: Set[str] = set()
@@ -262,7 +262,7 @@ def float_nodes(
 def _ancestors(
     tensors: Iterable[str], producers: Dict[str, onnx.NodeProto]
 ) -> Set[str]:
-    """Names of the nodes that tensors are computed by."""
+    """Returns the names of the nodes that compute tensors."""
     found: Set[str] = set()
     left = list(tensors)
     while left:
@@ -281,7 +281,7 @@ def _import_nncf():
             'quantization needs the package nncf, which is not installed; pip '
             "install 'mmatfr[int8]'"
         ) from error
-    # It lists every node that it leaves alone.
+    # NNCF logs every node that it skips.
     nncf.set_log_level(logging.WARNING)
     return nncf
 
@@ -289,8 +289,8 @@ def _import_nncf():
 def _top1(metrics: Dict[str, float], cfg: Config) -> float:
     if 'acc/top1' not in metrics:
         raise ValueError(
-            f'the test evaluator of {cfg.filename!r} gives no acc/top1, by '
-            'which files are compared; add AccMetric'
+            f'the test evaluator of {cfg.filename!r} does not report '
+            'acc/top1, which is needed to compare the files; add AccMetric'
         )
     return metrics['acc/top1']
 
@@ -298,7 +298,7 @@ def _top1(metrics: Dict[str, float], cfg: Config) -> float:
 def _dump(
     model: onnx.ModelProto, original: onnx.ModelProto, info: ModelInfo
 ) -> bytes:
-    """A quantized network with the metadata of the original."""
+    """Serializes a quantized network with the metadata of the original."""
     metadata = {entry.key: entry.value for entry in original.metadata_props}
     metadata[KEY] = info.dumps()
     onnx.helper.set_model_props(model, metadata)

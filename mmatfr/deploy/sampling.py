@@ -1,4 +1,4 @@
-"""Sampling in a network of one clip: its groups, and the place of a layer."""
+"""Sampling in a network for one clip."""
 
 from contextlib import contextmanager
 from typing import Dict, Iterator
@@ -14,7 +14,7 @@ __all__ = ['ClipSampler', 'SampledGroups']
 
 
 class SampledGroups:
-    """The groups of one clip, and the merging of its maps.
+    """The groups of one clip; merges its maps.
 
     Attributes:
         magnitude (Tensor): Magnitude of each frame, (T,).
@@ -46,7 +46,7 @@ class SampledGroups:
         return maps.reshape(*x.shape[:2], -1, *x.shape[3:])
 
     def spread(self, x: Tensor, num_frames: int) -> Tensor:
-        """Gives each of T' frames the map that stands for it."""
+        """Gives each of T' frames the map of its group."""
         axis = 0 if self.is_2d else 2
         frames = torch.arange(num_frames) * len(self.index) // num_frames
         place = self.index[frames] + (self.joined - self.num_groups) // 2
@@ -54,13 +54,14 @@ class SampledGroups:
 
 
 class ClipSampler:
-    """Samples at one place of a plain backbone.
+    """Samples at one module of a plain backbone.
 
     Args:
         layer (SGS): The layer.
         is_2d (bool): Whether maps are (T, C, H, W).
-        module (nn.Module): Where it samples.
-        before (bool): Whether to take the input of the module, not its output.
+        module (nn.Module): Samples at this module.
+        before (bool): Whether to sample the input of the module, not the
+            output.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class ClipSampler:
         self.is_2d = is_2d
         self.module = module
         self.before = before
-        # What bins divide, where that is the range that training has seen.
+        # With bin_range='data', the mean range of the training clips.
         self.peak = layer.bin_range == 'data' and layer.running_peak.item()
         self.options = dict(vars(layer.binning))
         del self.options['num_bins']
@@ -85,7 +86,7 @@ class ClipSampler:
     def sampling(
         self, num_bins: Tensor, groups: Dict[str, SampledGroups], name: str
     ) -> Iterator[None]:
-        """Replaces maps by those of their groups within."""
+        """Replaces maps with those of their groups in a context."""
 
         def sample(x: Tensor) -> Tensor:
             magnitude = self.magnitude(x)
@@ -112,7 +113,7 @@ class ClipSampler:
         return group_clip(magnitude, num_bins, **self.options)
 
     def magnitude(self, x: Tensor) -> Tensor:
-        """Magnitude of each frame, (T,).
+        """Returns the magnitude of each frame, (T,).
 
         Args:
             x (Tensor): The maps of the clip, (1, C, T, H, W) or (T, C, H, W).
@@ -127,7 +128,7 @@ class ClipSampler:
 
 
 def _pool(x: Tensor, grid: int) -> Tensor:
-    """Averages the cells of a grid, for maps of any size, (1, T, C G^2)."""
+    """Averages the cells of a grid on maps of any size, (1, T, C G^2)."""
     if grid == 1:
         return x.mean(dim=(3, 4)).transpose(1, 2)
     rows, columns = (_cells(size, grid) for size in x.shape[3:])
@@ -135,7 +136,7 @@ def _pool(x: Tensor, grid: int) -> Tensor:
 
 
 def _cells(size: int, grid: int) -> Tensor:
-    """Share of each of ``size`` places in each cell, (grid, size)."""
+    """Returns the share of each of ``size`` pixels in each cell."""
     cell = torch.arange(grid)[:, None]
     start, end = cell * size // grid, -(-(cell + 1) * size // grid)
     place = torch.arange(size)

@@ -1,4 +1,4 @@
-"""The proof that an engine computes what PyTorch computes."""
+"""Verification of an exported file against PyTorch."""
 
 from typing import (
     Callable,
@@ -30,15 +30,14 @@ __all__ = [
     'run_reference',
 ]
 
-# Frames are not told apart by less, relative to the largest magnitude:
-# engines round differently.
+# Margin for the rounding of engines, relative to the largest magnitude.
 _ROUNDING = 1e-5
-# Numbers of bins that are tried for clips of T frames.
+# Largest number of bins to try.
 _MOST_BINS = 2**14
 
 
 class ProbeClip(NamedTuple):
-    """A clip to compare on.
+    """A clip for the comparison.
 
     Attributes:
         frames (Tensor): (T, H, W, 3), uint8.
@@ -50,7 +49,7 @@ class ProbeClip(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What the recognizer says of a clip, in PyTorch.
+    """The result of the recognizer for a clip, in PyTorch.
 
     Attributes:
         scores (ndarray): (1, K).
@@ -64,19 +63,19 @@ class Reference(NamedTuple):
 def choose_clips(
     network: ClipNetwork, size: Tuple[int, int], seed: int = 0
 ) -> List[ProbeClip]:
-    """Makes clips whose B' go from 1 to T.
+    """Chooses clips with B' from 1 to T.
 
-    Clips from still to restless are tried with many numbers of bins. Those
-    are taken whose groups rounding cannot change.
+    Candidates are clips with little to much motion, with many numbers of bins.
+    Only clips with groups that rounding cannot change are chosen.
 
     Args:
         network (ClipNetwork): The network.
         size (tuple[int]): Height and width of the frames.
-        seed (int): Of what the clips show. Defaults to 0.
+        seed (int): Seed of the contents. Defaults to 0.
 
     Returns:
-        list[ProbeClip]: One for each B' that can be had, and two with the
-        numbers of bins of the config, of which one has another size.
+        list[ProbeClip]: One clip for each possible B', and two with the
+        numbers of bins of the config, one of which has another size.
     """
     clips = list(make_clips(network.num_frames, size, seed))
     default = tuple(network.num_bins)
@@ -90,7 +89,7 @@ def choose_clips(
     many = np.geomspace(few, _MOST_BINS, 40).astype(int)
     numbers = sorted({*range(1, few), *many.tolist()})
     taken: List[Set[int]] = [set() for _ in network.pathways]
-    # A clip of which B' can be many ways stands for those of few.
+    # Prefer a clip with many values of B'.
     by_clip = [
         network.stable_lengths(frames, numbers, _ROUNDING) for frames in clips
     ]
@@ -103,7 +102,7 @@ def choose_clips(
             lengths.update(found)
             news.append(new)
         for i in range(max(map(len, news))):
-            # A pathway without new lengths repeats its own.
+            # A pathway without new lengths repeats its lengths.
             own = tuple(
                 new[i % len(new)] if new else next(iter(found.values()), 1)
                 for new, found in zip(news, by_clip[place], strict=True)
@@ -115,16 +114,16 @@ def choose_clips(
 def make_clips(
     num_frames: int, size: Tuple[int, int], seed: int
 ) -> Iterator[Tensor]:
-    """Makes clips of noise, from still to restless.
+    """Generates clips of noise, with little to much motion.
 
     Args:
         num_frames (int): Number of frames T.
         size (tuple[int]): Height and width of the frames.
-        seed (int): Of what the clips show.
+        seed (int): Seed of the contents.
 
     Yields:
-        Tensor: A clip, (T, H, W, 3), uint8: still, with one cut, ever
-        brighter, drifting, and three in which every frame is new.
+        Tensor: A clip, (T, H, W, 3), uint8. One is still, one has a cut, one
+        gets brighter, one drifts, and in three every frame is new.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -154,10 +153,10 @@ def _as_frames(clip: Tensor) -> Tensor:
 
 @torch.no_grad()
 def run_reference(recognizer: nn.Module, clip: ProbeClip) -> Reference:
-    """Runs the recognizer itself, alone on a clip.
+    """Runs the recognizer on a single clip in PyTorch.
 
     Args:
-        recognizer (nn.Module): In evaluation mode.
+        recognizer (nn.Module): The recognizer, in evaluation mode.
         clip (ProbeClip): The clip.
 
     Returns:
@@ -194,19 +193,19 @@ def compare(
     """Compares an engine with PyTorch.
 
     Args:
-        engine (Engine): With the file in it.
-        info (ModelInfo): What the file says of itself.
+        engine (Engine): The engine, with the file loaded.
+        info (ModelInfo): Metadata of the file.
         clips (Sequence[ProbeClip]): The clips.
-        references (Sequence[Reference]): What PyTorch says of them.
+        references (Sequence[Reference]): Results of PyTorch for the clips.
         rtol (float): Largest difference of the scores, relative to the
             largest score of the clip.
-        on_clip (Callable): Called after each.
+        on_clip (Callable): Called after each clip.
 
     Returns:
         float: The largest difference.
 
     Raises:
-        ValueError: If they differ, with the clip.
+        ValueError: If the results differ; names the clip.
     """
     worst = 0.0
     for clip, reference in zip(clips, references, strict=True):
@@ -221,16 +220,16 @@ def compare(
         )
         if lengths != reference.lengths:
             raise ValueError(
-                f"the exported network makes B'={lengths} in {where}; the "
-                'file is not kept'
+                f"the exported network gives B'={lengths} in {where}; the "
+                'file is not saved'
             )
         scale = np.abs(reference.scores).max()
         difference = float(np.abs(scores - reference.scores).max() / scale)
-        if not difference <= rtol:  # nor if it is NaN
+        if not difference <= rtol:  # also if it is NaN
             raise ValueError(
                 f'scores of the exported network differ by {difference:.2g} '
                 f'of the largest, more than {rtol:.2g}, in {where}; the file '
-                'is not kept'
+                'is not saved'
             )
         worst = max(worst, difference)
         on_clip()

@@ -25,7 +25,7 @@ _RESOLUTION = "temporal resolution $B'/T$"
 def draw_histograms(
     resolutions: Sequence[float], gflops: Sequence[float]
 ) -> Figure:
-    """Draws how temporal resolution and cost are spread over clips.
+    """Draws the distributions of temporal resolution and cost over clips.
 
     Args:
         resolutions (Sequence[float]): B'/T of each clip.
@@ -86,16 +86,16 @@ def draw_timeline(
     num_frames: int,
     unit: str = 'time (s)',
 ) -> Figure:
-    """Draws the temporal resolution of a video's clips, one after the other.
+    """Draws the temporal resolution of consecutive clips of a video.
 
     Args:
-        edges (Sequence[Sequence[float]]): Where each clip begins and ends.
+        edges (Sequence[Sequence[float]]): Start and end of each clip.
         lengths (Sequence[int]): B' of each clip.
         num_frames (int): T of a clip.
-        unit (str): What the edges are. Defaults to 'time (s)'.
+        unit (str): Label of the edges. Defaults to 'time (s)'.
 
     Returns:
-        Figure: A bar for each clip, with its B'.
+        Figure: A bar for each clip, labelled with its B'.
     """
     figure = new_figure(PAGE, 1.7)
     axes = figure.subplots()
@@ -109,7 +109,7 @@ def draw_timeline(
         edgecolor=_BLUE,
         linewidth=0.8,
     )
-    if len(lengths) <= 40:  # more numbers would lie upon each other
+    if len(lengths) <= 40:  # more numbers would overlap
         axes.bar_label(bars, fontsize=7, label_type='center')
     axes.axhline(
         num_frames,
@@ -141,15 +141,15 @@ def draw_cost_curve(
     base: Optional[float] = None,
     marks: Mapping[str, float] = {},
 ) -> Figure:
-    """Draws what a clip costs at each temporal resolution.
+    """Draws the cost of a clip at each temporal resolution.
 
     Args:
         resolutions (Sequence[float]): B' of a clip, or B'/T.
         stages (Mapping[str, Sequence[float]]): Giga multiply-adds of each
             part of the network at these resolutions; they are stacked.
-        base (float, optional): Those of the network without sampling.
-            Defaults to None.
-        marks (Mapping[str, float]): Other costs to mark, by name.
+        base (float, optional): Cost of the network without sampling. Defaults
+            to None.
+        marks (Mapping[str, float]): Further costs to mark, by name.
 
     Returns:
         Figure: The curve.
@@ -213,16 +213,16 @@ def draw_cost_curve(
 
 
 def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
-    """Draws the classes of the lowest and of the highest resolution.
+    """Draws the classes of lowest and highest temporal resolution.
 
     Args:
-        ranked (Sequence[dict]): What
-            :func:`mmatfr.cost.statistics.rank_classes` returns.
+        ranked (Sequence[dict]): Result of
+            :func:`mmatfr.cost.statistics.rank_classes`.
         ends (int): Number of classes at each end. Defaults to 10.
 
     Returns:
-        Figure: A bar for the mean of each class, with its number to the
-        right, and a line from the 5th to the 95th percentile of its clips.
+        Figure: A bar for the mean of each class, with the value to the right,
+        and a line from the 5th to the 95th percentile of its clips.
     """
     split = len(ranked) > 2 * ends
     rows = [*ranked[:ends], *ranked[-ends:]] if split else list(ranked)
@@ -240,7 +240,7 @@ def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
         for index in range(len(rows))
     ]
     axes.barh(places, means, color=colours, height=0.75, alpha=0.6)
-    # A skewed class may have its mean beyond a percentile.
+    # The mean of a skewed class may lie beyond a percentile.
     axes.hlines(places, low, high, color='black', linewidth=0.9)
     for place, mean in zip(places, means, strict=True):
         axes.annotate(
@@ -258,7 +258,7 @@ def draw_class_ranking(ranked: Sequence[Dict], ends: int = 10) -> Figure:
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(0, max(1.0, means.max()))
     tidy(axes)
-    # Of the whole figure: long names leave the axes too narrow for it.
+    # Label of the whole figure; the axes are too narrow with long names.
     figure.supxlabel(
         f'{_RESOLUTION}: mean, and 5 to 95 % of the clips', fontsize=8
     )
@@ -280,12 +280,12 @@ def draw_accuracy(rows: Sequence[Dict]) -> Figure:
     """Draws accuracy over temporal resolution.
 
     Args:
-        rows (Sequence[dict]): What
-            :func:`mmatfr.cost.statistics.accuracy_by_resolution` returns.
+        rows (Sequence[dict]): Result of
+            :func:`mmatfr.cost.statistics.accuracy_by_resolution`.
 
     Returns:
-        Figure: The accuracy with its 95 % intervals, over a bar for the
-        number of videos, each with its number.
+        Figure: The accuracy with its 95 % intervals, and labelled bars for the
+        number of videos.
     """
     figure = new_figure(COLUMN, 2.6)
     axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

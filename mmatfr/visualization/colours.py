@@ -4,10 +4,10 @@ from matplotlib.colors import to_rgb
 
 __all__ = ['COLOURS', 'ink_on']
 
-# The first six are Okabe and Ito's. The others were picked one by one, each
-# as far from those before it as can be, most of all from its neighbours, in
-# CIELAB and for normal, protanopic and deuteranopic eyes, with a contrast of
-# at least 2 to white.
+# The first six are Okabe and Ito's. The others were picked one by one, each as
+# far as possible from those before it, and above all from its neighbours, in
+# CIELAB, for normal, protanopic and deuteranopic vision. Their contrast to
+# white is at least 2.
 COLOURS = (
     '#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00',
     '#0000FF', '#62144E', '#0089FF', '#761400', '#89C49D', '#0014B1',
@@ -19,7 +19,7 @@ COLOURS = (
 
 
 def ink_on(colour: str) -> str:
-    """Tells whether black or white text is easier to read on a colour."""
+    """Returns the text colour, black or white, that reads best on a colour."""
     red, green, blue = to_rgb(colour)
     light = 0.299 * red + 0.587 * green + 0.114 * blue
     return 'black' if light > 0.5 else 'white'

@@ -1,4 +1,4 @@
-"""Figures of what sampling does to a clip."""
+"""Figures of the groups of a clip."""
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -31,19 +31,19 @@ __all__ = [
 COLUMN = 3.4  # inches, the width of a column of a paper
 PAGE = 7.2
 _PER_ROW = 16  # pictures
-_LABELS = 0.31  # inches, of the number over and the time under a picture
+_LABELS = 0.31  # inches, for the number above and the time below a picture
 _PLOT_HEIGHT = 1.35
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Makes an empty figure of a size in inches, on no screen."""
+    """Creates an empty figure, with a size in inches, without a screen."""
     figure = Figure(figsize=(width, height), layout='constrained', dpi=200)
     FigureCanvasAgg(figure)
     return figure
 
 
 def tidy(axes: Axes) -> None:
-    """Gives axes the fonts and the frame that all charts have."""
+    """Sets the fonts and the frame of axes as in all charts."""
     axes.spines[['top', 'right']].set_visible(False)
     axes.tick_params(labelsize=7)
     for label in (axes.xaxis.label, axes.yaxis.label):
@@ -57,19 +57,19 @@ def to_image(figure: Figure) -> np.ndarray:
 
 
 class ClipGroups(NamedTuple):
-    """What sampling did to a clip of T frames.
+    """The groups of a clip of T frames, with pictures.
 
     Attributes:
-        pictures (np.ndarray): What the network saw of each frame,
-            (T, H, W, 3), uint8, RGB.
+        pictures (np.ndarray): The frames as the network sees them, (T, H, W,
+            3), uint8, RGB.
         group (np.ndarray): Number of the group of each frame, (T,), from 0.
-        magnitude (np.ndarray, optional): Delta of each frame, (T,); None
-            where it is not known, as of a deployed file.
+        magnitude (np.ndarray, optional): Delta of each frame, (T,); None if
+            unknown, as for a deployed file.
         edges (np.ndarray, optional): Edges of the bins, (B + 1,); None if the
             binning has no bins of equal width.
-        title (str): What the clip is.
-        seconds (np.ndarray, optional): When each frame is shown in the video,
-            (T,); None where it is not known.
+        title (str): Title of the clip.
+        seconds (np.ndarray, optional): Time of each frame in the video, (T,);
+            None if unknown.
     """
 
     pictures: np.ndarray
@@ -86,10 +86,10 @@ class ClipGroups(NamedTuple):
 
 
 class GroupsRecorder:
-    """Watches what the layers of a recognizer do to each view that it sees.
+    """Records the groups of each view that a recognizer processes.
 
-    A layer knows its last forward alone, which is one of several where
-    ``max_testing_views`` cuts the views of a video into batches.
+    A layer stores only its last forward, which is one of several if
+    ``max_testing_views`` splits the views of a video into batches.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2.
@@ -133,7 +133,7 @@ class GroupsRecorder:
 
     @property
     def num_views(self) -> int:
-        """int: Number of views seen; 0 without sampling."""
+        """int: Number of recorded views; 0 without sampling."""
         return max(map(len, self._seen.values()), default=0)
 
     def groups(
@@ -143,20 +143,20 @@ class GroupsRecorder:
         title: str = '',
         seconds: Optional[np.ndarray] = None,
     ) -> List[ClipGroups]:
-        """Tells what every layer did to a view.
+        """Returns the groups of a view in every layer.
 
         Args:
-            view (int): Which of the views seen, in their order.
-            clip (Tensor): The view as the data loader gives it, (3, T, H, W),
-                in [0, 255], RGB.
-            title (str): What the clip is. Defaults to ''.
-            seconds (np.ndarray, optional): When each frame of the clip is
-                shown in the video, (T,). Defaults to None, not known.
+            view (int): Index of the recorded view.
+            clip (Tensor): The view as returned by the data loader, (3, T, H,
+                W), in [0, 255], RGB.
+            title (str): Title of the clip. Defaults to ''.
+            seconds (np.ndarray, optional): Time of each frame in the video,
+                (T,). Defaults to None, unknown.
 
         Returns:
-            list[ClipGroups]: One for each layer, named in the title where
-            there are several. Where the frames of the layer are fewer than
-            those of the clip, the pictures are those at the same times.
+            list[ClipGroups]: One entry per layer, with the layer in the title
+            if there are several. If a layer has fewer frames than the clip,
+            the pictures are those at the same times.
         """
         many = len(self.layers) > 1
         return [
@@ -185,7 +185,7 @@ def _clip_groups(
         num_bins = sgs.binning.num_bins or len(magnitude)
         most = magnitude.max().item()
         peak = sgs.binning.peak or most
-        # Bins of one width for all clips go on beyond the mean range.
+        # Bins of one width for all clips continue beyond the mean range.
         width = peak / num_bins
         count = max(num_bins, int(np.ceil(most / max(width, 1e-12) - 1e-6)))
         edges = width * np.arange(min(count, 4 * num_bins) + 1)
@@ -205,10 +205,10 @@ def group_means(clip: ClipGroups) -> np.ndarray:
     """Averages the pictures of each group.
 
     Args:
-        clip (ClipGroups): The clip, in B' groups.
+        clip (ClipGroups): The clip, with B' groups.
 
     Returns:
-        np.ndarray: (B', H, W, 3), uint8, in order of the groups' numbers.
+        np.ndarray: (B', H, W, 3), uint8, in the order of the group numbers.
     """
     return np.stack(
         [
@@ -222,7 +222,7 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = PAGE) -> Figure:
     """Draws the film strips of clips, their groups and their magnitudes.
 
     Args:
-        clips (Sequence[ClipGroups]): The clips, one above the other.
+        clips (Sequence[ClipGroups]): The clips, from top to bottom.
         width (float): Width of the figure in inches. Defaults to 7.2, a page.
 
     Returns:
@@ -271,7 +271,7 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = PAGE) -> Figure:
 
 
 def _strip_height(clip: ClipGroups, count: int, width: float) -> float:
-    """Height in inches of a strip whose pictures fill the width."""
+    """Height in inches of a strip with pictures that fill the width."""
     columns = min(len(clip.group), _PER_ROW)
     high, wide = clip.pictures.shape[1:3]
     picture = min((width - 0.6) / columns * high / wide, 1.2)

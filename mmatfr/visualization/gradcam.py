@@ -13,15 +13,15 @@ __all__ = ['GradCAM']
 
 
 class GradCAM(_GradCAM):
-    """mmaction2's Grad-CAM, with the map of its group for each frame.
+    """mmaction2's Grad-CAM, with the map of the group for each frame.
 
-    mmaction2's own takes the groups of a clip for frames at equal distances.
+    mmaction2's class treats the groups of a clip as equidistant frames.
 
     Args:
         model (nn.Module): A recognizer of mmaction2, with or without sampling.
-        target_layer_name (str): Name of the module whose activations are
-            shown, e.g. 'backbone/layer4'.
-        colormap (str): Of matplotlib. Defaults to 'viridis'.
+        target_layer_name (str): Name of the module with the activations to
+            show, e.g. 'backbone/layer4'.
+        colormap (str): Colormap of matplotlib. Defaults to 'viridis'.
 
     Examples:
         >>> import torch

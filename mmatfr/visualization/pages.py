@@ -1,4 +1,4 @@
-"""Pages that show a clip in motion beside what sampling did to it."""
+"""Pages that show clips in motion next to their groups."""
 
 import base64
 import html
@@ -17,21 +17,21 @@ __all__ = ['animate_groups', 'make_page']
 
 _HEIGHT = 240  # of a frame of the animation, in pixels
 _BORDER = 10
-_BAR = 24  # over a frame, for its number and its time
+_BAR = 24  # above a frame, for its number and time
 
 
 def animate_groups(
     clips: Sequence[ClipGroups], milliseconds: int = 250
 ) -> bytes:
-    """Animates clips one after the other, each frame beside its group's mean.
+    """Animates clips, with each frame next to the mean of its group.
 
     Args:
         clips (Sequence[ClipGroups]): The clips, of one layer.
-        milliseconds (int): Time that a frame is shown. Defaults to 250.
+        milliseconds (int): Duration of a frame. Defaults to 250.
 
     Returns:
-        bytes: An animated WebP; frames of a group have borders of one colour
-        and bear its number.
+        bytes: An animated WebP; the frames of a group have borders of the same
+        colour and the number of the group.
     """
     images = []
     for clip in clips:
@@ -93,15 +93,15 @@ def make_page(
     note: str = '',
     figures: Sequence[Figure] = (),
 ) -> str:
-    """Makes a page that needs no other file.
+    """Creates a self-contained HTML page.
 
     Args:
-        layers (Sequence[Sequence[ClipGroups]]): The clips, one after the
-            other, as each layer grouped them.
-        title (str): What they are.
-        note (str): A paragraph above them. Defaults to ''.
-        figures (Sequence[Figure]): Figures beside them. Defaults to (), that
-            of the groups of all clips.
+        layers (Sequence[Sequence[ClipGroups]]): For each layer, the
+            consecutive clips with their groups.
+        title (str): Title of the page.
+        note (str): A paragraph above the clips. Defaults to ''.
+        figures (Sequence[Figure]): Figures next to the clips. Defaults to (),
+            which draws the groups of all clips.
 
     Returns:
         str: HTML, with the clips in motion and the figures.
@@ -137,9 +137,9 @@ def _show_motion(clips: Sequence[ClipGroups]) -> str:
     return (
         '<figure><img alt="frames, and the means of their groups" '
         f'src="{_embed(animate_groups(clips), "image/webp")}">'
-        f'<figcaption>{html.escape(clips[0].title)}: left the {frames} '
-        'frames, right the mean of the group that each belongs to, which is '
-        f'all that the later stages see: {groups}</figcaption></figure>'
+        f'<figcaption>{html.escape(clips[0].title)}: the {frames} frames on '
+        'the left, the mean of the group of each on the right; the later '
+        f'stages see only these means: {groups}</figcaption></figure>'
     )
 
 

@@ -14,7 +14,7 @@ _BLUE, _ORANGE = COLOURS[:2]
 
 
 def draw_benchmark(rows: Sequence[Dict]) -> Figure:
-    """Draws the time and the GFLOPs of each side, relative to the base.
+    """Draws time and GFLOPs of each contender, relative to the base.
 
     Args:
         rows (Sequence[dict]): ``work``, ``side``, ``batch_size``,
@@ -22,8 +22,8 @@ def draw_benchmark(rows: Sequence[Dict]) -> Figure:
             ``gflops_ratio``.
 
     Returns:
-        Figure: One group of bars for each kind of work and batch size; a
-        horizontal mark is the GFLOPs, a number the ratio of the times.
+        Figure: A group of bars for each kind of work and batch size. The
+        numbers are ratios of times; horizontal marks show the GFLOPs.
     """
     cases = list(
         dict.fromkeys((row['work'], row['batch_size']) for row in rows)
@@ -107,11 +107,11 @@ def draw_engines(rows: Sequence[Dict]) -> Figure:
     Args:
         rows (Sequence[dict]): ``threads``, ``contender``, ``lengths``,
             ``seconds_per_clip``, ``seconds_per_clip_min`` and
-            ``seconds_per_clip_max``; those with a ``refusal`` are left out.
+            ``seconds_per_clip_max``; rows with a ``refusal`` are left out.
 
     Returns:
-        Figure: A bar for each contender, with its number and a line from its
-        least to its most; one panel for each number of threads.
+        Figure: One panel for each number of threads, with a labelled bar and a
+        line from minimum to maximum for each contender.
     """
     rows = [row for row in rows if 'refusal' not in row]
     threads = list(dict.fromkeys(row['threads'] for row in rows))
@@ -163,10 +163,10 @@ def draw_engines(rows: Sequence[Dict]) -> Figure:
 
 
 def draw_growth(rows: List[Dict]) -> Figure:
-    """Draws the time by the number of frames, a line for each batch size.
+    """Draws the time against the number of frames, by batch size.
 
     Args:
-        rows (Sequence[dict]): Of
+        rows (Sequence[dict]): Result of
             :func:`mmatfr.benchmark.growth.measure_growth`.
     """
     figure = new_figure(3.3, 2.6)

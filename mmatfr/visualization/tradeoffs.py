@@ -29,16 +29,14 @@ def draw_pareto(points: Sequence[Dict], x_label: str, y_label: str) -> Figure:
 
     Args:
         points (Sequence[dict]): ``name``, ``cost``, ``accuracy`` and
-            ``front``, whether no other point is at once as cheap and as
-            accurate; ``low`` and ``high``, bounds of the cost, and
-            ``accuracy_low`` and ``accuracy_high``, of the accuracy, where
-            they are known.
-        x_label (str): What the cost is.
-        y_label (str): What the accuracy is.
+            ``front``, whether the point is Pareto-optimal; optionally ``low``
+            and ``high``, bounds of the cost, and ``accuracy_low`` and
+            ``accuracy_high``, bounds of the accuracy.
+        x_label (str): Label of the cost.
+        y_label (str): Label of the accuracy.
 
     Returns:
-        Figure: The points, and the line that those of the front make: what
-        can be had at each cost.
+        Figure: The points and the Pareto front.
     """
     rows = -(-(len(points) + 1) // 2)
     figure = new_figure(COLUMN, 2.4 + 0.15 * rows)
@@ -75,7 +73,7 @@ def draw_pareto(points: Sequence[Dict], x_label: str, y_label: str) -> Figure:
             label=point['name'],
         )
     axes.margins(0.12, 0.15)
-    # From the lower to the right edge, so that one point makes a line too.
+    # From the lower to the right edge, so that one point gives a line too.
     front = sorted((p for p in points if p['front']), key=lambda p: p['cost'])
     right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
     axes.step(
@@ -102,14 +100,14 @@ def draw_tradeoff(
     """Draws accuracy against cost, over several trainings.
 
     Args:
-        series (Mapping[str, Sequence[dict]]): By name, one point or those of
-            a line, each ``cost``, ``accuracy``, its mean, and ``low`` and
-            ``high``, its least and greatest.
-        x_label (str): What the cost is.
-        y_label (str): What the accuracy is.
+        series (Mapping[str, Sequence[dict]]): By name, a single point or the
+            points of a line, each with ``cost``, the mean ``accuracy``, and
+            its minimum ``low`` and maximum ``high``.
+        x_label (str): Label of the cost.
+        y_label (str): Label of the accuracy.
 
     Returns:
-        Figure: The points with their spread, those of a line joined.
+        Figure: The points with their spread, joined to lines.
     """
     columns = 2 if max(map(len, series)) > 24 else 3
     rows = -(-len(series) // columns)
@@ -154,12 +152,12 @@ def draw_calibration(
 
     Args:
         rows (Sequence[dict]): ``bins``, ``gflops`` and ``top1`` in [0, 1].
-        budget (float): The most that a clip may cost on average, in GFLOPs.
+        budget (float): Largest allowed mean cost of a clip, in GFLOPs.
         picked (int): The number of bins that was chosen.
 
     Returns:
-        Figure: A point for each number of bins, which stands beside it, the
-        budget and the choice.
+        Figure: A labelled point for each number of bins, with the budget and
+        the choice.
     """
     figure = new_figure(COLUMN, 2.7)
     axes = figure.subplots()

@@ -296,7 +296,7 @@ class TestTemporalResolutionHook:
             metrics=['AdaptiveCostMetric'],
             **options,
         )
-        with pytest.raises(ValueError, match='the head gives features'):
+        with pytest.raises(ValueError, match='the head returns features'):
             runner.test()
 
 
