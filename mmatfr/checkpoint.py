@@ -97,7 +97,7 @@ def fetch(path: str) -> str:
                 ) from error
         return str(local)
     if not osp.isfile(path):
-        raise FileNotFoundError(f'{path!r} does not exist; name another')
+        raise FileNotFoundError(f'{path!r} does not exist; check the path')
     return path
 
 
@@ -199,7 +199,7 @@ def load_local(
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
-        raise FileNotFoundError(f'{path!r} does not exist; name another')
+        raise FileNotFoundError(f'{path!r} does not exist; check the path')
     check_hash(path)
     try:
         loaded = torch.load(path, map_location, weights_only=True)

@@ -1,4 +1,4 @@
-"""Recognizers: configs read, models built and loaded, clips read for them."""
+"""Recognizers: reads configs, builds and loads models, reads clips."""
 
 from .budget import see_clips
 from .clips import (

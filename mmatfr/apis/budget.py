@@ -1,4 +1,4 @@
-"""The number of bins of a recognizer for a share of its cost."""
+"""Number of bins of a recognizer for a share of its cost."""
 
 from itertools import islice
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
@@ -13,22 +13,22 @@ from mmatfr.sgs import SGS, set_num_bins, sgs_layers
 
 __all__ = ['Clips', 'imagine_clip', 'keep_to', 'look_at', 'see_clips']
 
-# Most bins that are tried, by the number of frames. Bins of one width for all
-# clips may be narrower than the steps of a clip.
+# Largest number of bins to try, as a multiple of the number of frames. Bins of
+# one width for all clips may be narrower than the steps of a clip.
 _MOST_BINS = 4
 _FIT_BATCHES = 200  # as FitSimilarityHook
 
 
 def see_clips(recognizer: nn.Module, batches: Iterable[dict]) -> None:
-    """Lets the layers of a recognizer see how much happens in clips.
+    """Estimates the range of magnitudes of the layers from clips.
 
-    Only what ``bin_range='data'`` keeps is changed, the running mean of the
-    clips' largest magnitudes; no weight and no other statistic is.
+    Only the running mean of the largest magnitudes, used by
+    ``bin_range='data'``, changes; weights and other statistics do not.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, with the weights of
             the network without sampling.
-        batches (Iterable[dict]): What the data loader gives.
+        batches (Iterable[dict]): Batches of the data loader.
     """
     was_training = recognizer.training
     recognizer.eval()
@@ -51,7 +51,8 @@ class Clips(NamedTuple):
 
     Attributes:
         shape (tuple[int]): (C, T, H, W).
-        magnitudes (dict[str, Tensor]): By layer, those of the frames, (N, T').
+        magnitudes (dict[str, Tensor]): Magnitudes of the frames by layer, (N,
+            T').
     """
 
     shape: Tuple[int, ...]
@@ -61,7 +62,7 @@ class Clips(NamedTuple):
 def imagine_clip(
     model: nn.Module, cost: CostModel, shape: Tuple[int, ...]
 ) -> Clips:
-    """A clip that changes by as much from each frame to the next."""
+    """Returns a clip that changes equally from each frame to the next."""
     magnitudes = {}
     layers = sgs_layers(model)
     for name, frames in zip(layers, cost.num_frames(shape), strict=True):
@@ -75,8 +76,8 @@ def imagine_clip(
 def look_at(
     model: nn.Module, clips: Iterable[dict], num_batches: int
 ) -> List[Clips]:
-    """Prepares the layers on clips, and notes the magnitudes."""
-    # Its package has hooks, which need this one.
+    """Prepares the layers on clips, and records the magnitudes."""
+    # Imported here, because the hooks in its package import this one.
     from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
 
     layers = sgs_layers(model)
@@ -86,7 +87,7 @@ def look_at(
 
     def note(name: str, layer: SGS) -> None:
         magnitude = layer.magnitude
-        if layer.bin_range == 'data':  # in the units that it has by now
+        if layer.bin_range == 'data':  # in the current units of the layer
             magnitude = magnitude * layer.running_peak
         rows[name].append(magnitude)
 
@@ -118,7 +119,7 @@ def look_at(
             handle.remove()
     if not seen:
         raise ValueError(
-            'clips holds no batch; give a data loader or a list of batches'
+            'clips is empty; give a data loader or a list of batches'
         )
     for name, layer in layers.items():
         if layer.bin_range == 'data' and layer.running_peak > 0:
@@ -137,7 +138,7 @@ def keep_to(
     """Sets the number of bins for a budget.
 
     Raises:
-        ValueError: If it is out of reach.
+        ValueError: If the budget is out of reach.
     """
     layers = sgs_layers(model)
 
@@ -169,7 +170,7 @@ def keep_to(
         for _ in next(iter(clips.magnitudes.values()))
     ]
     total = sum(map(full.gflops, sizes)) / len(sizes)
-    # More bins cost more: halve where the budget lies in between.
+    # Bisection: more bins cost more.
     low, high = 1, _MOST_BINS * most
     rows = [measure_with(low), measure_with(high)]
     while high - low > 1:
@@ -183,8 +184,8 @@ def keep_to(
     if best is None:
         least, largest = (row['gflops'] / total for row in rows[:2])
         raise ValueError(
-            f'budget={budget} is out of reach: sampling takes from '
-            f'{least:.2f} to {largest:.2f} of the multiply-adds here; raise '
-            'it, or sample after an earlier stage'
+            f'budget={budget} is out of reach: with sampling the cost is '
+            f'{least:.2f} to {largest:.2f} of the multiply-adds; raise the '
+            'budget, or sample after an earlier stage'
         )
     set_num_bins(model, best['bins'])

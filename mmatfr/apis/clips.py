@@ -1,4 +1,4 @@
-"""Clips of videos, as a config reads them."""
+"""Reads clips of videos with the pipeline of a config."""
 
 import os.path as osp
 from typing import Iterator, List, Optional, Sequence
@@ -73,20 +73,20 @@ def _transform(pipeline: Sequence[dict], results: dict, video: str) -> dict:
     transforms = Compose(pipeline)
     try:
         return transforms(results)
-    except Exception as error:  # decoders raise whatever they like
+    except Exception as error:  # decoders raise errors of any kind
         raise ValueError(
             f'cannot read the video {video!r}: {reason_of(error)}; '
-            're-encode it or choose another'
+            're-encode it or use another'
         ) from error
 
 
 def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
-    """Cuts a whole video into clips, one after the other.
+    """Cuts a whole video into consecutive clips.
 
-    They are as long as those of the test pipeline, whose transforms they go
-    through, with one crop. The last one ends with the video. Where a test
-    clip is spread over the whole video (``clip_len=1``, or another sampler
-    than ``SampleFrames``) the views of the test pipeline are given instead.
+    The clips have the length and the transforms of the test pipeline, with one
+    crop. The last one ends with the video. If a test clip is spread over the
+    whole video (``clip_len=1``, or a sampler other than ``SampleFrames``), the
+    function yields the views of the test pipeline instead.
 
     Args:
         cfg (Config): With ``test_dataloader``.
@@ -128,7 +128,7 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
 
 
 def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
-    """Makes a pipeline return the indices of its frames."""
+    """Makes a pipeline return the indices of the frames."""
     return [
         {
             **step,
@@ -143,7 +143,7 @@ def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
 def frame_times(
     sample: ActionDataSample, num_frames: int
 ) -> Optional[np.ndarray]:
-    """Tells when the frames of a video's views are shown.
+    """Returns the times of the frames in the views of a video.
 
     Args:
         sample (ActionDataSample): The ``data_samples`` of
@@ -151,8 +151,8 @@ def frame_times(
         num_frames (int): Number of frames of a view, T.
 
     Returns:
-        np.ndarray | None: In seconds, (V, T); crops of one clip share a row.
-        None where the decoder does not tell the frame rate.
+        np.ndarray | None: Times in seconds, (V, T); the crops of a clip have
+        equal rows. None if the decoder does not report the frame rate.
     """
     indices, rate = (sample.get(key) for key in _TIMES)
     if indices is None or not rate:
@@ -161,12 +161,12 @@ def frame_times(
 
 
 def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:
-    """Reads videos as a recognizer is tested on them.
+    """Reads videos with the test pipeline of a recognizer.
 
     Args:
-        recognizer (nn.Module): With the ``cfg`` that
-            :func:`load_recognizer` gives it.
-        videos (Sequence[str]): Paths.
+        recognizer (nn.Module): A recognizer with ``cfg``, as from
+            :func:`load_recognizer`.
+        videos (Sequence[str]): Paths of the videos.
 
     Returns:
         Tensor: All views, normalized, (N, V, ...).
@@ -179,10 +179,10 @@ def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
     """Picks a view of a video.
 
     Args:
-        recognizer (nn.Module): The recognizer that the views are for.
-        inputs (Tensor): What the data loader gives of a video: (V, 3, T, H,
+        recognizer (nn.Module): The recognizer for which the views are.
+        inputs (Tensor): Inputs of a video from the data loader, (V, 3, T, H,
             W), or (V T, 3, H, W) for a 2D recognizer.
-        view (int): Which one. Defaults to 0.
+        view (int): Index of the view. Defaults to 0.
 
     Returns:
         Tensor: The clip, (3, T, H, W), RGB.

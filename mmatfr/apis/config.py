@@ -28,16 +28,18 @@ def load_config(config: str) -> Config:
         ValueError: If it cannot be read or has no model.
     """
     if not osp.isfile(config):
-        raise FileNotFoundError(f'{config!r} does not exist; name another')
+        raise FileNotFoundError(f'{config!r} does not exist; check the path')
     try:
         cfg = Config.fromfile(config)
     except FileNotFoundError:
-        raise  # a config that it builds on
-    except Exception as error:  # whatever is executed raises
+        raise  # one of its base configs
+    except (
+        Exception
+    ) as error:  # the code of a config raises errors of any kind
         reason = str(error).strip() or type(error).__name__
         raise ValueError(
             f'the config {config!r} cannot be read ({type(error).__name__}: '
-            f'{reason.splitlines()[0]}); correct it, or name another'
+            f'{reason.splitlines()[0]}); correct it or use another'
         ) from error
     _check_model(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
@@ -45,14 +47,14 @@ def load_config(config: str) -> Config:
 
 
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Puts settings on top of a config.
+    """Overrides settings of a config.
 
     Args:
         cfg (Config): The config; changed in place.
-        options (Mapping[str, Any]): Values by their dotted names.
+        options (Mapping[str, Any]): Values by dotted name.
 
     Raises:
-        ValueError: If no model with a backbone is left.
+        ValueError: If the result has no model with a backbone.
     """
     cfg.merge_from_dict(dict(options))
     _check_model(cfg)
@@ -63,20 +65,20 @@ def _check_model(cfg: Config) -> None:
     backbone = model.get('backbone') if isinstance(model, dict) else None
     if not isinstance(backbone, dict):
         raise ValueError(
-            f'{cfg.filename!r} describes no model with a backbone; name the '
-            'config of a recognizer'
+            f'{cfg.filename!r} has no model with a backbone; use the config '
+            'of a recognizer'
         )
 
 
 def without_sampling(model: Dict[str, Any]) -> ConfigDict:
-    """Takes the layers that sample out of a model's config.
+    """Removes the sampling layers from the config of a model.
 
     Args:
-        model (dict): The model of a config.
+        model (dict): The ``model`` of a config.
 
     Returns:
-        ConfigDict: The same, its backbone and pathways with ``sgs=None`` and
-        without a neck that samples.
+        ConfigDict: A copy with ``sgs=None`` in the backbone and its pathways,
+        and without a sampling neck.
     """
     model = ConfigDict(copy.deepcopy(model))
     backbone = model.backbone
@@ -93,14 +95,14 @@ def without_sampling(model: Dict[str, Any]) -> ConfigDict:
 
 
 def test_pipeline(cfg: Config) -> List[dict]:
-    """The transforms that a config reads test videos with.
+    """Returns the transforms of the test pipeline of a config.
 
     Args:
         cfg (Config): The config.
 
     Returns:
-        list[dict]: Those of the test, or else of the validation or the
-        training; empty where there is none.
+        list[dict]: Transforms of the test pipeline, or else of the validation
+        or training pipeline; empty if there is none.
     """
     for split in ('test', 'val', 'train'):
         loader = cfg.get(f'{split}_dataloader')
@@ -112,17 +114,17 @@ def test_pipeline(cfg: Config) -> List[dict]:
 def clip_shape(
     cfg: Config, shape: Optional[List[int]] = None
 ) -> Tuple[int, ...]:
-    """Finds the shape of the clips that a config tests on.
+    """Finds the shape of the test clips of a config.
 
     Args:
         cfg (Config): The config.
-        shape (list[int], optional): (T, H, W), where it is to be another.
+        shape (list[int], optional): (T, H, W), overrides the config.
 
     Returns:
         tuple[int]: (C, T, H, W).
 
     Raises:
-        ValueError: If the test pipeline does not tell.
+        ValueError: If the test pipeline does not define the shape.
     """
     channels = cfg.model.backbone.get('in_channels', 3)
     if shape is not None:
@@ -148,22 +150,22 @@ def clip_shape(
             size = transform['scale'][::-1]
     if num_frames is None or size is None:
         raise ValueError(
-            f'the test pipeline of {cfg.filename!r} does not tell the size of '
-            'a clip; give it with --shape T H W'
+            f'the test pipeline of {cfg.filename!r} does not define the size '
+            'of a clip; give it with --shape T H W'
         )
     height, width = (size, size) if isinstance(size, int) else size
     return channels, num_frames, height, width
 
 
 def with_crop(cfg: Config, size: Tuple[int, int]) -> Config:
-    """Gives the test clips of a config another size.
+    """Changes the size of the test clips of a config.
 
     Args:
-        cfg (Config): With a test pipeline.
+        cfg (Config): A config with a test pipeline.
         size (tuple[int]): Height and width.
 
     Returns:
-        Config: A copy that crops the centre of every frame at the end.
+        Config: A copy that finally crops the centre of every frame.
     """
     cfg = copy.deepcopy(cfg)
     for split in ('test', 'val', 'train'):

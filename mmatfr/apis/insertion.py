@@ -1,4 +1,4 @@
-"""Sampling put into a recognizer that is built already, and taken out."""
+"""Adds sampling to a built recognizer, and removes it."""
 
 import copy
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
@@ -33,50 +33,48 @@ def insert(
     num_batches: int = 20,
     **options,
 ) -> nn.Module:
-    """Puts sampling into a built recognizer, in place, without training.
+    """Adds sampling to a built recognizer, in place, without training.
 
-    Path sampling goes behind the stem unless ``options`` say otherwise. No
-    weight changes, and the state dict keeps its keys: those of the layers,
-    ``sgs.*``, come on top. :func:`remove` takes sampling out again.
+    By default it adds path sampling after the stem. No weight changes, and the
+    state dict keeps its keys; it gains those of the layers, ``sgs.*``.
+    :func:`remove` takes the layers out again.
 
-    The number of bins is the largest that keeps to the budget. With ``clips``
-    it is counted on them, on average; the layers also learn from them how
-    much happens in a clip. Without, it is counted for a clip that changes
-    evenly, which fills all of its bins: clips cost the budget at most, and as
-    a rule less.
+    The number of bins is the largest within the budget. With ``clips`` the
+    budget holds on average over them, and the layers estimate from them how
+    much a typical clip changes. Without ``clips`` it holds for a clip that
+    changes evenly, which fills all bins: no clip exceeds the budget, and most
+    cost less.
 
-    Where the recognizer has a config, ``model.cfg``, it is replaced by a copy
+    If the recognizer has a config, ``model.cfg``, it is replaced with a copy
     that describes the recognizer with sampling.
 
     Args:
-        model (nn.Module): A recognizer of mmaction2, as ``init_recognizer``
-            returns it.
-        budget (float): The share of the multiply-adds of the recognizer with
-            all frames, over 0 and up to 1. Not looked at where ``options``
-            has ``num_bins``. Defaults to 0.5.
-        clips (Iterable[dict], optional): Batches as a data loader of
-            mmaction2 gives them, e.g. of the training list; no label is used.
-            Defaults to None.
-        stage (int): After which stage it samples; 0 is the stem. Defaults to
-            0.
-        clip_shape (Sequence[int], optional): T, H and W of the clips that the
-            cost is counted for. Defaults to None, those of ``clips`` or of
-            the test pipeline of ``model.cfg``.
-        num_batches (int): How many of the batches are looked at. Defaults to
-            20.
-        **options: Those of :class:`mmatfr.sgs.SGS`, a ``preset`` among them;
-            of the backbone ``readout``, ``execution``, ``channels_last`` and,
-            for SlowFast, ``lateral_length``; and for a backbone of several
-            pathways the options of each by its name, e.g.
-            ``fast_path=dict(grid=4)``, or None to leave it as it is.
+        model (nn.Module): A recognizer of mmaction2, as returned by
+            ``init_recognizer``.
+        budget (float): Share of the multiply-adds of the recognizer with all
+            frames, greater than 0 and at most 1. Ignored if ``options`` has
+            ``num_bins``. Defaults to 0.5.
+        clips (Iterable[dict], optional): Batches of a data loader of
+            mmaction2, e.g. of the training list; labels are not used. Defaults
+            to None.
+        stage (int): Samples after this stage; 0 is the stem. Defaults to 0.
+        clip_shape (Sequence[int], optional): T, H and W of the clips for which
+            the cost is counted. Defaults to None, those of ``clips`` or of the
+            test pipeline of ``model.cfg``.
+        num_batches (int): Number of batches to use. Defaults to 20.
+        **options: Options of :class:`mmatfr.sgs.SGS`, including ``preset``; of
+            the backbone, ``readout``, ``execution``, ``channels_last`` and,
+            for SlowFast, ``lateral_length``; and for a backbone with several
+            pathways, options by pathway, e.g. ``fast_path=dict(grid=4)``, or
+            None to leave the pathway unchanged.
 
     Returns:
         nn.Module: The same recognizer.
 
     Raises:
-        ValueError: If the recognizer or an option does not allow it, there is
-            no batch, or the budget is out of reach. The recognizer is as it
-            was then.
+        ValueError: If the recognizer is not supported, an option is invalid,
+            there is no batch, or the budget is out of reach. The recognizer is
+            then unchanged.
 
     Examples:
         >>> import torch
@@ -113,8 +111,8 @@ def insert(
             for layer in sgs_layers(model).values()
         ):
             raise ValueError(
-                'the head of a learned path is fitted to clips, and there '
-                'are none; give clips, batches of the training list'
+                'the head of a learned path is fitted to clips, but there '
+                'are none; set clips to batches of the training list'
             )
         if not has_bins:
             cost = CostModel(model)
@@ -129,17 +127,17 @@ def insert(
 
 
 def remove(model: nn.Module) -> nn.Module:
-    """Takes out what :func:`insert` put in.
+    """Removes the layers that :func:`insert` added.
 
     Args:
         model (nn.Module): The recognizer; changed in place.
 
     Returns:
-        nn.Module: The same recognizer, its backbone of the class that it was
-        of, with the weights that it has now.
+        nn.Module: The same recognizer, with the original class of backbone and
+        the current weights.
 
     Raises:
-        ValueError: If :func:`insert` put nothing in, or the recognizer is
+        ValueError: If :func:`insert` added nothing, or the recognizer is
             fused.
     """
     _refuse_fused(model)
@@ -156,19 +154,19 @@ def _check(model: nn.Module, budget: float) -> None:
     if not isinstance(backbone, nn.Module):
         raise ValueError(
             f'{kind} has no backbone to sample in; give a recognizer of '
-            'mmaction2, without what is wrapped around it'
+            'mmaction2, without a wrapper'
         )
     _refuse_fused(model)
     if layers := [*sgs_layers(model)]:
         raise ValueError(
-            f'the recognizer samples already, by {", ".join(layers)}; '
-            'mmatfr.remove(model) takes out what mmatfr.insert put in'
+            f'the recognizer already samples in {", ".join(layers)}; '
+            'mmatfr.remove(model) removes the layers of mmatfr.insert'
         )
     find_variant(backbone)
     if isinstance(budget, bool) or not 0 < budget <= 1:
         raise ValueError(
-            f'budget={budget!r} is no share of the multiply-adds; set it over '
-            '0 and up to 1'
+            f'budget={budget!r} must be a share of the multiply-adds, greater '
+            'than 0 and at most 1'
         )
 
 
@@ -176,7 +174,7 @@ def _refuse_fused(model: nn.Module) -> None:
     if any(isinstance(module, Fused) for module in model.modules()):
         raise ValueError(
             f'{type(model).__name__} is fused: its normalization is folded '
-            'into the kernels; use the recognizer that it was made from'
+            'into the kernels; use the original recognizer'
         )
 
 
@@ -188,7 +186,7 @@ def _pathways(backbone: nn.Module) -> List[str]:
 def _split(
     model: nn.Module, stage: int, options: Dict[str, Any]
 ) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """Tells the options of the layers from those of the backbone."""
+    """Separates the options of the layers from those of the backbone."""
     pathways = _pathways(model.backbone)
     options = dict(options)
     of_backbone = {
@@ -196,13 +194,13 @@ def _split(
         for name in _BACKBONE_OPTIONS[: None if pathways else -1]
         if name in options
     }
-    if getattr(model, 'with_neck', False):  # it takes maps with a time axis
+    if getattr(model, 'with_neck', False):  # it needs maps with a time axis
         of_backbone.setdefault('readout', 'frames')
     by_pathway = {name: options.pop(name, {}) for name in pathways}
     options = {'preset': 'path', 'stage': stage, **options}
     if options['preset'] == 'path' and isinstance(model.backbone, X3D):
-        # Behind its stem, bins of one width do not follow the action
-        # (docs/training.md).
+        # After its stem, bins of one width do not follow the action
+        # (docs/training_results.md).
         options.setdefault('bin_range', 'clip')
     if not pathways:
         return options, of_backbone
@@ -214,14 +212,14 @@ def _split(
 
 
 def _parts(sgs: Dict[str, Any]) -> List[Optional[Dict[str, Any]]]:
-    """The options of every layer."""
+    """Returns the options of every layer."""
     return [sgs] if 'stage' in sgs else [*sgs.values()]
 
 
 def _describe(
     model: nn.Module, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
 ) -> None:
-    """Makes the recognizer's config that of the recognizer with sampling."""
+    """Makes the config describe the recognizer with sampling."""
     cfg = getattr(model, 'cfg', None)
     if cfg is None:
         return
@@ -251,6 +249,6 @@ def _find_shape(
         return clip_shape_of(model.cfg)
     except (AttributeError, ValueError):
         raise ValueError(
-            'the number of bins is picked by what a clip costs, and nothing '
-            'tells its size; give clips, or clip_shape=(T, H, W)'
+            'the number of bins depends on the cost of a clip, but its size '
+            'is unknown; give clips, or clip_shape=(T, H, W)'
         ) from None

@@ -1,4 +1,4 @@
-"""Recognizers built from configs, with weights that fit."""
+"""Builds recognizers from configs and loads matching weights."""
 
 import copy
 import os.path as osp
@@ -27,8 +27,7 @@ def build_recognizer(model: Dict[str, Any]) -> nn.Module:
         model (dict): The model of a config.
 
     Returns:
-        nn.Module: With the weights that its modules were made with: nothing
-        is loaded.
+        nn.Module: The recognizer with its initial weights; nothing is loaded.
     """
     return MODELS.build(copy.deepcopy(model)).eval()
 
@@ -39,16 +38,16 @@ def check_weights(
     checkpoint: str,
     config: str,
 ) -> None:
-    """Makes sure that weights are those of a recognizer.
+    """Checks that weights match a recognizer.
 
     Args:
         recognizer (nn.Module): The recognizer.
         weights (Mapping[str, Tensor]): The state dict to load.
-        checkpoint (str): Where the weights are from.
-        config (str): Where the recognizer is from.
+        checkpoint (str): Origin of the weights, for the message.
+        config (str): Origin of the recognizer, for the message.
 
     Raises:
-        ValueError: If they do not fit.
+        ValueError: If they do not match.
     """
     check_fit(recognizer.state_dict(), weights, checkpoint, config)
 
@@ -57,18 +56,19 @@ def load_recognizer(
     config: Union[str, Config],
     checkpoint: str,
     device: str = 'cpu',
-    remedy: str = 'name another',
+    remedy: str = 'check the path',
 ) -> nn.Module:
-    """Builds a recognizer and loads weights that fit it exactly.
+    """Builds a recognizer and loads exactly matching weights.
 
     Args:
         config (str | Config): The config, or its path.
         checkpoint (str): Path or URL of the checkpoint.
-        device (str): Where to. Defaults to 'cpu'.
+        device (str): Device of the recognizer. Defaults to 'cpu'.
         remedy (str): What to do where there is no such checkpoint.
 
     Returns:
-        nn.Module: In evaluation mode, with ``cfg`` and ``classes``.
+        nn.Module: The recognizer in evaluation mode, with ``cfg`` and
+        ``classes``.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -86,18 +86,18 @@ def load_weights(
     recognizer: nn.Module,
     cfg: Config,
     checkpoint: str,
-    remedy: str = 'name another',
+    remedy: str = 'check the path',
 ) -> Dict[str, Any]:
-    """Loads weights that fit a recognizer exactly.
+    """Loads weights that match a recognizer exactly.
 
     Args:
         recognizer (nn.Module): The recognizer.
-        cfg (Config): The config that it was built from.
+        cfg (Config): The config of the recognizer.
         checkpoint (str): Path or URL of the checkpoint.
         remedy (str): What to do where there is no such checkpoint.
 
     Returns:
-        dict: What the checkpoint says of itself: ``classes``, if it does.
+        dict: Metadata of the checkpoint: ``classes``, if present.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -1,9 +1,9 @@
-"""Metafiles: the figures of each model, as mim and the model zoo read them.
+"""Metafiles: figures of each model, for mim and the model zoo.
 
-``metafile.yml`` of a folder of configs has an entry for each of them, with the
-fields of mmaction2's. ``Metadata`` is computed from the config; ``Published``,
-what papers say, ``Results``, what was measured, ``Weights`` and ``SHA256`` of
-a release are given, and stay when the metafile is brought up to date.
+``metafile.yml`` in a folder of configs has an entry for each config, with the
+fields of mmaction2. ``Metadata`` is computed from the config. ``Published``
+(figures of papers), ``Results`` (measurements), and ``Weights`` and ``SHA256``
+of a release are entered once and kept when the metafile is updated.
 """
 
 import re
@@ -44,7 +44,7 @@ _DATASETS = dict(
 _PRETRAINED = dict(
     imagenet='ImageNet', kinetics400='Kinetics-400', ig65m='IG65M'
 )
-# The same as yaml.safe_load, ten times as fast where libyaml is there.
+# Like yaml.safe_load, but ten times as fast if libyaml is installed.
 _LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _HEAD = """\
 # By tools/misc/update_model_zoo.py; Metadata is counted from the config.
@@ -62,8 +62,8 @@ def read_metafile(path: Path) -> Dict[str, Any]:
         path (Path): The file.
 
     Returns:
-        dict: Its ``Collections`` and its ``Models``, lists; empty where there
-        is no such file.
+        dict: The lists ``Collections`` and ``Models``; empty if there is no
+        such file.
 
     Raises:
         ValueError: If the file is damaged or cut short.
@@ -91,10 +91,10 @@ def read_entries(root: Path) -> Dict[str, Dict[str, Any]]:
     """Reads the entries of all metafiles.
 
     Args:
-        root (Path): The folder that ``configs`` is in.
+        root (Path): The folder that contains ``configs``.
 
     Returns:
-        dict[str, dict]: The entry of each model by its name.
+        dict[str, dict]: The entry of each model by name.
 
     Raises:
         ValueError: If a metafile is damaged or cut short.
@@ -107,20 +107,20 @@ def read_entries(root: Path) -> Dict[str, Dict[str, Any]]:
 
 
 def dump_yaml(content: Any) -> str:
-    """Writes YAML, keys in the order in which they are."""
+    """Returns YAML with the keys in their original order."""
     return yaml.safe_dump(
         content, sort_keys=False, width=1000, allow_unicode=True
     )
 
 
 def dataset_of(name: str) -> str:
-    """Finds the data set that a model's name ends with.
+    """Finds the data set at the end of the name of a model.
 
     Args:
         name (str): Name of the model.
 
     Returns:
-        str: The data set as in mmaction2's metafiles, with the split or size.
+        str: The data set as in the metafiles of mmaction2, with split or size.
 
     Examples:
         >>> dataset_of('x3d_s_8xb16-13x6x1-300e_kinetics400-rgb')
@@ -133,7 +133,7 @@ def dataset_of(name: str) -> str:
 
 
 def count(cfg: Config) -> Tuple[CostModel, Tuple[int, ...], int]:
-    """Counts what the recognizer of a config costs.
+    """Counts the cost of the recognizer of a config.
 
     Args:
         cfg (Config): The config.
@@ -142,7 +142,7 @@ def count(cfg: Config) -> Tuple[CostModel, Tuple[int, ...], int]:
         tuple: The cost model, the shape of a clip, and the number of
         parameters.
     """
-    with torch.device('meta'):  # numbers only, no weights
+    with torch.device('meta'):  # shapes only, no weights
         recognizer = build_recognizer(cfg.model)
     parameters = sum(p.numel() for p in recognizer.parameters())
     return CostModel(recognizer), clip_shape(cfg), parameters
@@ -155,7 +155,7 @@ def _architecture(name: str, cfg: Config) -> str:
     if 'X3D' in backbone.type:
         size = re.match(r'x3d_(?:.*-pretrained-)?(\w+?)[-_]', name)
         return f'X3D_{size[1].upper()}' if size else 'X3D'
-    # Of two pathways, both have one depth.
+    # Two pathways have the same depth.
     backbone = backbone.get('slow_pathway') or backbone
     depth = backbone.get('depth')
     if depth is None:
@@ -174,17 +174,17 @@ def _pretrained(name: str) -> str:
 def make_entry(
     path: Path, root: Path, collection: str, old: Dict[str, Any]
 ) -> Dict[str, Any]:
-    """Makes the entry of a config.
+    """Creates the entry of a config.
 
     Args:
         path (Path): The config.
-        root (Path): The folder that ``configs`` is in.
+        root (Path): The folder that contains ``configs``.
         collection (str): Name of the collection.
-        old (dict): The existing entry; the figures given in it stay.
+        old (dict): The existing entry; its given figures are kept.
 
     Returns:
         dict: The entry. FLOPs are multiply-adds of a clip of the size in
-        ``Resolution`` whose frames are all kept.
+        ``Resolution`` with all frames kept.
     """
     cfg = load_config(str(path))
     cost, shape, parameters = count(cfg)
@@ -212,8 +212,8 @@ def make_entry(
 
 
 def _training_data(name: str, cfg: Config) -> str:
-    """The data set by its name or, where the config is not named as those of
-    a zoo, by the training list."""
+    """Finds the data set by name or, for a config with another scheme of
+    names, by the training list."""
     if re.fullmatch(rf'.+_\d+xb\d+-.+_({"|".join(_DATASETS)})\b.*', name):
         return dataset_of(name)
     dataset = cfg.train_dataloader.dataset
@@ -221,7 +221,7 @@ def _training_data(name: str, cfg: Config) -> str:
 
 
 def _resources(name: str, data: str) -> Dict[str, str]:
-    """The number of processes, where the name says it."""
+    """Returns the number of processes, if the name contains it."""
     match = re.search(r'_(\d+)xb\d+-', name)
     if match is None:
         return {}

@@ -1,4 +1,4 @@
-"""Models by name: the configs of the model zoo, and recognizers from them."""
+"""Models by name: configs of the model zoo, and recognizers from them."""
 
 import fnmatch
 import logging
@@ -28,7 +28,7 @@ __all__ = [
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 RELEASED = 'released'
-# The layer that tells the classes apart, the last one of the head.
+# The classification layer, the last one of the head.
 _CLASSIFIER = re.compile(r'cls_head\.(fc_cls|fc2)\.(weight|bias)')
 _SAMPLING = re.compile(r'(.*\.)?sgs\.[\w.]+')
 
@@ -47,8 +47,8 @@ def zoo_root() -> Path:
             return root
     raise FileNotFoundError(
         f'mmatfr is installed without its configs: neither '
-        f'{_PACKAGE / ".mim"} nor {_PACKAGE.parent} holds model-index.yml; '
-        'install a wheel of it, or its clone with `pip install -e`'
+        f'{_PACKAGE / ".mim"} nor {_PACKAGE.parent} has model-index.yml; '
+        'install a wheel, or a clone with `pip install -e`'
     )
 
 
@@ -57,7 +57,7 @@ def find_configs() -> Mapping[str, Path]:
     """Finds the configs of the model zoo.
 
     Returns:
-        Mapping[str, Path]: The path of each by name, in order of the names.
+        Mapping[str, Path]: The path of each config by name, sorted by name.
     """
     paths = zoo_root().glob('configs/recognition/*/*.py')
     return {path.stem: path for path in sorted(paths, key=lambda p: p.stem)}
@@ -92,12 +92,12 @@ def list_models(pattern: str = '*', released: bool = False) -> List[str]:
     """Lists the models of the zoo.
 
     Args:
-        pattern (str): Wildcards that a name has to match. Defaults to '*'.
-        released (bool): Whether only models with published weights are
-            listed. Defaults to False.
+        pattern (str): Wildcard pattern for the names. Defaults to '*'.
+        released (bool): Whether to list only models with released weights.
+            Defaults to False.
 
     Returns:
-        list[str]: Their names, which are those of the configs.
+        list[str]: The names, which are those of the configs.
 
     Examples:
         >>> import mmatfr
@@ -116,7 +116,7 @@ def _released() -> Set[str]:
     for folder in {config.parent for config in find_configs().values()}:
         try:
             models = read_metafile(folder / 'metafile.yml')['Models']
-        except ValueError as error:  # of one family; the others are there
+        except ValueError as error:  # affects one family only
             print_log(str(error), logger='current', level=logging.WARNING)
         else:
             names |= {entry['Name'] for entry in models if 'Weights' in entry}
@@ -124,7 +124,7 @@ def _released() -> Set[str]:
 
 
 def find_entry(name: str) -> Dict[str, Any]:
-    """Finds what the metafile of a model says of it.
+    """Finds the entry of a model in its metafile.
 
     Args:
         name (str): Its name.
@@ -149,16 +149,16 @@ def find_entry(name: str) -> Dict[str, Any]:
 
 
 def released_weights(name: str) -> Optional[str]:
-    """Finds the published weights of a model.
+    """Finds the released weights of a model.
 
     Args:
         name (str): Its name.
 
     Returns:
-        str: Path or URL. None if there are none.
+        str: Path or URL, or None if there are none.
 
     Raises:
-        ValueError: If the metafile that names them is damaged or cut short.
+        ValueError: If the metafile is damaged or cut short.
     """
     weights = find_entry(name).get('Weights')
     if weights is None or '://' in weights:
@@ -178,15 +178,15 @@ def create_model(
         name (str): One of :func:`list_models`, or the path of a config.
         num_classes (int, optional): Number of classes. Defaults to None, that
             of the config.
-        checkpoint (str, optional): 'released' for the weights that the zoo
-            has for this model; or the path or URL of a checkpoint, ``.pth``
-            or ``.safetensors``, also one of mmaction2. Weights of the layers
-            that sample may be missing, as they are in a checkpoint of
-            mmaction2, and those of the last linear layer are left out where
-            they are for another number of classes; all others must fit.
-            Defaults to None, random weights.
-        **overrides: Settings that go on top of ``model`` in the config, as
-            nested dicts: ``backbone=dict(sgs=dict(stage=2))``. None for
+        checkpoint (str, optional): 'released' for the released weights of this
+            model, or the path or URL of a checkpoint, ``.pth`` or
+            ``.safetensors``, including those of mmaction2. Weights of the
+            sampling layers may be missing, as in a checkpoint of mmaction2,
+            and the last linear layer is skipped if its number of classes
+            differs; all other weights must match. Defaults to None, random
+            weights.
+        **overrides: Settings that override ``model`` in the config, as nested
+            dicts: ``backbone=dict(sgs=dict(stage=2))``.
             ``backbone=dict(sgs=None)`` builds the network without sampling.
 
     Returns:
@@ -195,7 +195,7 @@ def create_model(
 
     Raises:
         FileNotFoundError: If there is no such model or checkpoint.
-        ValueError: If a setting is unknown, or the weights do not fit.
+        ValueError: If a setting is unknown, or the weights do not match.
 
     Examples:
         >>> import mmatfr
@@ -229,16 +229,16 @@ def _find_checkpoint(config: str, checkpoint: str) -> str:
         raise FileNotFoundError(
             f'no weights have been released for {stem!r}; '
             + (
-                f'there are some for {", ".join(have)}'
+                f'weights exist for {", ".join(have)}'
                 if have
-                else 'name a checkpoint'
+                else 'give the path of a checkpoint'
             )
         )
     return weights
 
 
 def _load(recognizer: nn.Module, checkpoint: str) -> None:
-    """Loads what fits and says what does not."""
+    """Loads matching weights and logs the others."""
     loaded, meta = open_checkpoint(checkpoint)
     own = recognizer.state_dict()
     left_out = [
@@ -265,7 +265,7 @@ def _load(recognizer: nn.Module, checkpoint: str) -> None:
     ):
         if kept:
             print_log(
-                f'{len(kept)} tensors keep their random values, being {why}: '
+                f'{len(kept)} tensors keep their random values ({why}): '
                 f'{", ".join(kept[:4])}{", ..." if len(kept) > 4 else ""}',
                 logger='current',
                 level=logging.WARNING,

@@ -1,4 +1,4 @@
-"""Published rows beside the figures counted from their configs."""
+"""Published figures, compared with those counted from the configs."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from .metafile import count
 
 __all__ = ['EXPLAINED', 'PublishedRow', 'compare_published', 'resolution_at']
 
-# Relative deviations up to which a counted figure is the published one.
+# Relative deviations up to which counted and published figures agree.
 GFLOPS_TOLERANCE = 0.015
 PARAMETERS_TOLERANCE = 0.01
 # Published figures that differ from the counted ones for known reasons.
 EXPLAINED = {
-    ('GFLOPs', 1.9): 'arXiv:2011.08652 has cut 1.96, the figure of '
+    ('GFLOPs', 1.9): 'arXiv:2011.08652 truncates 1.96, the figure of '
     'arXiv:2004.04730, to 1.9',
 }
 
@@ -29,14 +29,16 @@ class PublishedRow:
     Attributes:
         name (str): Name of the config.
         clip_shape (tuple[int]): (C, T, H, W).
-        published_gflops (float): Of a clip without sampling.
+        published_gflops (float): Published GFLOPs of a clip without sampling.
         gflops (float): The same, counted from the config at T bins.
-        base_gflops (float): Counted without the layers that sample.
-        published_parameters (float, optional): In millions.
-        parameters (float): The same, counted.
-        adaptive_gflops (float, optional): Published with sampling.
-        resolution (float, optional): B'/T at which that figure is reached.
-        num_frames (tuple[int]): T of each layer that samples.
+        base_gflops (float): Counted without the sampling layers.
+        published_parameters (float, optional): Published parameters, in
+            millions.
+        parameters (float): The same, counted from the config.
+        adaptive_gflops (float, optional): Published GFLOPs with sampling.
+        resolution (float, optional): B'/T at which the counted GFLOPs equal
+            this figure.
+        num_frames (tuple[int]): T of each sampling layer.
     """
 
     name: str
@@ -52,25 +54,25 @@ class PublishedRow:
 
     @property
     def gflops_deviation(self) -> float:
-        """float: Of the counted from the published GFLOPs, relative."""
+        """float: Relative deviation of the counted from the published
+        GFLOPs."""
         return self.gflops / self.published_gflops - 1
 
     @property
     def parameters_deviation(self) -> Optional[float]:
-        """float | None: Of the parameters, relative."""
+        """float | None: Relative deviation of the parameters."""
         if self.published_parameters is None:
             return None
         return self.parameters / self.published_parameters - 1
 
     @property
     def explanation(self) -> Optional[str]:
-        """str | None: Why a figure is not within the tolerance."""
+        """str | None: Reason why a figure is not within the tolerance."""
         return EXPLAINED.get(('GFLOPs', self.published_gflops))
 
     @property
     def agrees(self) -> bool:
-        """bool: Whether both figures are within the tolerances, or
-        explained."""
+        """bool: Whether both deviations are within tolerance or explained."""
         parameters = self.parameters_deviation or 0.0
         return (
             abs(self.gflops_deviation) <= GFLOPS_TOLERANCE
@@ -81,20 +83,20 @@ class PublishedRow:
 def resolution_at(
     cost: CostModel, clip_shape: Tuple[int, ...], gflops: float
 ) -> float:
-    """Finds the temporal resolution at which a clip costs so much.
+    """Finds the temporal resolution at which a clip has a given cost.
 
-    All layers that sample keep the same share of their frames.
+    All sampling layers keep the same share of their frames.
 
     Args:
-        cost (CostModel): Of a recognizer that samples.
+        cost (CostModel): Cost model of a recognizer that samples.
         clip_shape (tuple[int]): (C, T, H, W).
         gflops (float): The cost.
 
     Returns:
-        float: B'/T, linear between the possible resolutions.
+        float: B'/T, interpolated linearly between possible resolutions.
 
     Raises:
-        ValueError: If no resolution costs so much.
+        ValueError: If no resolution has this cost.
     """
     points = lengths_at(cost.num_frames(clip_shape))
 
@@ -103,8 +105,8 @@ def resolution_at(
 
     if not spent(0) <= gflops <= spent(-1):
         raise ValueError(
-            f'{gflops} GFLOPs are not among the {spent(0):.4g} to '
-            f'{spent(-1):.4g} that a clip of {clip_shape} can cost'
+            f'{gflops} GFLOPs are out of range: a clip of {clip_shape} costs '
+            f'{spent(0):.4g} to {spent(-1):.4g}'
         )
     above = bisect_left(range(len(points)), gflops, lo=1, key=spent)
     (share, _), (next_share, _) = points[above - 1 : above + 1]
@@ -113,14 +115,14 @@ def resolution_at(
 
 
 def compare_published(entry: Dict[str, Any], root: Path) -> PublishedRow:
-    """Counts what a published model costs and compares.
+    """Compares the published figures of a model with counted ones.
 
     Args:
-        entry (dict): Entry of a metafile that has ``Published``.
-        root (Path): The folder that ``configs`` is in.
+        entry (dict): Entry of a metafile with ``Published``.
+        root (Path): The folder that contains ``configs``.
 
     Returns:
-        PublishedRow: Both.
+        PublishedRow: Published and counted figures.
     """
     cfg = load_config(str(root / entry['Config']))
     cost, shape, parameters = count(cfg)

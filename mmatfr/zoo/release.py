@@ -1,4 +1,4 @@
-"""Releases: published weights and their figures."""
+"""Releases: weights and their figures."""
 
 import datetime
 import hashlib
@@ -46,8 +46,8 @@ __all__ = [
     'register',
 ]
 
-# From the names of the metrics to those in a metafile, with the factor and
-# the number of decimals.
+# Maps names of metrics to those in a metafile, the factor and the number of
+# decimals.
 _METRICS = {
     'acc/top1': ('Top 1 Accuracy', 100, 2),
     'acc/top5': ('Top 5 Accuracy', 100, 2),
@@ -62,10 +62,10 @@ class Release(NamedTuple):
     """A published model.
 
     Attributes:
-        files (list[Path]): The ``.pth`` first.
+        files (list[Path]): Files of weights, the ``.pth`` first.
         entry (dict): Entry of a metafile.
-        new (list[Path]): Those of its files, and of what :func:`register`
-            writes, that were not there before.
+        new (list[Path]): Files of the release and of :func:`register` that did
+            not exist before.
     """
 
     files: List[Path]
@@ -75,7 +75,7 @@ class Release(NamedTuple):
 
 @contextmanager
 def discard_on_error(release: Release) -> Iterator[None]:
-    """Removes the new files of a release that turns out to be unfit.
+    """Removes the new files of a release if an error occurs.
 
     Args:
         release (Release): The release.
@@ -89,24 +89,24 @@ def discard_on_error(release: Release) -> Iterator[None]:
 
 
 def _said_of(pth: Path) -> List[Path]:
-    """The entry of a metafile and the model card beside the weights."""
+    """Returns the paths of the metafile entry and the model card."""
     return [pth.with_suffix(ending) for ending in ('.yml', '.md')]
 
 
 def _choose_weights(
     checkpoint: str, ema: bool
 ) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
-    """Takes the weights of a training, averaged over it or not."""
+    """Selects the averaged or the last weights of a training."""
     loaded = read_checkpoint(fetch(checkpoint))
     weights = loaded['state_dict']
     averaged = loaded.get('ema_state_dict')
     if ema and averaged is None:
         raise ValueError(
-            f'{checkpoint!r} holds no averaged weights (ema_state_dict); '
+            f'{checkpoint!r} has no averaged weights (ema_state_dict); '
             'train with EMAHook, or publish without --ema'
         )
     if averaged is not None and not ema:
-        # In a checkpoint EMAHook has swapped the two.
+        # EMAHook swaps the two in a checkpoint.
         weights = {
             key.removeprefix('module.'): value
             for key, value in averaged.items()
@@ -124,28 +124,28 @@ def publish(
     safetensors: bool = True,
     date: Optional[datetime.date] = None,
 ) -> Release:
-    """Writes the weights of a checkpoint as the zoo has them.
+    """Writes the weights of a checkpoint in the format of the zoo.
 
     Args:
         config (str): The config, by path or by name.
-        checkpoint (str): What training wrote.
-        out (Path): Folder of the release.
+        checkpoint (str): Checkpoint of a training.
+        out (Path): Folder for the release.
         ema (bool): Whether to take the weights averaged by ``EMAHook``.
             Defaults to False.
-        half (bool): Whether kernels and matrices are stored in half
-            precision, at half the size; they are computed with in single
-            precision all the same. Defaults to False.
-        safetensors (bool): Whether to write ``.safetensors``, too. Defaults to
+        half (bool): Whether to store kernels and matrices in half precision,
+            at half the size; computation stays in single precision. Defaults
+            to False.
+        safetensors (bool): Whether to write ``.safetensors`` too. Defaults to
             True.
-        date (datetime.date, optional): Of the name. Defaults to today.
+        date (datetime.date, optional): Date in the name. Defaults to today.
 
     Returns:
         Release: ``<config>_<yyyymmdd>-<first 8 of the SHA-256>.pth``, the same
-        as ``.safetensors``, and the entry, so far without results.
+        as ``.safetensors``, and an entry without results.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If the weights do not fit the config.
+        ValueError: If the weights do not match the config.
     """
     path = Path(config_path(config)).resolve()
     cfg = load_config(str(path))
@@ -162,8 +162,8 @@ def publish(
     bad = [k for k, v in weights.items() if not torch.isfinite(v).all()]
     if bad:
         raise ValueError(
-            f'{checkpoint!r} is not fit to be published: {bad[0]} holds '
-            'numbers that are not finite; take an earlier epoch'
+            f'{checkpoint!r} cannot be published: {bad[0]} has values that '
+            'are not finite; use an earlier epoch'
             + (', or publish without --half' if half else '')
         )
     root = _root_of(path)
@@ -186,7 +186,7 @@ def publish(
     digest = hashlib.sha256(archive).hexdigest()
     stem = f'{path.stem}_{date:%Y%m%d}-{digest[:8]}'
     pth, tensors = (out / f'{stem}{end}' for end in ('.pth', '.safetensors'))
-    # One key: the order of several would differ from run to run.
+    # One key, because the order of several would differ between runs.
     said = dict(mmatfr=json.dumps(dict(config=path.stem, **known)))
     contents = {pth: archive}
     if safetensors:
@@ -210,8 +210,7 @@ def publish(
 
 
 def _root_of(config: Path) -> Path:
-    """The folder that ``configs`` is in; that of the config where it is in
-    none."""
+    """Returns the parent of ``configs``, or else the folder of the config."""
     for folder in config.parents:
         if folder.name == 'configs':
             return folder.parent
@@ -219,7 +218,7 @@ def _root_of(config: Path) -> Path:
 
 
 def _as_results(data: str, metrics: Mapping[str, float]) -> List[dict]:
-    """Metrics as a metafile has them."""
+    """Converts metrics to the format of a metafile."""
     shown = {}
     for key, (title, factor, digits) in _METRICS.items():
         if key in metrics:
@@ -227,7 +226,7 @@ def _as_results(data: str, metrics: Mapping[str, float]) -> List[dict]:
     missing = [key for key in _METRICS if key not in metrics]
     if missing:
         raise ValueError(
-            f'the test did not say {missing[0]}; add AccMetric and '
+            f'the test did not report {missing[0]}; add AccMetric and '
             'AdaptiveCostMetric to test_evaluator, and TemporalResolutionHook '
             'to custom_hooks'
         )
@@ -239,7 +238,7 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
 
     Args:
         release (Release): The release.
-        metrics (Mapping[str, float]): Of its test.
+        metrics (Mapping[str, float]): Metrics of its test.
 
     Returns:
         list[Path]: ``<release>.yml`` and ``<release>.md``.
@@ -251,7 +250,7 @@ def register(release: Release, metrics: Mapping[str, float]) -> List[Path]:
     entry = release.entry
     files = {key: entry.pop(key) for key in ('Weights', 'SHA256')}
     entry['Results'] = _as_results(entry['Metadata']['Training Data'], metrics)
-    entry.update(files)  # in the order of mmaction2
+    entry.update(files)  # in the order used by mmaction2
     weights = 'released' if '/' in entry['Weights'] else entry['Weights']
     meta = entry['Metadata']
     resources = meta.get('Training Resources')
@@ -295,11 +294,11 @@ Trained on the named data alone: on other videos its classes mean little. Apache
 
 
 def check_folder(out: Path, root: Path) -> None:
-    """Makes sure that weights in a folder can be found from the zoo.
+    """Checks that a folder of weights is inside that of the zoo.
 
     Args:
         out (Path): Folder of a release that has no URL.
-        root (Path): The folder that ``configs`` is in.
+        root (Path): The folder that contains ``configs``.
 
     Raises:
         ValueError: If it is outside of ``root``.
@@ -310,24 +309,24 @@ def check_folder(out: Path, root: Path) -> None:
 
 def _outside(out: Path, root: Path) -> ValueError:
     return ValueError(
-        f'{str(out)!r} is outside of {str(root)!r}; publish into a folder in '
-        'there, or name the URL that the weights will have with --url'
+        f'{str(out)!r} is outside {str(root)!r}; publish into a folder '
+        'inside it, or give the future URL of the weights with --url'
     )
 
 
 def add_to_zoo(release: Release, root: Path) -> Path:
-    """Puts the entry of a release into the metafile beside its config.
+    """Adds the entry of a release to the metafile of its config.
 
     Args:
         release (Release): The release.
-        root (Path): The folder that ``configs`` is in.
+        root (Path): The folder that contains ``configs``.
 
     Returns:
         Path: The metafile.
 
     Raises:
-        ValueError: If the weights are neither in the zoo's folder nor have a
-            URL.
+        ValueError: If the weights are outside the folder of the zoo and have
+            no URL.
     """
     entry = release.entry
     if (

@@ -1,4 +1,4 @@
-"""The tables of the model zoo, made from the metafiles."""
+"""Tables of the model zoo, generated from the metafiles."""
 
 import os
 import re
@@ -62,14 +62,13 @@ def _clip(entry: Entry) -> str:
 
 
 def published_table(entries: Sequence[Entry]) -> str:
-    """Lays out the models that papers report.
+    """Returns the table of published models.
 
     Args:
         entries (Sequence[dict]): Entries of metafiles.
 
     Returns:
-        str: The table, in Markdown: published figures, and those that were
-        counted.
+        str: The table, in Markdown, with published and counted figures.
     """
     rows = []
     for entry in entries:
@@ -112,13 +111,13 @@ def published_table(entries: Sequence[Entry]) -> str:
 
 
 def released_table(entries: Sequence[Entry]) -> str:
-    """Lays out the models with weights.
+    """Returns the table of models with released weights.
 
     Args:
         entries (Sequence[dict]): Entries of metafiles.
 
     Returns:
-        str: The table, in Markdown: figures measured on the test split.
+        str: The table, in Markdown, with figures measured on the test split.
     """
     rows = []
     for entry in entries:
@@ -162,7 +161,7 @@ def _resolution(metrics: Dict[str, Any]) -> str:
 
 
 def family_table(entries: Sequence[Entry]) -> str:
-    """Lays out all models of a metafile, for the page beside it.
+    """Returns the table of all models of a metafile.
 
     Args:
         entries (Sequence[dict]): Its entries.
@@ -204,12 +203,12 @@ def family_table(entries: Sequence[Entry]) -> str:
 
 
 def replace_between(text: str, name: str, content: str) -> str:
-    """Puts content between the two marks of a generated part.
+    """Replaces the content between the two marks of a generated part.
 
     Args:
         text (str): A page with ``<!-- name -->`` and ``<!-- /name -->``.
         name (str): Name of the part.
-        content (str): What comes between them.
+        content (str): The new content.
 
     Returns:
         str: The page.
@@ -233,7 +232,7 @@ def update_pages(root: Path) -> None:
     """Writes the tables of the model zoo and of the page of each metafile.
 
     Args:
-        root (Path): The folder that ``configs`` is in.
+        root (Path): The folder that contains ``configs``.
     """
     entries = list(read_entries(root).values())
     for path in sorted(root.glob('configs/recognition/*/README.md')):

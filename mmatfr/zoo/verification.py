@@ -1,4 +1,4 @@
-"""Releases as found: tested, and compared with their published figures."""
+"""Tests releases and compares them with their published figures."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_release(
     Args:
         cfg (Config): The config.
         checkpoint (Path): The weights, ``.pth``.
-        options (Mapping, optional): Settings that go on top of the config.
+        options (Mapping, optional): Settings that override the config.
             Defaults to None.
 
     Returns:
@@ -43,21 +43,21 @@ def test_release(
         return Runner.from_cfg(cfg).test()
 
 
-test_release.__test__ = False  # no test of pytest's
+test_release.__test__ = False  # not a test of pytest
 
 
 def read_metrics(log: str) -> Dict[str, float]:
-    """Reads the metrics that tools/test.py logged.
+    """Reads the metrics from a log of tools/test.py.
 
     Args:
-        log (str): Its JSON file, ``<work_dir>/<time>/<time>.json``.
+        log (str): The JSON file, ``<work_dir>/<time>/<time>.json``.
 
     Returns:
         dict[str, float]: The metrics.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no metrics.
+        ValueError: If it has no metrics.
     """
     try:
         lines = Path(log).read_text(encoding='utf-8').strip().splitlines()
@@ -66,11 +66,11 @@ def read_metrics(log: str) -> Dict[str, float]:
         raise
     except (ValueError, IndexError) as error:
         raise ValueError(
-            f'{log!r} is no log of tools/test.py; name the .json that it wrote'
+            f'{log!r} is not a log of tools/test.py; give its .json file'
         ) from error
     if not isinstance(metrics, dict) or 'acc/top1' not in metrics:
         raise ValueError(
-            f'{log!r} has no acc/top1; name the .json that tools/test.py wrote'
+            f'{log!r} has no acc/top1; give the .json file of tools/test.py'
         )
     return metrics
 
@@ -82,7 +82,8 @@ def find_entry(path: str) -> Optional[Dict[str, Any]]:
         path (str): Path of one of its files.
 
     Returns:
-        dict: The entry beside it, or that of the zoo. None if there is none.
+        dict: The entry next to the file, or else that of the zoo; None if
+        there is none.
     """
     file = Path(path)
     beside = read_metafile(file.with_suffix('.yml'))['Models']
@@ -97,26 +98,26 @@ def find_entry(path: str) -> Optional[Dict[str, Any]]:
 def check_release(
     path: str, config: Optional[str] = None
 ) -> Tuple[Config, Dict[str, Any]]:
-    """Checks that a release is the published file and fits its config.
+    """Checks that a release is the published file and matches its config.
 
     Args:
         path (str): Path or URL of its ``.pth`` or ``.safetensors``.
-        config (str, optional): The config, by path or by name. Defaults to
-            None, that which its name carries.
+        config (str, optional): The config, by path or name. Defaults to None,
+            the one in the name of the file.
 
     Returns:
         tuple: The config and the entry.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If its hash is another, or the weights do not fit.
+        ValueError: If the hash differs, or the weights do not match.
     """
     local = fetch(path)
     entry = find_entry(local)
     if entry is None:
         raise ValueError(
-            f'nothing is said of {path!r}: neither a .yml beside it nor a '
-            'metafile of the zoo has its SHA-256'
+            f'{path!r} is unknown: neither a .yml next to it nor a metafile '
+            'of the zoo has its SHA-256'
         )
     check_hash(local, entry['SHA256'][Path(local).name])
     weights, _ = open_checkpoint(local)

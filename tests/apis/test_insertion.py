@@ -265,14 +265,14 @@ def c3d():
 @pytest.mark.parametrize(
     ('make', 'options', 'message'),
     [
-        (make_recognizer, dict(budget=50), 'budget=50 is no share'),
+        (make_recognizer, dict(budget=50), 'budget=50 must be a share'),
         (
             make_recognizer,
             dict(budget=0.01, clip_shape=SHAPE),
-            'budget=0.01 is out of reach: .* takes from 0.48',
+            'budget=0.01 is out of reach: .* cost is 0.48',
         ),
         (make_recognizer, {}, 'give clips, or clip_shape'),
-        (make_recognizer, dict(clips=[]), 'clips holds no batch'),
+        (make_recognizer, dict(clips=[]), 'clips is empty'),
         (make_recognizer, dict(stage=9, num_bins=4), 'sgs.stage=9'),
         (make_recognizer, dict(bins=4, num_bins=4), 'sgs.bins=4 is unknown'),
         (
@@ -283,7 +283,7 @@ def c3d():
         (
             lambda: mmatfr.insert(make_recognizer(), num_bins=4),
             {},
-            'samples already, by backbone.sgs; mmatfr.remove',
+            'already samples in backbone.sgs; mmatfr.remove',
         ),
         (
             lambda: torch.nn.DataParallel(make_recognizer()),

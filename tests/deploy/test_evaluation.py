@@ -55,8 +55,10 @@ def test_equals_the_test_of_the_runner(deployed, video_config):
     with pytest.raises(ValueError, match="'crop_size': 32.*'crop_size': 24"):
         evaluate(model, cfg)
     pipeline[1].clip_len = 4
-    with pytest.raises(ValueError, match='8 frames a clip, the config 4'):
+    with pytest.raises(
+        ValueError, match='8 frames a clip, but the config has 4'
+    ):
         evaluate(model, cfg)
     cfg.model.cls_head.num_classes = 6
-    with pytest.raises(ValueError, match='5 classes, the config 6'):
+    with pytest.raises(ValueError, match='5 classes, but the config has 6'):
         evaluate(model, cfg)

@@ -167,7 +167,7 @@ def test_says_what_is_wrong_with_a_file(deployed, engine, tmp_path):
     foreign = onnx.load(path)
     del foreign.metadata_props[:]
     onnx.save(foreign, tmp_path / 'foreign.onnx')
-    with pytest.raises(ValueError, match='not a file that mmatfr'):
+    with pytest.raises(ValueError, match='was not exported by mmatfr'):
         load_model(str(tmp_path / 'foreign.onnx'), engine)
 
 

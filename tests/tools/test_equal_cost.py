@@ -60,7 +60,7 @@ def test_curves_are_interpolated_for_each_seed(tmp_path, run):
 @pytest.mark.parametrize(
     'text, reason',
     [
-        (None, 'does not exist; name another'),
+        (None, 'does not exist; check the path'),
         ('[]', 'is no report of compare_recipes.py'),
         ('{"rows": {"path": []}}', 'neither of the rows full and base'),
     ],

@@ -78,7 +78,7 @@ def prepare(args: argparse.Namespace) -> Config:
     merge_options(cfg, args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
-            f'{args.checkpoint!r} does not exist; name another'
+            f'{args.checkpoint!r} does not exist; check the path'
         )
     evaluator = cfg.get('val_evaluator') or ()
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]

@@ -49,7 +49,7 @@ def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
             sampling.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'{path!r} does not exist; name another')
+        raise FileNotFoundError(f'{path!r} does not exist; check the path')
     try:
         rows = json.loads(Path(path).read_text(encoding='utf-8'))['rows']
         named = 'full' in rows or 'base' in rows

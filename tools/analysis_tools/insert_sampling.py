@@ -69,7 +69,7 @@ def run() -> None:
     merge_options(cfg, args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
-            f'{args.checkpoint!r} does not exist; name another'
+            f'{args.checkpoint!r} does not exist; check the path'
         )
     out = Path(args.out)
     cfg.load_from = args.checkpoint

@@ -51,7 +51,7 @@ def read_metrics(path: str) -> Dict[str, float]:
     """
     file = Path(path)
     if not file.is_file():
-        raise FileNotFoundError(f'{path!r} does not exist; name another')
+        raise FileNotFoundError(f'{path!r} does not exist; check the path')
     text = file.read_text(encoding='utf-8').strip()
     try:
         found = json.loads(text)
