@@ -1,1 +1,1 @@
-"""Timing in turns, and the peers that sampling is compared with."""
+"""Timing in turns, and the networks to compare with."""

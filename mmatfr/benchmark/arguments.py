@@ -1,4 +1,4 @@
-"""The options that the scripts of this package share."""
+"""Command-line options shared by the scripts."""
 
 import argparse
 from typing import List, Optional
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """Makes a parser that prints the description as it is written."""
+    """Creates a parser that keeps the line breaks of the description."""
     return argparse.ArgumentParser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -35,7 +35,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """Adds the choice of recognizers of a table."""
+    """Adds the option for the recognizers of a table."""
     *most, last = MODELS
     parser.add_argument(
         '--models',
@@ -47,11 +47,11 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shape(parser: argparse.ArgumentParser, default: str) -> None:
-    """Adds the size of the clips.
+    """Adds the option for the size of the clips.
 
     Args:
         parser (ArgumentParser): Where to.
-        default (str): Whose size it is by default.
+        default (str): Description of the default size.
     """
     parser.add_argument(
         '--shape',
@@ -63,13 +63,13 @@ def add_shape(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def add_cfg_options(parser: argparse.ArgumentParser, of: str) -> None:
-    """Adds settings that go on top of a config."""
+    """Adds the option for settings that override a config."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         default={},
-        help=f'settings that go on top of {of}, name=value',
+        help=f'settings that override {of}, name=value',
     )
 
 
@@ -81,22 +81,22 @@ def add_run(
     precision: bool = False,
     seed: bool = False,
 ) -> None:
-    """Adds how often, where and how to run, and where the report goes.
+    """Adds the options for rounds, device, precision, seed and report.
 
     Args:
         parser (ArgumentParser): Where to.
         out (str): Default folder of the report.
-        rounds (int, optional): Default number of rounds; None where it is 5,
-            with --engine 10. Defaults to 5.
-        device (bool): Whether there is a choice of the device.
-        precision (bool): Whether there is a choice of the precision.
-        seed (bool): Whether anything is drawn at random.
+        rounds (int, optional): Default number of rounds; None means 5, or 10
+            with --engine. Defaults to 5.
+        device (bool): Whether to add --device.
+        precision (bool): Whether to add --precision.
+        seed (bool): Whether to add --seed.
     """
     parser.add_argument(
         '--rounds',
         type=int,
         default=rounds,
-        help='how often everything is timed (default: '
+        help='number of rounds of timing (default: '
         + ('5, with --engine 10)' if rounds is None else '%(default)s)'),
     )
     if device:
@@ -124,15 +124,15 @@ def add_run(
 
 
 def add_lengths(parser: argparse.ArgumentParser) -> None:
-    """Adds the lengths of the clips, given or drawn."""
+    """Adds the options for the lengths of the clips, given or drawn."""
     lengths = parser.add_mutually_exclusive_group()
     lengths.add_argument(
         '--lengths',
         type=lambda text: tuple(map(int, text.split(','))),
         nargs='+',
         metavar='B',
-        help="B' of the clips, over and over; where several layers sample, "
-        'with a comma between them: 2,16 3,20',
+        help="B' of the clips, repeated in a cycle; separated by commas for "
+        'several sampling layers: 2,16 3,20',
     )
     lengths.add_argument(
         '--resolution',
@@ -144,10 +144,10 @@ def add_lengths(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sides(parser: argparse.ArgumentParser) -> None:
-    """Adds a recognizer, its peers, and the clips that they run on."""
+    """Adds the options for a recognizer, its peers, and their clips."""
     parser.add_argument(
         'config',
-        help='config of a recognizer that samples, by path or by name',
+        help='config of a recognizer that samples, path or name',
     )
     parser.add_argument('--checkpoint', help='its checkpoint')
     base = parser.add_mutually_exclusive_group()
@@ -159,16 +159,16 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
     base.add_argument(
         '--peer',
         choices=PEERS,
-        help="padded: also time the authors' way, zeros up to the longest "
-        'clip of the batch, on the base (3D, one pathway); longest: the least '
-        'that it can cost, for any recognizer: itself, every clip with as '
-        'many groups as the longest of its batch',
+        help="padded: also time the authors' way, clips padded with zeros to "
+        'the longest of the batch, on the base (3D, one pathway); longest: '
+        'also time a lower bound of this for any recognizer, where every '
+        'clip has as many groups as the longest of its batch',
     )
     parser.add_argument(
         '--fast-base',
         action='store_true',
-        help='also time the base with what makes the recognizer fast and is '
-        'not sampling: channels_last=True (see docs/performance.md)',
+        help='also time the base with channels_last=True: all speed-ups '
+        'except sampling (see docs/performance.md)',
     )
     parser.add_argument(
         '--fuse',
@@ -181,7 +181,7 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         choices=WORKS,
         default=['forward'],
-        help='what is timed (default: forward)',
+        help='work to time (default: forward)',
     )
     parser.add_argument(
         '--batch-sizes',
@@ -202,26 +202,26 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
         '--clips',
         type=int,
         default=32,
-        help='number of clips (pipeline: videos) of a round '
+        help='number of clips (pipeline: videos) per round '
         '(default: %(default)s)',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=0,
-        help='processes that decode (default: %(default)s)',
+        help='number of processes for decoding (default: %(default)s)',
     )
 
 
 def add_engines(parser: argparse._ActionsContainer) -> None:
-    """Adds the options of a comparison of engines."""
+    """Adds the options for a comparison of engines."""
     parser.add_argument(
         '--engine',
         nargs='+',
         choices=['all', *ENGINE_CHOICES],
-        help="compare ways to run one clip: PyTorch's eager mode, inductor "
+        help="compare engines on one clip: PyTorch's eager mode, inductor "
         'with freezing, and exported files in ONNX Runtime and OpenVINO; '
-        'all: whatever is installed',
+        'all: all that are installed',
     )
     parser.add_argument(
         '--kept',
@@ -233,23 +233,25 @@ def add_engines(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--work-dir',
         default='work_dirs/engines',
-        help='with --engine: folder of the exported files, which are written '
-        'once (default: %(default)s)',
+        help='with --engine: folder of the exported files, which are reused '
+        '(default: %(default)s)',
     )
 
 
 def check_engines(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
-    """Ends with an error where an option of engines is not what it should be.
+    """Exits with an error if an option for engines is invalid.
 
     Args:
-        parser (ArgumentParser): Whose options they are.
-        args (Namespace): With ``kept``, ``rounds`` and ``threads``.
+        parser (ArgumentParser): The parser of the options.
+        args (Namespace): Arguments with ``kept``, ``rounds`` and ``threads``.
     """
     for share in args.kept or ():
         if not 0 < share <= 1:
-            parser.error(f'--kept {share:g} must be more than 0, at most 1')
+            parser.error(
+                f'--kept {share:g} must be greater than 0 and at most 1'
+            )
     if args.rounds < 1:
         parser.error(f'--rounds {args.rounds} must be positive')
     if min(args.threads or [1]) < 1:
@@ -257,7 +259,7 @@ def check_engines(
 
 
 def named_engines(args: argparse.Namespace) -> List[str]:
-    """The engines that are asked for, 'all' replaced by their names."""
+    """Returns the selected engines, with 'all' replaced by their names."""
     if 'all' in args.engine:
         return ['eager', 'inductor', *available_engines()]
     return args.engine

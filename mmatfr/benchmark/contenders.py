@@ -1,7 +1,7 @@
-"""The ways to run a recognizer that are compared in time.
+"""The contenders of a benchmark: ways to run a recognizer.
 
-Each runs in its own process. All take the frames of a clip as decoders
-give them, uint8, and normalize them.
+Each runs in a separate process. All take the decoded frames of a clip, uint8,
+and normalize them.
 """
 
 from dataclasses import dataclass, field
@@ -36,13 +36,13 @@ ENGINE_CHOICES = ('eager', 'inductor', *ENGINES)
 
 @dataclass(frozen=True)
 class Case:
-    """A clip whose B' is known.
+    """A clip with known B'.
 
     Attributes:
-        kept (float): B'/T that was asked for.
+        kept (float): Requested B'/T.
         frames (ndarray): (T, H, W, 3), uint8.
-        num_bins (tuple[int]): Number of bins of each layer that samples.
-        lengths (tuple[int]): The B' of each that come of it.
+        num_bins (tuple[int]): Number of bins of each sampling layer.
+        lengths (tuple[int]): Resulting B' of each layer.
     """
 
     kept: float
@@ -53,16 +53,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Task:
-    """What all contenders have in common.
+    """The recognizer and clips of all contenders.
 
     Attributes:
         config (str): Path of a config that samples.
-        cfg_options (dict): Settings that go on top of it.
-        checkpoint (str, optional): Its weights. Defaults to None, weights as
-            they are initialized.
-        seed (int): Of these weights. Defaults to 0.
-        shape (tuple[int], optional): (T, H, W) of the clips. Defaults to
-            None, that of the test pipeline.
+        cfg_options (dict): Settings that override the config.
+        checkpoint (str, optional): Its checkpoint. Defaults to None, initial
+            weights.
+        seed (int): Seed of the initial weights. Defaults to 0.
+        shape (tuple[int], optional): (T, H, W) of the clips. Defaults to None,
+            the shape of the test pipeline.
     """
 
     config: str
@@ -75,7 +75,7 @@ class Task:
         """Reads the config.
 
         Raises:
-            ValueError: If it takes clips of another number of frames.
+            ValueError: If its number of frames is not T of the shape.
         """
         cfg = load_config(config_path(self.config))
         merge_options(cfg, self.cfg_options)
@@ -86,7 +86,7 @@ class Task:
         if num_frames != own:
             raise ValueError(
                 f'--shape {" ".join(map(str, self.shape))}: '
-                f'{self.config!r} takes clips of {own} frames; give that as T'
+                f'{self.config!r} takes clips of {own} frames; set T to that'
             )
         return with_crop(cfg, tuple(size))
 
@@ -94,8 +94,8 @@ class Task:
         """Builds the recognizer, or the same without sampling.
 
         Args:
-            cfg (Config): What :meth:`load_config` returns.
-            adaptive (bool): Whether it samples. Defaults to True.
+            cfg (Config): Result of :meth:`load_config`.
+            adaptive (bool): Whether to keep sampling. Defaults to True.
         """
         torch.manual_seed(self.seed)
         if self.checkpoint:
@@ -114,12 +114,12 @@ class Contender:
     """A way to run a recognizer.
 
     Attributes:
-        name (str): What the table calls it.
+        name (str): Name in the table.
         adaptive (bool): Whether it samples.
-        make (Callable): Takes the task, the path of the exported file, the
-            number of threads and the cases; returns a function for each case.
-        peers (tuple[str]): Names of those without sampling that it is
-            compared with.
+        make (Callable): From the task, the path of the exported file, the
+            number of threads and the cases, makes a function for each case.
+        peers (tuple[str]): Names of the contenders without sampling with which
+            it is compared.
         exported (bool): Whether it runs an exported file.
     """
 
@@ -131,10 +131,10 @@ class Contender:
 
 
 def list_contenders(engines: List[str]) -> List[Contender]:
-    """Lists the contenders of engines; mmaction2's base is always one.
+    """Lists the contenders for engines; mmaction2's base is always one.
 
     Args:
-        engines (list[str]): Of ``ENGINE_CHOICES``.
+        engines (list[str]): Engines out of ``ENGINE_CHOICES``.
     """
     contenders = [Contender('base', False, partial(_eager, adaptive=False))]
     if 'eager' in engines:
@@ -229,7 +229,9 @@ def _inductor(
     config.freezing = True  # weights are constants
     config.cpp.threads = threads
     config.compile_threads = 1  # no pool of processes
-    config.fx_graph_cache = False  # it may hold code for other threads
+    config.fx_graph_cache = (
+        False  # may hold code for another number of threads
+    )
     cfg = task.load_config()
     network = ClipNetwork(
         task.build(cfg, adaptive=False),

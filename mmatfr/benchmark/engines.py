@@ -1,4 +1,4 @@
-"""What sampling saves in time, in PyTorch and in the engines of files."""
+"""Times a recognizer and its base in PyTorch and in other engines."""
 
 import hashlib
 import statistics
@@ -25,8 +25,8 @@ from .turns import TimedProcess, Timing, median_ratio, time_processes
 
 __all__ = ['EngineBenchmark', 'choose_cases', 'show_steps']
 
-# By how much magnitudes may change without a change of the groups, relative
-# to the largest; the first that can be had is taken.
+# Margins for magnitudes, relative to the largest, within which the groups do
+# not change. The first that some clip satisfies is used.
 _ROUNDINGS = (1e-2, 1e-3, 1e-5)
 _NUM_SEEDS = 4
 
@@ -36,16 +36,16 @@ class EngineBenchmark:
 
     Args:
         task (Task): The recognizer.
-        engines (Sequence[str]): Of ``ENGINE_CHOICES``.
-        kept (Sequence[float]): The B'/T of the clips.
-        folder (str): Where exported files are kept. They are written once
-            for each config and weights.
-        on_step (Callable): Called with a step, how much of it is done, and
-            of how much.
+        engines (Sequence[str]): Engines out of ``ENGINE_CHOICES``.
+        kept (Sequence[float]): B'/T of the clips.
+        folder (str): Folder of the exported files, written once for each
+            config and weights.
+        on_step (Callable): Called with the name of a step, the number of
+            finished parts, and the total.
 
     Raises:
-        ValueError: If the config does not sample, an engine is not there, or
-            no clip of such a B' is found.
+        ValueError: If the config does not sample, an engine is not installed,
+            or no clip with this B' is found.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class EngineBenchmark:
             if name in ENGINES and not ENGINES[name].is_available():
                 raise ValueError(
                     f'the engine {name!r} is not installed; pip install '
-                    f"'mmatfr[{ENGINES[name].extra}]', or leave it out"
+                    f"'mmatfr[{ENGINES[name].extra}]', or do not select it"
                 )
         self.task = task
         self.folder = Path(folder)
@@ -70,7 +70,7 @@ class EngineBenchmark:
         adaptive = task.build(cfg)
         if not sgs_layers(adaptive):
             raise ValueError(
-                f'{task.config!r} has no layer that samples; name a config '
+                f'{task.config!r} has no layer that samples; use a config '
                 'with `sgs`'
             )
         self.shape = clip_shape(cfg)
@@ -93,23 +93,23 @@ class EngineBenchmark:
         }
 
     def run(self, threads: int, rounds: int) -> List[Dict[str, Any]]:
-        """Times all contenders in turns, each in its own process.
+        """Times all contenders in turns, each in a separate process.
 
         Args:
-            threads (int): Of each.
-            rounds (int): How many times each is timed.
+            threads (int): Number of threads of each contender.
+            rounds (int): Number of times that each is timed.
 
         Returns:
-            list[dict]: One row for each contender and B'.
+            list[dict]: A row for each contender and B'.
 
         Raises:
-            ValueError: If the B' of a contender in single precision is not
-                that of the clip.
+            ValueError: If a contender in single precision gives another B'
+                than that of the clip.
         """
         with ExitStack() as stack:
             processes = []
             for place, contender in enumerate(self.contenders):
-                # One after the other: all need memory and the processor.
+                # One at a time, because all need memory and the processor.
                 self.on_step('preparing', place, len(self.contenders))
                 process = TimedProcess(
                     contender.name,
@@ -159,8 +159,8 @@ class EngineBenchmark:
                 lengths = process.results[place]
                 if lengths != case.lengths and 'bf16' not in contender.name:
                     raise ValueError(
-                        f"{contender.name!r} makes B'={lengths} of a clip of "
-                        f"B'={case.lengths}; export the file again, with "
+                        f"{contender.name!r} gives B'={lengths} for a clip "
+                        f"with B'={case.lengths}; export the file again, with "
                         'another --work-dir'
                     )
                 taken = timings[contender.name, place]
@@ -200,7 +200,7 @@ class EngineBenchmark:
         return rows
 
     def _export(self, cfg: Config, sampling: bool) -> str:
-        """Exports the recognizer or its base, unless that has been done."""
+        """Exports the recognizer or its base, unless the file exists."""
         model = cfg.model if sampling else without_sampling(cfg.model)
         key = hashlib.sha256(
             repr(
@@ -213,7 +213,7 @@ class EngineBenchmark:
                 )
             ).encode()
         )
-        # Of another exporter, a file may be another one.
+        # The file depends on the source of the exporter.
         for source in sorted(Path(mmatfr.deploy.__file__).parent.glob('*.py')):
             key.update(source.read_bytes())
         stem = Path(self.task.config).stem
@@ -239,20 +239,20 @@ def choose_cases(
     size: Sequence[int],
     lengths: Dict[float, Tuple[int, ...]],
 ) -> List[Case]:
-    """Finds clips and numbers of bins of which given B' come.
+    """Finds clips and numbers of bins with given B'.
 
     Args:
         network (ClipNetwork): The network.
         size (Sequence[int]): Height and width of the frames.
-        lengths (dict[float, tuple[int]]): The B' of each layer that samples,
-            by the B'/T that was asked for.
+        lengths (dict[float, tuple[int]]): B' of each sampling layer, by
+            requested B'/T.
 
     Returns:
-        list[Case]: One for each, in the same order. Rounding changes their
-        groups as little as can be had.
+        list[Case]: One case for each B'/T, in the same order, with groups as
+        robust to rounding as possible.
 
     Raises:
-        ValueError: If there is no such clip among those that are tried.
+        ValueError: If no candidate has this B'.
     """
     few = 2 * network.num_frames
     numbers = sorted(
@@ -282,8 +282,8 @@ def choose_cases(
     for share, wanted in lengths.items():
         if share not in cases:
             raise ValueError(
-                f"--kept {share:g}: no clip of B'={list(wanted)} was found; "
-                'choose another'
+                f"--kept {share:g}: no clip with B'={list(wanted)} was found; "
+                'choose another value'
             )
     return [cases[share] for share in lengths]
 

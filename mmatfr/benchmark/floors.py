@@ -1,4 +1,4 @@
-"""The least time that a machine needs for given operations."""
+"""Lower bounds on the time of operations on a machine."""
 
 import statistics
 from contextlib import nullcontext
@@ -40,11 +40,13 @@ _COPIED = 2**26  # numbers, 256 MiB
 
 
 class Machine(NamedTuple):
-    """What a device can do at best, in float32.
+    """Peak speeds of a device, in float32.
 
     Attributes:
-        gflops_per_second (float): Giga multiply-adds, of a matrix product.
-        bytes_per_second (float): Read and written together, of a copy.
+        gflops_per_second (float): Giga multiply-adds per second of a matrix
+            product.
+        bytes_per_second (float): Bytes per second of a copy, read and written
+            together.
     """
 
     gflops_per_second: float
@@ -52,15 +54,14 @@ class Machine(NamedTuple):
 
 
 class Floors(NamedTuple):
-    """The least seconds that operations take.
+    """Lower bounds on the time of operations, in seconds.
 
     Attributes:
-        operations (float): If only their multiply-adds counted.
-        bytes (float): If only the numbers counted that they move; what lies
-            between them, such as normalization and activation, is taken to be
-            free.
-        both (float): If each operation took the longer of its two, one after
-            the other: the roofline of each, added up.
+        operations (float): Time of the multiply-adds alone.
+        bytes (float): Time of the memory traffic alone; normalization,
+            activation and other operations in between count as free.
+        both (float): Sum over the operations of the larger of the two, i.e. of
+            their rooflines.
     """
 
     operations: float
@@ -69,15 +70,14 @@ class Floors(NamedTuple):
 
 
 def measure_machine(device: str = 'cpu', calls: int = 10) -> Machine:
-    """Measures what a device can do.
+    """Measures the peak speeds of a device.
 
     Args:
         device (str): Which. Defaults to 'cpu'.
-        calls (int): How many times each is tried; the fastest counts.
-            Defaults to 10.
+        calls (int): Number of trials; the fastest counts. Defaults to 10.
 
     Returns:
-        Machine: Its speeds.
+        Machine: The speeds.
     """
     size = _MATRIX[torch.device(device).type]
     a, b = torch.randn(2, size, size, device=device)
@@ -91,14 +91,14 @@ def measure_machine(device: str = 'cpu', calls: int = 10) -> Machine:
 
 
 def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
-    """Computes the floors of operations.
+    """Computes lower bounds on the time of operations.
 
     Args:
         operations (Sequence[Operation]): The operations of a forward.
         machine (Machine): The machine that runs them.
 
     Returns:
-        Floors: In seconds.
+        Floors: The bounds, in seconds.
     """
     pairs = [
         (
@@ -124,20 +124,20 @@ def compare_with_floors(
     rounds: int = 5,
     device: str = 'cpu',
 ) -> List[Dict[str, Any]]:
-    """Times a recognizer and its base one clip at a time, beside their floors.
+    """Times a recognizer and its base clip by clip, with lower bounds.
 
     Args:
         model (dict): Model of the config of a recognizer that samples.
         shape (Sequence[int]): (C, T, H, W) of the clips, which are noise.
         machine (Machine): The machine that runs them.
-        progress (Progress): Where to show how far it is.
+        progress (Progress): Progress bars to update.
         resolution (float): B'/T of the clips. Defaults to 0.5.
-        clips (int): Number of clips of a round. Defaults to 8.
-        rounds (int): How often all are timed. Defaults to 5.
-        device (str): Where. Defaults to 'cpu'.
+        clips (int): Number of clips per round. Defaults to 8.
+        rounds (int): Number of rounds. Defaults to 5.
+        device (str): The device. Defaults to 'cpu'.
 
     Returns:
-        list[dict]: A row for each; times are seconds a clip.
+        list[dict]: A row for each network; times are in seconds per clip.
     """
     rows, functions = [], {}
     for side, config in (

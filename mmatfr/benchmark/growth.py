@@ -1,4 +1,4 @@
-"""How the time of a recognizer grows with the frames of a batch."""
+"""Growth of the time of a recognizer with the frames of a batch."""
 
 import statistics
 from typing import Any, Callable, Dict, List, Sequence
@@ -27,27 +27,27 @@ def measure_growth(
     rounds: int = 3,
     device: str = 'cpu',
 ) -> List[Dict[str, Any]]:
-    """Times batches of noise, half of the frames of each clip kept on average.
+    """Times batches of noise, with half of the frames kept on average.
 
     Args:
         model (nn.Module): A 3D recognizer with one layer that samples.
         frames (Sequence[int]): T of the clips.
-        batch_sizes (Sequence[int]): Numbers of clips.
+        batch_sizes (Sequence[int]): Numbers of clips per batch.
         size (int): Height and width of the clips.
-        progress (Progress): Where to show how far it is.
-        rounds (int): How often all are timed. Defaults to 3.
-        device (str): Where. Defaults to 'cpu'.
+        progress (Progress): Progress bars to update.
+        rounds (int): Number of rounds. Defaults to 3.
+        device (str): The device. Defaults to 'cpu'.
 
     Returns:
-        list[dict]: A row for each batch, in seconds.
+        list[dict]: A row for each batch, with times in seconds.
 
     Raises:
-        ValueError: If it is another recognizer.
+        ValueError: If the recognizer is not 3D with one sampling layer.
     """
     if len(sgs_layers(model)) != 1 or frames_of(model) is not None:
         raise ValueError(
             f'{type(model.backbone).__name__} is not a 3D backbone with one '
-            'layer that samples; name the config of another'
+            'sampling layer; use another config'
         )
 
     def prepare(num_clips: int, num_frames: int) -> Callable[[], None]:
@@ -87,7 +87,7 @@ def measure_growth(
 
 
 def _lengths_of(num_clips: int, num_frames: int) -> List[int]:
-    """Unequal lengths, half of the frames on average."""
+    """Returns unequal lengths, half of the frames on average."""
     if num_clips == 1:
         return [num_frames // 2]
     shares = torch.linspace(0.2, 0.8, num_clips).tolist()
@@ -95,5 +95,5 @@ def _lengths_of(num_clips: int, num_frames: int) -> List[int]:
 
 
 def _repeats_of(num_clips: int, num_frames: int) -> int:
-    """How often a batch runs in a round: the small ones more often."""
+    """Returns the number of runs per round, more for small batches."""
     return max(1, _FRAMES_OF_A_ROUND // (num_clips * num_frames))

@@ -1,4 +1,4 @@
-"""The recognizers that the tables of times are made of."""
+"""The recognizers in the tables of times."""
 
 from typing import Dict, NamedTuple, Tuple
 
@@ -8,16 +8,16 @@ __all__ = ['MODELS', 'TimedModel']
 
 
 class TimedModel(NamedTuple):
-    """A recognizer that is timed.
+    """A recognizer to time.
 
     Attributes:
         name (str): Name of its config.
-        shape (tuple[int, int, int]): Size (T, H, W) of its clips. It is that
-            of training, which is smaller than that of testing; the frames of
-            the 3D ResNet are half as wide.
-        peer (str): How batches of unequal clips are padded beside it:
-            'padded', as the authors do, where the backbone is 3D and has one
-            pathway; else 'longest', the least that padding can cost.
+        shape (tuple[int, int, int]): Size (T, H, W) of its clips, as in
+            training, which is smaller than in testing; the frames of the 3D
+            ResNet are half as wide.
+        peer (str): The padded network to compare with: 'padded', as in the
+            authors' code, for a 3D backbone with one pathway; otherwise
+            'longest', a lower bound on the cost of padding.
     """
 
     name: str
@@ -26,7 +26,7 @@ class TimedModel(NamedTuple):
 
     @property
     def config(self) -> str:
-        """Path of its config."""
+        """str: Path of the config."""
         return config_path(self.name)
 
 

@@ -1,4 +1,4 @@
-"""Options of a benchmark: what to time, against what, and how."""
+"""Options of a benchmark."""
 
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -20,34 +20,39 @@ class BenchmarkOptions:
     Attributes:
         config (str): Path of the config of a recognizer that samples.
         checkpoint (str, optional): Its checkpoint.
-        baseline (str, optional): Config of the base; None takes the config
+        baseline (str, optional): Config of the base; None means the config
             without sampling.
         peer (str, optional): One of ``PEERS``, timed as well: 'padded' is the
-            authors' way, zeros up to the longest clip of the batch; 'longest'
-            gives every clip as many groups as the longest of its batch.
-        fast_base (bool): Whether to time the base with channels_last=True.
-        fuse (bool): Whether to time both after :func:`mmatfr.models.fuse`.
-        work (Sequence[str]): Of ``WORKS``.
-        execution (Sequence[str], optional): Of ``EXECUTIONS``; None takes the
-            config's.
-        lengths (list[tuple[int]], optional): B' of the clips, over and over.
-        resolution (tuple[float, float], optional): Mean and standard
-            deviation of the B'/T that are drawn. Without it and ``lengths``,
-            those of the network on the test set.
+            authors' way, clips padded with zeros to the longest of the batch;
+            'longest' gives every clip as many groups as the longest of its
+            batch.
+        fast_base (bool): Whether to also time the base with
+            channels_last=True.
+        fuse (bool): Whether to also time both after
+            :func:`mmatfr.models.fuse`.
+        work (Sequence[str]): Kinds of work out of ``WORKS``.
+        execution (Sequence[str], optional): Executions out of ``EXECUTIONS``;
+            None means that of the config.
+        lengths (list[tuple[int]], optional): B' of the clips, repeated in a
+            cycle.
+        resolution (tuple[float, float], optional): Mean and standard deviation
+            of the B'/T to draw. Without it and ``lengths``, B' is that of the
+            network on the test set.
         shape (Sequence[int], optional): (T, H, W) of clips of noise; None
-            takes that of the test pipeline.
-        clips (int): Number of clips of a round.
-        rounds (int): How often everything is timed.
-        device (str): Where.
+            means that of the test pipeline.
+        clips (int): Number of clips per round.
+        rounds (int): Number of rounds.
+        device (str): The device.
         precision (str): One of ``PRECISIONS``.
-        threads (int, optional): Threads on the CPU; None takes torch's.
-        workers (int): Processes that decode.
-        seed (int): Of weights, lengths and noise.
-        cfg_options (dict): Settings on top of the configs.
+        threads (int, optional): Number of CPU threads; None means the default
+            of torch.
+        workers (int): Number of processes for decoding.
+        seed (int): Seed of weights, lengths and noise.
+        cfg_options (dict): Settings that override the configs.
 
     Raises:
-        ValueError: If a number is not positive, or two options do not go
-            together.
+        ValueError: If a number is not positive, or two options exclude each
+            other.
     """
 
     config: str
@@ -77,7 +82,9 @@ class BenchmarkOptions:
                     f'--{name} {getattr(self, name)} must be positive'
                 )
         if self.fuse and 'train' in self.work:
-            raise ValueError('--fuse is for --work forward and pipeline')
+            raise ValueError(
+                '--fuse works only with --work forward and pipeline'
+            )
         if self.peer == 'longest':
             if not (self.lengths or self.resolution):
                 raise ValueError(
@@ -85,7 +92,7 @@ class BenchmarkOptions:
                 )
             if 'pipeline' in self.work:
                 raise ValueError(
-                    '--peer longest is for --work forward and train'
+                    '--peer longest works only with --work forward and train'
                 )
         if torch.device(self.device).type == 'cuda' and (
             not torch.cuda.is_available()

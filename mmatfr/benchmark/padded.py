@@ -1,4 +1,4 @@
-"""The peer of ragged execution: clips padded to the longest of a batch."""
+"""Padded execution, for comparison: zeros up to the longest clip of a batch."""
 
 import copy
 from typing import Any, Dict
@@ -16,14 +16,13 @@ __all__ = ['PaddedGroups', 'make_padded']
 class PaddedGroups(nn.Module):
     """Sampling as in the authors' code: zeros up to the longest clip.
 
-    What follows runs on the zeros too, so that the result of a clip depends
-    on the other clips of its batch. It is here to be compared with; nothing
-    else in the package does it.
+    Later layers process the zeros too, so the result of a clip depends on the
+    other clips of its batch. This class exists only for comparison.
 
     Args:
-        sgs (SGS): The layer that samples.
-        least (int): Number of frames that a batch has at least, where what
-            follows refuses fewer. Defaults to 1.
+        sgs (SGS): The sampling layer.
+        least (int): Minimum number of frames of a batch, for later layers that
+            need several. Defaults to 1.
 
     Examples:
         >>> import torch
@@ -47,7 +46,8 @@ class PaddedGroups(nn.Module):
             x (Tensor): Feature maps, (N, C, T, H, W).
 
         Returns:
-            Tensor: The maps of the groups and zeros, (N, C, max B', H, W).
+            Tensor: The maps of the groups, padded with zeros, (N, C, max B',
+            H, W).
         """
         maps, lengths = self.sgs(x)
         clips = maps[0].transpose(0, 1).split(lengths.tolist())
@@ -57,12 +57,12 @@ class PaddedGroups(nn.Module):
 
 
 def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
-    """Makes the padded peer of a recognizer.
+    """Builds the padded peer of a recognizer.
 
     Args:
-        recognizer (nn.Module): A recognizer with one layer that samples, in
-            its backbone.
-        model (dict): The config it was built from.
+        recognizer (nn.Module): A recognizer with one sampling layer, in its
+            backbone.
+        model (dict): The ``model`` of its config.
 
     Returns:
         nn.Module: The recognizer without sampling, with the same weights and
@@ -76,14 +76,15 @@ def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
         backbone, 'num_segments'
     ):
         raise ValueError(
-            f'there is no padded peer of {type(backbone).__name__}: it needs '
-            'one layer that samples, in a 3D backbone of one pathway'
+            f'{type(backbone).__name__} has no padded peer, which needs one '
+            'sampling layer in a 3D backbone with one pathway; set --peer '
+            'longest'
         )
     padded = build_recognizer(without_sampling(model))
     backbone = padded.backbone
     options = model['backbone']['sgs']
     stage = backbone.atfr_stages()[options.get('stage', 1)]
-    if not isinstance(stage, str):  # and what else takes its output
+    if not isinstance(stage, str):  # with the modules that take its output
         stage = stage[0]
     backbone.padded_groups = PaddedGroups(
         copy.deepcopy(recognizer.backbone.sgs),

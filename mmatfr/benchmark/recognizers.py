@@ -20,14 +20,14 @@ __all__ = ['Benchmark']
 
 
 class Benchmark:
-    """What sampling saves: the recognizer, its base, and their peers.
+    """Times a recognizer, its base, and its peers.
 
     Args:
-        options (BenchmarkOptions): What to time, and how.
+        options (BenchmarkOptions): Options of the benchmark.
 
     Raises:
-        ValueError: If the config does not sample, or something is asked for
-            that it does not have.
+        ValueError: If the config does not sample, or an option does not apply
+            to it.
     """
 
     def __init__(self, options: BenchmarkOptions) -> None:
@@ -38,7 +38,7 @@ class Benchmark:
         if torch.device(options.device).type == 'cuda':
             torch.backends.cudnn.benchmark = False  # shapes vary
         self.sides = make_sides(options)
-        # Of several that sample, all are of the same shape.
+        # Several sampling recognizers have the same shape.
         self.adaptive = next(
             side for side in self.sides if side.name.startswith('ATFR')
         )
@@ -53,22 +53,22 @@ class Benchmark:
 
     @property
     def is_given(self) -> bool:
-        """Whether the lengths are given, and not those of the network."""
+        """bool: Whether the lengths are given, not those of the network."""
         return self.work.lengths is not None
 
     def run(self, work: str, size: int, progress: Progress) -> List[Dict]:
-        """Times all sides at one kind of work and one batch size.
+        """Times all contenders at one kind of work and one batch size.
 
-        Of two ways to run a batch, at once or clip by clip, the faster one
+        The base runs each batch at once and clip by clip; the faster way
         counts.
 
         Args:
             work (str): One of ``WORKS``.
-            size (int): Number of clips of a batch.
-            progress (Progress): Where to show how far it is.
+            size (int): Number of clips per batch.
+            progress (Progress): Progress bars to update.
 
         Returns:
-            list[dict]: A row for each side, the base first.
+            list[dict]: A row for each contender, the base first.
 
         Raises:
             ValueError: If the batch size is not positive.
@@ -126,7 +126,7 @@ class Benchmark:
         run: Callable,
         taken: List[float],
     ) -> Dict[str, Any]:
-        """Figures of one side alone."""
+        """Returns the figures of one contender."""
         gflops, lengths = self._cost_of(work, side, size)
         number = len(gflops)
         found = dict(
@@ -151,7 +151,7 @@ class Benchmark:
         return found
 
     def _sgs_seconds(self, side: Side, run: Callable[[], None]) -> float:
-        """Times the layers alone, as often as all was timed."""
+        """Times the sampling layers alone, in as many rounds."""
         layers = sgs_layers(side.model).values()
         if not layers:
             return 0.0
@@ -162,13 +162,13 @@ class Benchmark:
     def _cost_of(
         self, work: str, side: Side, size: int
     ) -> Tuple[List[float], List]:
-        """Runs a side once; returns GFLOPs and lengths of its clips."""
+        """Runs a contender once; returns GFLOPs and lengths of its clips."""
         if side.peer != 'padded':
             with ClipRecorder(side.model, side.cost) as recorder:
                 self.work.prepare(work, side, size)()
                 records = recorder.take()
             return records.gflops.tolist(), records.lengths.tolist()
-        # Of the same lengths as the recognizer, in batches.
+        # Same lengths as the recognizer, in batches.
         _, lengths = self._cost_of(work, self.adaptive, size)
         views = len(lengths) // self.options.clips if work == 'pipeline' else 1
         if side.clips is not None:
@@ -188,8 +188,8 @@ def _compare(
     base: Dict[str, Any],
     base_taken: List[float],
 ) -> None:
-    """Adds to a row how it stands to that of the base."""
-    # Of the same round: what disturbs it disturbs both.
+    """Adds the ratios to the base to a row."""
+    # Ratios within a round, because disturbances affect both.
     ratios = [a / b for a, b in zip(taken, base_taken, strict=True)]
     row.update(
         time_ratio=statistics.median(ratios),

@@ -1,4 +1,4 @@
-"""The recognizers that are timed against each other."""
+"""The contenders of a benchmark of recognizers."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
@@ -27,15 +27,16 @@ __all__ = ['Side', 'make_sides', 'static_model']
 
 @dataclass
 class Side:
-    """A recognizer that takes part.
+    """A contender: a recognizer with its clips.
 
     Attributes:
-        name (str): What the table calls it.
+        name (str): Name in the table.
         model (nn.Module): The recognizer.
         cfg (Config): Its config.
         cost (CostModel): Cost of its clips.
         clips (Tensor, optional): Its input.
-        peer (str, optional): The kind of peer it is: clip by clip it is none.
+        peer (str, optional): Kind of peer; None for the base and the
+            recognizer.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Side:
 
     @property
     def shape(self) -> Tuple[int, ...]:
-        """(C, T, H, W) of its clips."""
+        """tuple[int]: (C, T, H, W) of its clips."""
         if frames_of(self.model) is None:
             return tuple(self.clips.shape[2:])
         _, num_frames, channels, *size = self.clips.shape
@@ -57,11 +58,11 @@ class Side:
 def static_model(
     model: Dict[str, Any], channels_last: bool = False
 ) -> Dict[str, Any]:
-    """The model of a config without sampling.
+    """Removes sampling from the model of a config.
 
     Args:
-        model (dict): The model.
-        channels_last (bool): Whether it runs in the faster memory format.
+        model (dict): The ``model`` of a config.
+        channels_last (bool): Whether to use the faster memory format.
     """
     model = without_sampling(model)
     if channels_last:
@@ -70,17 +71,18 @@ def static_model(
 
 
 def make_sides(options: BenchmarkOptions) -> List[Side]:
-    """Builds what is timed: the base, the recognizer, and their peers.
+    """Builds the contenders: the base, the recognizer, and their peers.
 
     Args:
         options (BenchmarkOptions): Options of the benchmark.
 
     Returns:
-        list[Side]: The base comes first. All that have the same modules have
-        the same weights.
+        list[Side]: The contenders, the base first. Equal modules have equal
+        weights.
 
     Raises:
-        ValueError: If the recognizer does not sample, or has no such peer.
+        ValueError: If the recognizer does not sample, or the peer does not
+            exist.
     """
     cfg = _load(options, options.config)
     if options.checkpoint:
@@ -89,7 +91,7 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
         adaptive = build_recognizer(cfg.model)
     if not sgs_layers(adaptive):
         raise ValueError(
-            f'{options.config!r} has no layer that samples; name a config '
+            f'{options.config!r} has no layer that samples; use a config '
             'with `sgs`'
         )
     weights = adaptive.state_dict()
@@ -132,7 +134,7 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
     for side in sides:
         side.model.to(options.device)
         if options.precision == 'bf16':
-            # Its accuracy is taken by NumPy, which has no such numbers.
+            # The accuracy is computed in NumPy, which has no bfloat16.
             side.model.cls_head.register_forward_hook(
                 lambda head, inputs, scores: scores.float()
             )

@@ -1,4 +1,4 @@
-"""The tables of times, as scripts print them."""
+"""Prints the tables of times."""
 
 from typing import Any, Dict, List, Sequence
 
@@ -22,27 +22,27 @@ __all__ = [
 
 COLUMNS = """\
 All take the frames of one clip in memory, uint8, and return its scores;
-normalization is included. "base" is the config without sampling as mmaction2
-has it, run eagerly; the others are named by how they are run. Each has a
-its own process, and one computes at a time.
+normalization is included. "base" is mmaction2's network without sampling, run
+eagerly; the others are named by how they run. Each runs in a separate process,
+and only one computes at a time.
 
-  B'         groups of the clip, of each pathway that samples
-  ms         median by the clock [least, most]
-  CPU ms     median of the processor's time, all threads
-  of base    time over that of the first line, of the same rounds
-  GFLOPs     over those of the base
-  against    the base that the last two columns compare with
-  time       over that of this base, of the same rounds [least, most]
-  R          time over GFLOPs: 1 where all that is saved saves its time
+  B'         groups of the clip, for each sampling pathway
+  ms         median wall-clock time [min, max]
+  CPU ms     median processor time, all threads
+  of base    time relative to the first line, within rounds
+  GFLOPs     relative to those of the base
+  against    the base of the last two columns
+  time       relative to this base, within rounds [min, max]
+  R          relative time over relative GFLOPs: 1 if time falls like GFLOPs
 """
 
 
 def format_ms(row: Dict[str, Any], key: str = 'seconds_per_clip') -> str:
-    """Median and range of seconds, as milliseconds.
+    """Formats median and range of seconds as milliseconds.
 
     Args:
-        row (dict): With the median under the key, and what is least and most
-            under ``<key>_min`` and ``<key>_max``.
+        row (dict): Row with the median under the key, and the range under
+            ``<key>_min`` and ``<key>_max``.
         key (str): The key. Defaults to 'seconds_per_clip'.
     """
     return (
@@ -90,7 +90,7 @@ def print_sides(rows: Sequence[Dict], console: Console) -> None:
 
 
 def print_speed_table(rows: List[Dict], console: Console) -> None:
-    """Prints one line for each model and kind of work."""
+    """Prints a line for each model and kind of work."""
     table = make_table(
         'sampling against the base',
         (
@@ -128,7 +128,7 @@ def print_speed_table(rows: List[Dict], console: Console) -> None:
             f'{ours["gflops_ratio"]:.2f}',
             f'{ours["time_over_gflops"]:.2f}',
             f'{seconds / fast["seconds_per_clip"] / ours["gflops_ratio"]:.2f}',
-            # One clip is its own longest.
+            # A batch of one clip has no padding.
             f'{peer["seconds_per_clip"] / seconds:.2f}' if case[2] > 1 else '',
             f'{100 * ours["sgs_over_base"]:.1f} %',
             f'{ours["memory"] / base["memory"]:.2f}',
@@ -189,12 +189,12 @@ def print_engines(
 
 
 def explain_columns(console: Console) -> None:
-    """Prints what the columns of engines mean."""
+    """Prints an explanation of the columns."""
     console.print(COLUMNS, highlight=False, markup=False)
 
 
 def print_engine_summary(rows: List[Dict[str, Any]], console: Console) -> None:
-    """Prints milliseconds a clip, models side by side."""
+    """Prints milliseconds per clip, with a column for each model."""
     models = list(dict.fromkeys(row['model'] for row in rows))
     threads = list(dict.fromkeys(row['threads'] for row in rows))
     table = make_table(
@@ -217,7 +217,7 @@ def print_engine_summary(rows: List[Dict[str, Any]], console: Console) -> None:
 
 
 def print_floors(rows: List[Dict], machine: Machine, console: Console) -> None:
-    """Prints how far recognizers are from their floors."""
+    """Prints the times of recognizers and their lower bounds."""
     table = make_table(
         f'{machine.gflops_per_second:.4g} GFLOPs/s, '
         f'{machine.bytes_per_second / 1e9:.4g} GB/s',

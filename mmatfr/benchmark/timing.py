@@ -1,4 +1,4 @@
-"""Seconds and memory of several functions, taken in one run."""
+"""Measures time and memory of several functions in one run."""
 
 import os
 import statistics
@@ -27,16 +27,16 @@ def time_in_turns(
     rounds: int = 5,
     after_call: Optional[Callable[[], object]] = None,
 ) -> Dict[Hashable, List[float]]:
-    """Times functions one after the other, over and over.
+    """Times functions in turns, in several rounds.
 
-    What disturbs the machine disturbs all of them alike. The first call of
-    each is not counted.
+    Disturbances of the machine then affect all functions alike. The first call
+    of each does not count.
 
     Args:
-        functions (Mapping[Hashable, Callable]): What to call, by name.
+        functions (Mapping[Hashable, Callable]): The functions, by name.
         rounds (int): How many times. Defaults to 5.
-        after_call (Callable, optional): Called after each call, the first
-            ones too, and not timed. Defaults to None.
+        after_call (Callable, optional): Called after each call, including the
+            first ones; its time does not count. Defaults to None.
 
     Returns:
         dict[Hashable, list[float]]: Seconds of each call.
@@ -61,11 +61,11 @@ def time_within(
     """Times the forwards of modules while a function runs.
 
     Args:
-        modules (Iterable[nn.Module]): Whose time is taken.
-        function (Callable): What to call, once.
+        modules (Iterable[nn.Module]): The modules to time.
+        function (Callable): The function, called once.
 
     Returns:
-        float: Seconds, of all of them together.
+        float: Seconds, for all modules together.
     """
     seconds = 0.0
 
@@ -101,15 +101,15 @@ def time_per_clip(
 
     Args:
         recognizers (Mapping[str, nn.Module]): The recognizers, by name.
-        clips (Mapping[str, Tensor]): What each is run on, normalized, (N, V,
-            ...) of N videos.
+        clips (Mapping[str, Tensor]): Normalized input of each recognizer, (N,
+            V, ...) for N videos.
         rounds (int): How many times. Defaults to 5.
-        batch_sizes (Sequence[int]): Numbers of videos at a time. Of each
-            recognizer the one with the least median counts. Defaults to
-            (1, 8).
+        batch_sizes (Sequence[int]): Numbers of videos per batch; for each
+            recognizer the one with the lowest median counts. Defaults to (1,
+            8).
 
     Returns:
-        dict[str, list[float]]: Seconds a video in each round.
+        dict[str, list[float]]: Seconds per video in each round.
     """
 
     def run(name: str, batch_size: int) -> None:
@@ -138,15 +138,15 @@ def time_per_clip(
 
 
 def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
-    """Most bytes that tensors take at once while a function runs.
+    """Measures the peak memory of tensors while a function runs.
 
     Args:
-        function (Callable): What to call.
-        device (str): Whose memory. Defaults to 'cpu', where torch's profiler
-            tells of every tensor; on a GPU its allocator keeps the books.
+        function (Callable): The function to call.
+        device (str): The device. Defaults to 'cpu', where torch's profiler
+            reports every tensor; on a GPU the allocator does.
 
     Returns:
-        int: In addition to what was allocated before.
+        int: Bytes in addition to those allocated before.
     """
     if torch.device(device).type == 'cuda':
         _synchronize()
@@ -155,7 +155,7 @@ def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:
         function()
         _synchronize()
         return torch.cuda.max_memory_allocated(device) - before
-    # Its library would print when it begins and ends.
+    # Otherwise its library prints at the start and the end.
     os.environ.setdefault('KINETO_LOG_LEVEL', '6')
     with profile(
         activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True

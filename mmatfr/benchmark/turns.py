@@ -1,7 +1,7 @@
-"""Functions in separate processes, timed in turns.
+"""Times functions in separate processes, in turns.
 
-Thread pools, allocators and settings of one process do not touch those of
-another, and only one process computes at a time.
+Thread pools, allocators and settings of the processes are independent, and
+only one process computes at a time.
 """
 
 import multiprocessing
@@ -23,9 +23,9 @@ from typing import (
 
 __all__ = ['Timing', 'TimedProcess', 'median_ratio', 'time_processes']
 
-# What a process makes: one function for each case.
+# One function for each case, made in a process.
 Functions = List[Callable[[], Any]]
-# Threads of a pool may look for more work for a while after a call.
+# After a call, the threads of a pool may stay active for a while.
 _PAUSE = 0.02
 
 
@@ -33,10 +33,10 @@ class Timing(NamedTuple):
     """One call of a function.
 
     Attributes:
-        seconds (float): By the clock.
-        cpu_seconds (float): Of the processor, all threads of the process.
-        idle_cpu_seconds (float): Of the processor, while others had their
-            turn: more than a little would disturb them.
+        seconds (float): Wall-clock time.
+        cpu_seconds (float): Processor time of all threads of the process.
+        idle_cpu_seconds (float): Processor time during the turns of other
+            processes; it should be almost zero.
     """
 
     seconds: float
@@ -45,17 +45,17 @@ class Timing(NamedTuple):
 
 
 class TimedProcess:
-    """A process that makes functions and times one of them when told.
+    """A process that makes functions and times them on request.
 
     Args:
-        name (str): For errors.
-        make (Callable): Called in the process, so it has to be picklable;
+        name (str): Name for messages.
+        make (Callable): Called in the process, so it must be picklable;
             returns one function for each case.
 
     Attributes:
-        refusal (str, optional): Why ``make`` has refused: the message of its
-            ValueError or ImportError. None if there are functions.
-        results (list): What the first call of each function returned.
+        refusal (str, optional): Message of a ValueError or ImportError in
+            ``make``; None if it succeeded.
+        results (list): Result of the first call of each function.
     """
 
     def __init__(self, name: str, make: Callable[[], Functions]) -> None:
@@ -68,13 +68,14 @@ class TimedProcess:
             target=_serve, args=(make, pipe), daemon=True
         )
         self._process.start()
-        pipe.close()  # so that its end is noticed here
+        pipe.close()  # so that the end of the process is noticed here
 
     def wait(self) -> 'TimedProcess':
-        """Waits until the functions are made and have run once.
+        """Waits until all functions have been made and called once.
 
         Raises:
-            RuntimeError: If that fails for another reason than a refusal.
+            RuntimeError: If the process fails for another reason than a
+                refusal.
         """
         self.refusal, self.results = self._receive()
         return self
@@ -82,14 +83,14 @@ class TimedProcess:
     def time(self, case: int) -> Timing:
         """Times a function.
 
-        It is called twice and the second call is timed: the first one wakes
-        threads and fetches what others have displaced from the caches.
+        It is called twice, and the second call is timed; the first one wakes
+        threads and refills caches.
 
         Args:
-            case (int): Place of the function.
+            case (int): Index of the function.
 
         Returns:
-            Timing: Of the second call.
+            Timing: Times of the second call.
         """
         self._pipe.send(case)
         return self._receive()
@@ -106,9 +107,9 @@ class TimedProcess:
         except (EOFError, ConnectionError) as error:
             self._process.join()
             raise RuntimeError(
-                f'the process of {self.name!r} has ended with exit code '
-                f'{self._process.exitcode}; -9 is that of a machine without '
-                'memory left'
+                f'the process of {self.name!r} ended with exit code '
+                f'{self._process.exitcode}; -9 usually means that the '
+                'machine ran out of memory'
             ) from error
         if failure is not None:
             raise RuntimeError(f'{self.name!r} has failed:\n{failure}')
@@ -120,18 +121,18 @@ def time_processes(
     rounds: int,
     after_call: Callable[[], object] = lambda: None,
 ) -> Dict[Tuple[str, int], List[Timing]]:
-    """Times all functions of all processes, over and over.
+    """Times all functions of all processes, in several rounds.
 
-    What disturbs the machine disturbs all of them alike.
+    Disturbances of the machine then affect all of them alike.
 
     Args:
-        processes (Sequence[TimedProcess]): That have functions.
-        rounds (int): How many times each is timed.
-        after_call (Callable): Called after each.
+        processes (Sequence[TimedProcess]): Processes with functions.
+        rounds (int): Number of times that each is timed.
+        after_call (Callable): Called after each call.
 
     Returns:
-        dict[tuple, list[Timing]]: By name of the process and place of the
-        function, one for each round.
+        dict[tuple, list[Timing]]: One timing for each round, by name of the
+        process and index of the function.
     """
     timings: Dict[Tuple[str, int], List[Timing]] = {}
     for _ in range(rounds):
@@ -154,10 +155,10 @@ def median_ratio(
         others (Sequence[Timing]): The divisors.
 
     Returns:
-        dict[str, float]: ``median``, ``low`` and ``high`` of the ratios by
-        the clock.
+        dict[str, float]: ``median``, ``low`` and ``high`` of the ratios of
+        wall-clock times.
     """
-    # Of the same round: what disturbs it disturbs both.
+    # Ratios within a round, because disturbances affect both.
     ratios = [
         a.seconds / b.seconds for a, b in zip(timings, others, strict=True)
     ]
@@ -167,7 +168,7 @@ def median_ratio(
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """New processes that share nothing but imported modules, if possible."""
+    """Returns a context whose processes share only imported modules."""
     if 'forkserver' not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context('spawn')
     context = multiprocessing.get_context('forkserver')
@@ -176,7 +177,7 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _serve(make: Callable[[], Functions], pipe: Connection) -> None:
-    """Makes functions and times those that are asked for."""
+    """Makes functions and times the requested ones."""
     try:
         try:
             functions = make()
@@ -195,6 +196,6 @@ def _serve(make: Callable[[], Functions], pipe: Connection) -> None:
             idle_since = time.process_time()
             pipe.send((None, Timing(clock, idle_since - cpu, idle)))
     except (EOFError, KeyboardInterrupt):
-        return  # the other end is gone
+        return  # the other end has closed
     except Exception:
         pipe.send((traceback.format_exc(), None))

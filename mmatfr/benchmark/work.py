@@ -1,4 +1,4 @@
-"""The work that is timed: clips, lengths, and functions that run them."""
+"""Work to time: clips, lengths, and functions that run them."""
 
 import itertools
 from contextlib import ExitStack, nullcontext
@@ -25,10 +25,11 @@ Lengths = List[Tuple[int, ...]]
 def draw_lengths(
     shares: Sequence[float], num_frames: Sequence[int]
 ) -> Lengths:
-    """Turns shares B'/T into lengths B' of each layer that samples.
+    """Converts shares B'/T to lengths B' of each sampling layer.
 
     Args:
-        shares (Sequence[float]): B'/T of each clip; cut to what there is.
+        shares (Sequence[float]): B'/T of each clip, clipped to the possible
+            range.
         num_frames (Sequence[int]): T of each layer.
 
     Returns:
@@ -43,16 +44,16 @@ def draw_lengths(
 def make_noise(
     model: nn.Module, num_clips: int, shape: Sequence[int], device: str
 ) -> Tensor:
-    """Makes clips of noise, normalized, as a recognizer takes them.
+    """Generates normalized clips of noise for a recognizer.
 
     Args:
         model (nn.Module): The recognizer.
-        num_clips (int): N.
+        num_clips (int): Number of clips N.
         shape (Sequence[int]): (C, T, H, W).
-        device (str): Where.
+        device (str): The device.
 
     Returns:
-        Tensor: (N, 1, C, T, H, W); of a 2D recognizer (N, T, C, H, W).
+        Tensor: (N, 1, C, T, H, W), or (N, T, C, H, W) for a 2D recognizer.
     """
     clips = torch.randn(num_clips, *shape, device=device)
     if frames_of(model) is None:
@@ -61,13 +62,12 @@ def make_noise(
 
 
 class Work:
-    """Clips, their lengths, and functions that run a side on them.
+    """Clips, their lengths, and functions that run a contender on them.
 
     Args:
         options (BenchmarkOptions): Options of the benchmark.
-        sides (Sequence[Side]): The sides to run; each gets its clips.
-        num_frames (Sequence[int]): T of each layer that samples, of the
-            recognizer.
+        sides (Sequence[Side]): The contenders to run; each gets its clips.
+        num_frames (Sequence[int]): T of each sampling layer of the recognizer.
     """
 
     def __init__(
@@ -135,15 +135,15 @@ class Work:
         return Runner.build_dataloader(loader, seed=self.options.seed)
 
     def prepare(self, work: str, side: Side, size: int) -> Callable:
-        """Makes the function that does a work once, over all clips.
+        """Makes a function that does a kind of work once, for all clips.
 
         Args:
             work (str): One of ``WORKS``.
-            side (Side): The side to run.
-            size (int): Number of clips at once.
+            side (Side): The contender to run.
+            size (int): Number of clips per batch.
 
         Returns:
-            Callable: Takes the number of batches, None for all.
+            Callable: A function of the number of batches, None for all.
         """
         if work == 'pipeline':
             batches = self._loader(side.cfg, size)
@@ -155,7 +155,7 @@ class Work:
                 side.model(clips, mode='tensor', stage='head')
         else:
             batches = side.clips.split(size)
-            # A step of no width: the weights, and so the lengths, stay.
+            # A learning rate of 0 keeps the weights, and so the lengths.
             optimizer = torch.optim.SGD(
                 side.model.parameters(), lr=0.0, momentum=0.9
             )
@@ -187,7 +187,7 @@ class Work:
         return stack
 
     def _longest(self, size: int) -> Lengths:
-        """The lengths of the longest clips of all batches, for each clip."""
+        """Returns for each clip the lengths of the longest in its batch."""
         clips = list(
             itertools.islice(itertools.cycle(self.lengths), self.options.clips)
         )
