@@ -1,4 +1,4 @@
-"""Padded execution, for comparison: zeros up to the longest clip of a batch."""
+"""Padded execution, for comparison: pads clips to the longest of a batch."""
 
 import copy
 from typing import Any, Dict

@@ -324,7 +324,7 @@ def test_floors(script, small_models):
         (
             'analysis_tools/benchmark.py',
             [CONFIG, '--engine', 'eager', '--shape', 8, 32, 32],
-            'takes clips of 16 frames; give that as T',
+            'takes clips of 16 frames; set T to that',
         ),
         ('analysis_tools/pareto.py', ['nothing.json'], "'nothing.json' does"),
         ('analysis_tools/pareto.py', [CONFIG], 'is no JSON'),
