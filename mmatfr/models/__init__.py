@@ -1,4 +1,4 @@
-"""Where sampling and ragged execution meet mmaction2."""
+"""Backbones and neck: sampling and ragged execution in mmaction2."""
 
 from mmaction.registry import MODELS
 

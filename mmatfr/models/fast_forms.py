@@ -1,8 +1,8 @@
 """Faster forms of modules, with fewer passes over the feature maps.
 
-Modules are given faster forms of themselves, exact up to rounding, for maps
-that are held channels last: the channels of a pixel lie side by side, and so
-the pixels of a frame and the frames of a clip.
+The faster forms are equal up to rounding. They are for channels-last maps, in
+which the channels of a pixel are adjacent, as are the pixels of a frame and
+the frames of a clip.
 """
 
 from typing import Tuple
@@ -22,13 +22,13 @@ __all__ = ['accelerate', 'fold']
 
 
 def accelerate(network: nn.Module) -> nn.Module:
-    """Gives modules their faster forms, in place.
+    """Replaces modules with their faster forms, in place.
 
     Args:
-        network (nn.Module): Its ragged modules are converted already.
+        network (nn.Module): A network with converted ragged modules.
 
     Returns:
-        nn.Module: The same.
+        nn.Module: The same network.
     """
     for module in network.modules():
         if is_swapped(module):
@@ -40,7 +40,7 @@ def accelerate(network: nn.Module) -> nn.Module:
 
 
 class OnePassSwish:
-    """Mixin: ``Swish`` in one pass, x * sigmoid(x) takes two."""
+    """Mixin: ``Swish`` in one pass; x * sigmoid(x) takes two."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Runs the module on feature maps."""
@@ -48,7 +48,7 @@ class OnePassSwish:
 
 
 class MeanPool3d:
-    """Mixin: an ``nn.AdaptiveAvgPool3d`` to one value, as a plain mean."""
+    """Mixin: an ``nn.AdaptiveAvgPool3d`` to size 1, as a plain mean."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Runs the module on feature maps."""
@@ -58,14 +58,14 @@ class MeanPool3d:
 
 
 class FoldingConvModule:
-    """Mixin: a ``ConvModule`` that folds its normalization into its kernel.
+    """Mixin: a ``ConvModule`` that folds its normalization into the kernel.
 
-    It does so in each forward where the normalization is in evaluation mode
-    (arXiv:2305.11624), as mmcv's ``efficient_conv_bn_eval``, which sets an
-    attribute of the convolution for that: no module changes here, so that
-    threads may share a network and ``torch.compile`` can follow. It is worth
-    it as long as the kernel holds fewer numbers than the maps. A convolution
-    or normalization with its own hook runs unfolded.
+    It folds in each forward if the normalization is in evaluation mode
+    (arXiv:2305.11624), like mmcv's ``efficient_conv_bn_eval``. Unlike mmcv it
+    sets no attribute of the convolution, so threads may share a network and
+    ``torch.compile`` can trace it. Folding is faster if the kernel has fewer
+    elements than the maps. A convolution or normalization with a hook is not
+    folded.
     """
 
     def forward(
@@ -101,8 +101,8 @@ def fold(conv: nn.Module, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
         norm (_BatchNorm): The normalization of its output.
 
     Returns:
-        tuple[Tensor]: Weight and bias of both in one, differentiable with
-        respect to the parameters of both.
+        tuple[Tensor]: Weight and bias of the folded convolution,
+        differentiable with respect to the parameters of both modules.
     """
     scale = torch.rsqrt(norm.running_var + norm.eps)
     if norm.weight is not None:

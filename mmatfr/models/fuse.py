@@ -1,4 +1,4 @@
-"""Folding normalization into kernels, once, for inference."""
+"""Folds normalization into kernels, once, for inference."""
 
 from itertools import pairwise
 from typing import Dict, Iterator, List, Tuple
@@ -23,28 +23,27 @@ __all__ = ['fuse']
 def fuse(model: nn.Module) -> nn.Module:
     """Prepares a network for the fastest inference in eager mode.
 
-    Normalization is folded into the kernels, once, and modules run in their
-    fastest forms, some of them in place; what is computed stays the same up
-    to rounding. The network is changed in place, as by mmcv's
-    ``fuse_conv_bn``; ``fuse(copy.deepcopy(model))`` keeps the original. It is
-    for inference from then on: ``train()`` is refused, and its parameters
-    require no gradient.
+    It folds normalization into the kernels and switches modules to their
+    fastest forms, some of which work in place; results are equal up to
+    rounding. The network is changed in place, as by mmcv's ``fuse_conv_bn``;
+    ``fuse(copy.deepcopy(model))`` keeps the original. A fused network is for
+    inference only: ``train()`` raises an error, and parameters require no
+    gradient.
 
-    The state dict then has the folded kernels and their biases instead of
-    the normalization. Load weights first: those of an unfused network are
-    refused afterwards. A fused network can be copied and pickled.
+    The state dict then has the folded kernels and biases instead of the
+    normalization. Load weights first; loading those of an unfused network
+    afterwards raises an error. A fused network can be copied and pickled.
 
     Args:
         model (nn.Module): A recognizer with a backbone of ``mmatfr``, with or
             without sampling, or such a backbone, in evaluation mode.
 
     Returns:
-        nn.Module: The same.
+        nn.Module: The same network.
 
     Raises:
-        ValueError: If there is no such backbone, a module is in training
-            mode, or a normalization cannot be folded. Nothing is changed
-            then.
+        ValueError: If there is no such backbone, a module is in training mode,
+            or a normalization cannot be folded. The network is then unchanged.
 
     Examples:
         >>> import torch
@@ -84,7 +83,7 @@ def fuse(model: nn.Module) -> nn.Module:
 
 
 class Fused:
-    """Mixin: a network whose normalization is folded, for inference.
+    """Mixin: a network with folded normalization, for inference.
 
     Attributes:
         folded (tuple[str]): Names of the normalizations.
@@ -93,16 +92,15 @@ class Fused:
     folded: Tuple[str, ...] = ()
 
     def train(self, mode: bool = True) -> nn.Module:
-        """Refuses training mode.
+        """Raises an error for training mode.
 
         Raises:
-            RuntimeError: If it is asked for.
+            RuntimeError: If ``mode`` is True.
         """
         if mode:
             raise RuntimeError(
                 'a fused network cannot be trained: its normalization is '
-                'folded into the kernels; train the network that it was made '
-                'from'
+                'folded into the kernels; train the original network'
             )
         super().train(mode)
         return self
@@ -114,7 +112,7 @@ class Fused:
             if f'{prefix}{name}.running_mean' in state_dict:
                 raise RuntimeError(
                     f'these weights have the normalization `{prefix}{name}`, '
-                    'which the fused network has no longer; load them before '
+                    'which the fused network no longer has; load them before '
                     'fusing'
                 )
         super()._load_from_state_dict(state_dict, prefix, *args)
@@ -133,7 +131,7 @@ def _find_norms(backbone: nn.Module) -> List[Tuple[nn.Module, str]]:
     skipped = {
         part
         for layer in backbone.modules()
-        if isinstance(layer, SGS)  # small, and no kernel to fold it into
+        if isinstance(layer, SGS)  # small, and without a kernel
         for part in layer.modules()
     }
     found = []
@@ -152,12 +150,12 @@ def _find_norms(backbone: nn.Module) -> List[Tuple[nn.Module, str]]:
 
 
 def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
-    """A module's convolutions, each with the normalization of its output."""
+    """Yields the convolutions of a module with their normalizations."""
     if isinstance(module, ConvModule):
         order = module.order
         if module.with_norm and order.index('norm') == 1 + order.index('conv'):
             conv = getattr(module.conv, 'net', module.conv)  # within a shift
-            # (2+1)D: what comes last.
+            # (2+1)D: the last convolution.
             yield getattr(conv, 'conv_t', conv), module.norm
     elif isinstance(module, Conv2plus1d):
         yield module.conv_s, module.bn_s
@@ -166,18 +164,18 @@ def _pairs_of(module: nn.Module) -> Iterator[Tuple[nn.Module, nn.Module]]:
 
 
 def _refusal(norm: nn.Module, convs: List[nn.Module]) -> str:
-    """Why a normalization cannot be folded; '' if it can."""
+    """Returns why a normalization cannot be folded; '' if it can."""
     if not isinstance(norm, _BatchNorm):
-        return 'is no batch normalization; only that can be folded'
+        return 'is not a batch normalization; only that can be folded'
     if norm.running_mean is None:
         return 'normalizes by the batch; only running statistics can be folded'
     if len(convs) != 1 or not isinstance(convs[0], (nn.Conv2d, nn.Conv3d)):
         return (
-            'does not directly follow a convolution of its own in a '
+            'does not directly follow a separate convolution in a '
             'ConvModule, Conv2plus1d or nn.Sequential'
         )
     if 'weight' not in convs[0]._parameters:
-        return 'follows a convolution whose weight is computed'
+        return 'follows a convolution with a computed weight'
     return ''
 
 
@@ -201,7 +199,7 @@ def _fold(backbone: nn.Module, conv: nn.Module, name: str) -> None:
 
 
 def _put_in_place(backbone: nn.Module) -> None:
-    """Lets X3D's activations write into maps that nobody else reads."""
+    """Makes activations of X3D work in place where the input is unused."""
     for module in backbone.modules():
         if isinstance(module, BlockX3D):
             swap_class(module.swish, InPlaceSwish)

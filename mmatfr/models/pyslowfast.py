@@ -1,7 +1,7 @@
-"""Weights in PySlowFast's layout, as mmaction2's recognizers name them.
+"""Conversion of weights between PySlowFast and mmaction2.
 
 The networks published with Similarity Guided Sampling (arXiv:2011.08652) and
-with X3D (arXiv:2004.04730) come in this layout.
+with X3D (arXiv:2004.04730) are in PySlowFast's layout.
 """
 
 import re
@@ -46,21 +46,21 @@ X3D_HEAD = {
     'lin_5': 'cls_head.fc1',
     'projection': 'cls_head.fc2',
 }
-# The last part of a name, the only one that is the same in both.
+# The last part of a name, the only one that both have in common.
 TENSOR = r'weight|bias|running_mean|running_var|num_batches_tracked'
-# Its length is the width of the fast pathway's features.
+# The length of this tensor is the width of the fast features.
 FAST_WIDTH = 's5.pathway1_res0.branch1_bn.weight'
 
 
 def enumerate_some(names: Sequence[str], limit: int = 8) -> str:
-    """Names the first few of many.
+    """Lists the first few of many names.
 
     Args:
         names (Sequence[str]): All of them.
-        limit (int): How many to name at most. Defaults to 8.
+        limit (int): Maximum number of names. Defaults to 8.
 
     Returns:
-        str: Their names and the number of the others.
+        str: These names, and the number of the others.
 
     Examples:
         >>> enumerate_some(['a', 'b', 'c', 'd'], limit=2)
@@ -71,12 +71,12 @@ def enumerate_some(names: Sequence[str], limit: int = 8) -> str:
 
 
 class Rule(NamedTuple):
-    """How the modules of one part of the network are renamed.
+    """Renames the modules of one part of a network.
 
     Attributes:
-        place (str): Regular expression of the part's name, which may have the
-            groups `stage`, `pathway` and `block`.
-        modules (dict[str, str]): From PySlowFast's names within the part to
+        place (str): Regular expression for the name of the part, which may
+            have the groups `stage`, `pathway` and `block`.
+        modules (dict[str, str]): Maps PySlowFast's names within the part to
             mmaction2's.
         template (str): mmaction2's name of the module.
     """
@@ -93,7 +93,7 @@ class Rule(NamedTuple):
             pathways (list[str]): mmaction2's prefix of each pathway.
 
         Returns:
-            str: mmaction2's name; None if the rule is not for this key.
+            str: mmaction2's name; None if the rule does not apply.
         """
         modules = '|'.join(map(re.escape, self.modules))
         match = re.fullmatch(
@@ -120,7 +120,7 @@ def get_rules(x3d: bool) -> List[Rule]:
         x3d (bool): Whether it is an X3D or any other.
 
     Returns:
-        list[Rule]: At most one of them is for a given key.
+        list[Rule]: The rules; at most one applies to a key.
     """
     return [
         Rule(
@@ -138,7 +138,7 @@ def get_rules(x3d: bool) -> List[Rule]:
             BLOCK,
             'backbone.{pathway}{stage}.{block}.{module}',
         ),
-        # A single pathway is not named, except in the stem.
+        # A single pathway has no name, except in the stem.
         Rule(
             r's[1-5]\.(?:pathway(?P<pathway>[01])_(?:stem\.)?)?ts_layer',
             SGS,
@@ -151,18 +151,18 @@ def get_rules(x3d: bool) -> List[Rule]:
 def rename_keys(
     keys: Sequence[str], x3d: bool, two_pathways: bool
 ) -> Dict[str, str]:
-    """Finds mmaction2's names for those of PySlowFast.
+    """Maps PySlowFast's names to mmaction2's.
 
     Args:
         keys (Sequence[str]): PySlowFast's names.
-        x3d (bool): Whether they are of an X3D.
-        two_pathways (bool): Whether they are of a SlowFast network.
+        x3d (bool): Whether the network is an X3D.
+        two_pathways (bool): Whether the network is a SlowFast.
 
     Returns:
         dict[str, str]: mmaction2's name for each key.
 
     Raises:
-        ValueError: If a key is unknown, or two keys would become one.
+        ValueError: If a key is unknown, or two keys map to the same name.
     """
     rules = get_rules(x3d)
     pathways = ['slow_path.', 'fast_path.'] if two_pathways else ['', '']
@@ -192,8 +192,8 @@ def rename_keys(
 def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     """Converts the weights of a network of PySlowFast.
 
-    The result is for a :class:`mmaction.models.Recognizer3D` whose backbone
-    and head are, without or with Similarity Guided Sampling,
+    The result is for a :class:`mmaction.models.Recognizer3D` with one of these
+    backbones and heads, without or with Similarity Guided Sampling:
 
     - SlowFast: ``ResNet3dSlowFast`` with ``lateral_norm=True`` in its slow
       pathway, and ``SlowFastHead``;
@@ -201,13 +201,13 @@ def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     - any other 3D ResNet, such as SlowOnly, I3D and C2D: ``ResNet3d`` and
       ``I3DHead``.
 
-    The weights of a sampling layer become those of `sgs`. What it computes is
-    no part of a checkpoint: the authors' networks need
-    ``sgs=dict(pre_activation=True, similarity='l2', kernel='linear')``, or
-    what else they were trained with.
+    The weights of a sampling layer become those of `sgs`. Its options are not
+    part of a checkpoint: the authors' networks need
+    ``sgs=dict(pre_activation=True, similarity='l2', kernel='linear')``, or the
+    options with which they were trained.
 
     Args:
-        state_dict (Mapping[str, Tensor]): Weights by PySlowFast's names, the
+        state_dict (Mapping[str, Tensor]): Weights by PySlowFast's names, i.e.
             `model_state` of its checkpoints.
 
     Returns:
@@ -238,8 +238,8 @@ def convert_pyslowfast(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         if FAST_WIDTH not in state_dict:
             raise ValueError(
                 'head.projection.weight cannot be converted '
-                f'without {FAST_WIDTH}, whose length tells which '
-                'of its columns are for the fast pathway'
+                f'without {FAST_WIDTH}, because its length determines which '
+                'columns belong to the fast pathway'
             )
         # PySlowFast puts the slow features first, mmaction2 the fast.
         weights['cls_head.fc_cls.weight'] = weights[
@@ -260,7 +260,7 @@ def get_rules_back(x3d: bool, sgs: str) -> List[Tuple[str, Dict, str]]:
         sgs (str): PySlowFast's name of the sampling layer.
 
     Returns:
-        list[tuple]: Regular expression of a part's name, the modules in it,
+        list[tuple]: Regular expression for the name of a part, its modules,
         and the template of PySlowFast's name.
     """
     path = r'backbone\.(?:(?P<path>slow|fast)_path\.)?'
@@ -288,20 +288,20 @@ def get_rules_back(x3d: bool, sgs: str) -> List[Tuple[str, Dict, str]]:
 def to_pyslowfast(
     state_dict: Mapping[str, Tensor], sgs_stage: int = 1
 ) -> Dict[str, Tensor]:
-    """Converts weights to the layout of PySlowFast, the way back.
+    """Converts weights back to the layout of PySlowFast.
 
     Args:
-        state_dict (Mapping[str, Tensor]): Weights of one of the recognizers
-            that :func:`convert_pyslowfast` is for.
-        sgs_stage (int): After which stage a sampling layer is, ``sgs.stage``
-            of the config. Defaults to 1.
+        state_dict (Mapping[str, Tensor]): Weights of one of the recognizers of
+            :func:`convert_pyslowfast`.
+        sgs_stage (int): Stage before a sampling layer, ``sgs.stage`` of the
+            config. Defaults to 1.
 
     Returns:
         dict[str, Tensor]: Weights by PySlowFast's names.
 
     Raises:
-        ValueError: If a name is unknown, or a lateral connection has no BN:
-            that of PySlowFast has one.
+        ValueError: If a name is unknown, or a lateral connection has no BN,
+            which PySlowFast requires.
 
     Examples:
         >>> import torch
@@ -314,7 +314,7 @@ def to_pyslowfast(
     for key in laterals:
         if key.replace('conv.weight', 'bn.weight') not in state_dict:
             raise ValueError(
-                f'{key} has no BN behind it, as PySlowFast does; train with '
+                f'{key} is not followed by BN, as in PySlowFast; train with '
                 'slow_pathway=dict(lateral_norm=True)'
             )
     layer = f's{sgs_stage + 1}.'
@@ -343,9 +343,7 @@ def to_pyslowfast(
         else:
             unknown.append(key)
     if unknown:
-        raise ValueError(
-            'without a place in PySlowFast: ' + enumerate_some(unknown)
-        )
+        raise ValueError('not in PySlowFast: ' + enumerate_some(unknown))
     if x3d and 'head.lin_5.weight' in weights:
         weights['head.lin_5.weight'] = weights['head.lin_5.weight'][
             ..., None, None, None
@@ -354,7 +352,7 @@ def to_pyslowfast(
         if FAST_WIDTH not in weights:
             raise ValueError(
                 'cls_head.fc_cls.weight cannot be converted without the fast '
-                'pathway, whose width tells which of its columns are for it'
+                'pathway; its width determines which columns belong to it'
             )
         weights['head.projection.weight'] = weights[
             'head.projection.weight'

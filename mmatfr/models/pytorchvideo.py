@@ -1,7 +1,8 @@
-"""X3D weights as pytorchvideo's hub has them, to mmaction2's and back.
+"""Conversion of X3D weights between pytorchvideo's hub and mmaction2.
 
-The sizes XS to L: 24, 48, 96 and 192 channels. Their first stage has a
-shortcut with a convolution and without BN, mmaction2's has BN there.
+It supports the sizes XS to L, with 24, 48, 96 and 192 channels. In
+pytorchvideo the shortcut of the first stage has a convolution without BN; in
+mmaction2 it has BN.
 """
 
 import re
@@ -19,7 +20,7 @@ _BN = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
 
 
 class _Part(NamedTuple):
-    """Names of one part of the network, ``{}`` for the numbers in them."""
+    """Names of a part of the network, with ``{}`` in place of numbers."""
 
     theirs: str
     ours: str
@@ -31,7 +32,7 @@ _PARTS = (
         'blocks.0',
         'backbone',
         {
-            # The convolution over space is called conv_t there.
+            # pytorchvideo calls the spatial convolution conv_t.
             'conv.conv_t': 'conv1_s.conv',
             'conv.conv_xy': 'conv1_t.conv',
             'norm': 'conv1_t.bn',
@@ -67,7 +68,7 @@ _PARTS = (
 
 
 def _rename(keys: List[str], back: bool) -> Dict[str, str]:
-    """Finds the other one's names."""
+    """Maps names from one package to the other."""
     renamed, unknown = {}, []
     for key in keys:
         for part in _PARTS:
@@ -99,12 +100,11 @@ def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     """Converts weights of pytorchvideo's X3D.
 
     Args:
-        state_dict (Mapping[str, Tensor]): ``model_state`` of its checkpoints.
+        state_dict (Mapping[str, Tensor]): ``model_state`` of a checkpoint.
 
     Returns:
         dict[str, Tensor]: Weights of a recognizer with ``X3D`` and
-        ``X3DHead``. Where a shortcut has no BN there, it gets one that
-        changes nothing.
+        ``X3DHead``. A shortcut without BN gets an identity BN.
 
     Raises:
         ValueError: If a name is unknown.
@@ -126,7 +126,7 @@ def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
                 weights.update(
                     zip((f'{bn}.{k}' for k in _BN), identity, strict=True)
                 )
-    if 'cls_head.fc1.weight' in weights:  # a 1x1x1 convolution there
+    if 'cls_head.fc1.weight' in weights:  # a 1x1x1 convolution in pytorchvideo
         weights['cls_head.fc1.weight'] = weights[
             'cls_head.fc1.weight'
         ].flatten(1)
@@ -134,16 +134,16 @@ def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
 
 
 def to_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
-    """Converts weights of mmaction2's X3D, the way back.
+    """Converts weights of mmaction2's X3D back to pytorchvideo.
 
     Args:
         state_dict (Mapping[str, Tensor]): Weights of a recognizer with ``X3D``
             and ``X3DHead``, without sampling.
 
     Returns:
-        dict[str, Tensor]: Weights by pytorchvideo's names. The BN of the first
-        stage's shortcut, as it is in evaluation, goes into the convolution
-        before it and into the bias of the BN that it is added to.
+        dict[str, Tensor]: Weights by pytorchvideo's names. The BN of the
+        shortcut in the first stage, in evaluation mode, is folded into the
+        convolution before it and into the bias of the BN of the main branch.
 
     Raises:
         ValueError: If a name is unknown.

@@ -1,4 +1,4 @@
-"""What mmaction2's and mmcv's modules do on packed clips of unequal length."""
+"""Ragged forms of modules of mmaction2 and mmcv."""
 
 from typing import Optional
 
@@ -24,7 +24,7 @@ from mmatfr.ragged import (
 )
 from mmatfr.ragged.modules import RaggedConv3d, RaggedMaxPool3d
 
-# mmcv's wrappers differ from torch's modules for empty batches only.
+# mmcv's wrappers differ from torch's modules only for empty batches.
 register_ragged_form(wrappers.Conv3d)(RaggedConv3d)
 register_ragged_form(wrappers.MaxPool3d)(RaggedMaxPool3d)
 
@@ -55,11 +55,11 @@ class RaggedSEModule(RaggedSqueezeExcitation):
 
 @register_ragged_form(NonLocal3d)
 class RaggedNonLocal3d(Ragged):
-    """The non-local block: positions attend within their own clip."""
+    """The non-local block, with attention within each clip."""
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
-        if not isinstance(module, NonLocal3d):  # which share their forward
+        if not isinstance(module, NonLocal3d):  # others share its forward
             return 'only NonLocal3d has one'
         return None
 
@@ -91,10 +91,10 @@ class RaggedNonLocal3d(Ragged):
 
 @register_ragged_form(TemporalShift)
 class RaggedTemporalShift(Ragged):
-    """TSM's shift: between neighbouring groups of the same clip.
+    """TSM's shift, between neighbouring groups of the same clip.
 
-    Where nothing has been sampled, between the frames of a clip. It stands
-    for its convolution towards mmcv, which may hand in weights that normalize.
+    Before the sampling it shifts between the frames of a clip. For mmcv it
+    acts as its convolution, which may get weights with folded normalization.
     """
 
     converts_children = True
@@ -118,7 +118,7 @@ class RaggedTemporalShift(Ragged):
         return self.net._conv_forward(self.shift_clips(x), weight, bias)
 
     def shift_clips(self, x: Tensor) -> Tensor:
-        """Shifts channels within each clip, (F, C, H, W)."""
+        """Shifts the channels within each clip, (F, C, H, W)."""
         if self.route is None:
             return self._shift_whole(x)
         return self._shift_packed(x)
@@ -126,7 +126,7 @@ class RaggedTemporalShift(Ragged):
     @torch.compiler.disable
     def _shift_packed(self, x: Tensor) -> Tensor:
         layout = self.layout_of(x)
-        if layout is None:  # e.g. a stage by itself
+        if layout is None:  # e.g. a stage called directly
             return self._shift_whole(x)
         return self._shift(x, layout)
 
@@ -141,7 +141,7 @@ class RaggedTemporalShift(Ragged):
 
 
 class _Shift(torch.autograd.Function):
-    """One copy, in the memory format of x; the gradient shifts back."""
+    """The shift in one copy, in the memory format of x."""
 
     @staticmethod
     def forward(

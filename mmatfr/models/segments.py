@@ -1,4 +1,4 @@
-"""The clips of 2D recognizers, which come as single images."""
+"""Clips of 2D recognizers, which are batches of images."""
 
 from typing import Optional
 
@@ -9,15 +9,14 @@ __all__ = ['frames_of']
 
 
 def frames_of(recognizer: nn.Module) -> Optional[int]:
-    """Number of images that a 2D recognizer takes for a clip.
+    """Returns the number of images per clip of a 2D recognizer.
 
     Args:
         recognizer (nn.Module): A recognizer of mmaction2.
 
     Returns:
-        int | None: ``num_segments`` of its backbone, 1 where it has none, as
-        each image is a clip then; None for a 3D recognizer, which is handed
-        clips.
+        int | None: ``num_segments`` of the backbone, or 1 without it, because
+        each image is then a clip; None for a 3D recognizer, which takes clips.
     """
     if not isinstance(recognizer, Recognizer2D):
         return None

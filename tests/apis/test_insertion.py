@@ -292,7 +292,7 @@ def c3d():
         ),
         (fused, {}, 'is fused'),
         (temporal_pool, dict(num_bins=4), 'temporal_pool=True'),
-        (c3d, {}, 'C3D has no form with sampling; choose .* X3D'),
+        (c3d, {}, 'C3D has no variant with sampling; use .* X3D'),
     ],
 )
 def test_one_line_says_what_is_wrong(make, options, message):

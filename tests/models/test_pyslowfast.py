@@ -360,9 +360,9 @@ def test_back_from_any_stage(stage):
 
 
 def test_back_without_a_place():
-    with pytest.raises(ValueError, match='without a place.*backbone.foo'):
+    with pytest.raises(ValueError, match='not in PySlowFast.*backbone.foo'):
         to_pyslowfast({'backbone.foo.weight': torch.rand(2)})
-    with pytest.raises(ValueError, match='no BN behind it.*lateral_norm'):
+    with pytest.raises(ValueError, match='not followed by BN.*lateral_norm'):
         to_pyslowfast(
             {
                 'backbone.slow_path.conv1_lateral.conv.weight': torch.rand(2),

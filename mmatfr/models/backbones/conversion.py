@@ -1,4 +1,4 @@
-"""Backbones that are built already, with sampling and without it again."""
+"""Adds sampling to built backbones, and removes it."""
 
 import copy
 from typing import Any, Dict, Optional
@@ -21,29 +21,30 @@ def plain_backbones() -> Dict[type, type]:
     """Lists the backbones that have a variant with sampling.
 
     Returns:
-        dict[type, type]: Every class made by :func:`mmatfr.models.atfr` that
-        is registered, by its base class.
+        dict[type, type]: Every registered class made by
+        :func:`mmatfr.models.atfr`, by its base class.
     """
     variants = {
         kind.__mro__[1 + kind.__mro__.index(ATFR)]: kind
         for kind in MODELS.module_dict.values()
         if isinstance(kind, type) and issubclass(kind, ATFR)
     }
-    # Its base is an X3D with a choice, which mmaction2's has made.
+    # Its base is a subclass of mmaction2's X3D with one more option.
     return {X3D: ATFRX3D, **variants}
 
 
 def find_variant(backbone: nn.Module) -> type:
-    """Finds the class that a backbone has with sampling.
+    """Finds the variant of a backbone's class with sampling.
 
     Args:
         backbone (nn.Module): A backbone without sampling.
 
     Returns:
-        type: A subclass of :class:`ATFR`; its own class, if that is one.
+        type: A subclass of :class:`ATFR`; the class of the backbone itself if
+        it is one.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no variant.
     """
     kind = type(backbone)
     if isinstance(backbone, ATFR):
@@ -52,7 +53,7 @@ def find_variant(backbone: nn.Module) -> type:
     if kind not in variants:
         names = ', '.join(sorted(base.__name__ for base in variants))
         raise ValueError(
-            f'{kind.__name__} has no form with sampling; choose a recognizer '
+            f'{kind.__name__} has no variant with sampling; use a recognizer '
             f'with one of {names}, or register one with mmatfr.models.atfr'
         )
     return variants[kind]
@@ -66,24 +67,24 @@ def with_sampling(
     channels_last: Optional[bool] = None,
     lateral_length: str = 'longer',
 ) -> ATFR:
-    """Makes a backbone with sampling that shares another's weights.
+    """Creates a backbone with sampling that shares the weights of another.
 
     Args:
-        backbone (nn.Module): A backbone without sampling; not changed.
+        backbone (nn.Module): A backbone without sampling; it is not changed.
         sgs (dict): As in :class:`ATFR`.
-        readout (str): Likewise. Defaults to 'mean'.
-        execution (str): Likewise. Defaults to 'auto'.
-        channels_last (bool, optional): Likewise. Defaults to None.
-        lateral_length (str): As in :class:`ATFRResNet3dSlowFast`; of no
-            meaning for others. Defaults to 'longer'.
+        readout (str): As in :class:`ATFR`. Defaults to 'mean'.
+        execution (str): As in :class:`ATFR`. Defaults to 'auto'.
+        channels_last (bool, optional): As in :class:`ATFR`. Defaults to None.
+        lateral_length (str): As in :class:`ATFRResNet3dSlowFast`; ignored by
+            other backbones. Defaults to 'longer'.
 
     Returns:
-        ATFR: Its parameters and buffers are those of the backbone, and the
-        layers' own beside them.
+        ATFR: A backbone with the parameters and buffers of the given one, plus
+        those of the layers.
 
     Raises:
-        ValueError: If there is no form with sampling of the backbone or of
-            one of its modules, or an option has an unknown value.
+        ValueError: If the backbone has no variant with sampling, a module has
+            no ragged form, or an option is invalid.
     """
     variant = find_variant(backbone)
     weights = [*backbone.parameters(), *backbone.buffers()]
@@ -99,22 +100,22 @@ def with_sampling(
     device = weights[0].device
     for path in sampling.pathways.values():
         path.layer.to(device).train(sampling.training)
-    sampling._plain = (backbone,)  # in a tuple: it is no part of the network
+    sampling._plain = (backbone,)  # in a tuple, so that it is not a submodule
     return sampling
 
 
 def restore(backbone: nn.Module) -> nn.Module:
-    """Gives back the backbone that :func:`with_sampling` was given.
+    """Returns the original backbone of :func:`with_sampling`.
 
     Args:
-        backbone (nn.Module): What it returned.
+        backbone (nn.Module): Result of :func:`with_sampling`.
 
     Returns:
-        nn.Module: The backbone without sampling, with the weights and modes
-        that the other has now.
+        nn.Module: The backbone without sampling, with the current weights and
+        modes.
 
     Raises:
-        ValueError: If sampling was not put into the backbone.
+        ValueError: If the backbone was not made by :func:`with_sampling`.
     """
     if not hasattr(backbone, '_plain'):
         raise ValueError(

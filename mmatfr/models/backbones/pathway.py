@@ -37,14 +37,14 @@ _last = LastResults()
 
 @dataclass(frozen=True)
 class SampledClips(Clips):
-    """The clips of a batch, as their groups.
+    """The sampled clips of a batch.
 
-    The layout is that of the groups, or what a join with another pathway made
-    of it.
+    The layout is that of the groups, or that after a join with another
+    pathway.
 
     Attributes:
         groups (Groups): The groups of each clip, without gradient history.
-        magnitude (Tensor): Those of the frames, (N, T).
+        magnitude (Tensor): Magnitudes of the frames, (N, T).
     """
 
     groups: Optional[Groups] = None
@@ -52,7 +52,7 @@ class SampledClips(Clips):
 
 
 def join_clips(batches: Sequence[SampledClips]) -> SampledClips:
-    """Takes the clips of several forwards for those of one."""
+    """Joins the clips of several forwards."""
     return replace(
         batches[0],
         layout=Layout(sum((clips.layout.lengths for clips in batches), ())),
@@ -65,23 +65,23 @@ def join_clips(batches: Sequence[SampledClips]) -> SampledClips:
 class Pathway:
     """A chain of modules that samples after one of them.
 
-    The layer becomes the submodule ``sgs`` of the pathway's owner. A hook
-    replaces the feature maps of a stage by those of the groups, clips of
-    unequal length packed into one tensor; what runs after it is converted to
+    The layer becomes the submodule ``sgs`` of the owner of the pathway. A hook
+    replaces the feature maps of a stage with those of the groups, with clips
+    of unequal length packed into one tensor. Later modules are converted to
     ragged forms.
 
     Args:
-        name (str): Name of its owner in the backbone; '' is the backbone.
+        name (str): Name of the owner in the backbone; '' is the backbone.
         stages (Sequence[str | Sequence[str]]): Names of the stages in the
-            backbone, in the order in which they run. A sequence is a stage
+            backbone, in the order of execution. A sequence consists of a stage
             and the modules that take its output before the next stage does.
 
     Attributes:
-        layer (SGS): The layer; None as long as nothing is sampled.
-        stage (int): After which stage it samples.
-        route (Route): What the ragged modules find their clips by.
-        refusals (dict[str, str]): Why modules, by name, cannot run clips
-            packed.
+        layer (SGS): The layer; None without sampling.
+        stage (int): Samples after this stage.
+        route (Route): Gives the ragged modules the layout of the clips.
+        refusals (dict[str, str]): By name, reasons why modules cannot run on
+            packed clips.
     """
 
     def __init__(self, name: str, stages: Stages) -> None:
@@ -105,12 +105,12 @@ class Pathway:
 
     @property
     def clips(self) -> Optional[SampledClips]:
-        """SampledClips | None: Those of the forward that is running in this
-        thread, or of the last one."""
+        """SampledClips | None: Clips of the current forward in this thread, or
+        of the last one."""
         return self.route.clips or _last.of.get(self)
 
     def remember(self, clips: SampledClips) -> None:
-        """Makes these clips those of the last forward in this thread."""
+        """Stores the clips of a forward for this thread."""
         _last.of[self] = clips
         self.layer.remember(clips.groups, clips.magnitude)
 
@@ -121,12 +121,12 @@ class Pathway:
 
     @property
     def sampled(self) -> str:
-        """str: Name of the module whose output is sampled."""
+        """str: Name of the sampled module."""
         return self.stages[self.stage][0]
 
     @property
     def option(self) -> str:
-        """str: Name of its options in a config."""
+        """str: Name of the options in a config."""
         return f'sgs.{self.name}'.rstrip('.')
 
     def insert(
@@ -139,22 +139,21 @@ class Pathway:
         pre_activation: bool = False,
         **options,
     ) -> None:
-        """Inserts the layer and converts what runs after it.
+        """Inserts the layer and converts the later modules.
 
         Args:
-            backbone (nn.Module): Changed in place.
-            seen (Mapping[str, Tensor]): What each stage returned for one
-                clip.
-            places (Mapping): Where modules were seen to run.
-            packed (bool): Whether clips must be able to run packed.
-            stage (int): After which stage it samples. Defaults to 1.
-            pre_activation (bool): Whether before the last ReLU of the stage.
-                Defaults to False.
-            **options: Those of the layer.
+            backbone (nn.Module): The backbone, changed in place.
+            seen (Mapping[str, Tensor]): Output of each stage for one clip.
+            places (Mapping): Places of the modules.
+            packed (bool): Whether packed execution has to be possible.
+            stage (int): Samples after this stage. Defaults to 1.
+            pre_activation (bool): Whether to sample before the last ReLU of
+                the stage. Defaults to False.
+            **options: Options of the layer.
 
         Raises:
-            ValueError: If an option is unknown, or a module that runs after
-                sampling has no ragged form.
+            ValueError: If an option is invalid, or a later module has no
+                ragged form.
         """
         if isinstance(stage, bool) or stage not in range(len(self.stages)):
             raise ValueError(
@@ -179,8 +178,8 @@ class Pathway:
             relu.register_forward_pre_hook(self._sample_input)
         else:
             module.register_forward_hook(self._sample_output)
-        # A 3D module reads the length of a clip off its tensor; a 2D module
-        # must be told even where the clip is alone.
+        # A 3D module knows the length of a single clip from its tensor; a 2D
+        # module does not.
         alone = self._num_segments is None
         start = seen[self.stages[stage][0]]
         self.route = Route(start.shape[frame_axis(start)])
@@ -202,13 +201,13 @@ class Pathway:
         if not isinstance(relu, nn.Module):
             raise ValueError(
                 f'{self.option}.pre_activation=True samples before the last '
-                f'ReLU of a residual stage, and {name!r} does not end in one; '
+                f'ReLU of a residual stage, but {name!r} does not end in one; '
                 f'set {self.option}.pre_activation=False or another '
                 f'{self.option}.stage'
             )
         if getattr(block, 'non_local', False):
             raise ValueError(
-                f'{self.option}.pre_activation=True is not possible where the '
+                f'{self.option}.pre_activation=True is not possible if the '
                 f'last block of {name!r} ends in a non-local block; set '
                 f'{self.option}.pre_activation=False'
             )
@@ -226,7 +225,7 @@ class Pathway:
 
     @torch.compiler.disable
     def _sample(self, x: Tensor) -> Optional[Tensor]:
-        if not self.route.is_running:  # e.g. a stage by itself
+        if not self.route.is_running:  # e.g. a stage called directly
             return None
         if x.dim() == 5:
             x, lengths = self.layer(x)
@@ -248,11 +247,11 @@ class Pathway:
         return x
 
     def fit(self, x: Tensor, place: int, lengths: Sequence[int]) -> Tensor:
-        """Gives every clip another length from here on, for a join.
+        """Changes the length of every clip from here on, for a join.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W).
-            place (int): Where it is.
+            place (int): Its place on the route.
             lengths (Sequence[int]): Number of frames of each clip.
 
         Returns:
@@ -267,14 +266,14 @@ class Pathway:
         return x
 
     def layout_of(self, x: Tensor, place: int) -> Optional[Layout]:
-        """Finds where the clips of a tensor lie, in a forward.
+        """Finds the layout of the clips of a tensor in a forward.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
-            place (int): Where it is.
+            place (int): Its place on the route.
 
         Returns:
-            Layout | None: None where nothing has been sampled yet.
+            Layout | None: The layout; None before the sampling.
         """
         if self.route.clips is None:
             return None
@@ -285,11 +284,11 @@ class Pathway:
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
-            place (int): Where it is.
+            place (int): Its place on the route.
 
         Returns:
-            Tensor: (N, C, 1, H, W); of a 2D backbone the same map for each of
-            the T frames of a clip, (N * T, C, H, W).
+            Tensor: (N, C, 1, H, W); for a 2D backbone, the same map for each
+            of the T frames of a clip, (N * T, C, H, W).
         """
         layout = self.layout_of(x, place)
         if x.dim() == 5:
@@ -298,11 +297,11 @@ class Pathway:
         return mean.repeat_interleave(self._num_segments, dim=0)
 
     def spread(self, x: Tensor, place: int) -> Tensor:
-        """Gives each frame its group's map.
+        """Gives each frame the map of its group.
 
         Args:
             x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
-            place (int): Where it is.
+            place (int): Its place on the route.
 
         Returns:
             Tensor: (N, C, T', H, W) or (N * T', C, H, W), T' the number of
@@ -311,7 +310,7 @@ class Pathway:
         return take_clips(x, self.group_of_frames(place))
 
     def runs_packed(self, name: str) -> bool:
-        """Whether a module, by name, runs after sampling."""
+        """Returns whether a module, by name, runs after the sampling."""
         module = name + '.'
         if self.stage == len(self.stages):
             return False
@@ -322,7 +321,7 @@ class Pathway:
         )
 
     def check_frames(self, place: int) -> None:
-        """Checks that the number of frames without sampling is known there.
+        """Checks that the number of frames without sampling is known.
 
         Raises:
             ValueError: If a module without a ragged form changes it.
@@ -332,21 +331,22 @@ class Pathway:
         except KeyError:
             reasons = describe_refusals(self.refusals)
             raise ValueError(
-                "readout='frames' needs to know how many frames a clip has "
-                f'after every module, but cannot tell it: {reasons}; set '
+                "readout='frames' needs the number of frames of a clip after "
+                f'every module, which is unknown here: {reasons}; set '
                 "readout='mean' or give the module a ragged form with "
                 'mmatfr.ragged.register_ragged_form'
             ) from None
 
     def group_of_frames(self, place: int) -> Tensor:
-        """Finds the group that stands for each frame of the clips.
+        """Finds the group of each frame of the clips.
 
         Args:
-            place (int): Where the groups are.
+            place (int): Place of the groups.
 
         Returns:
-            Tensor: Place of the group's map in the packed tensor, (N, T'),
-            int64, T' the number of frames of a clip there without sampling.
+            Tensor: Index of the map of the group in the packed tensor, (N,
+            T'), int64, with T' the number of frames of a clip at this place
+            without sampling.
 
         Raises:
             RuntimeError: If there was no forward yet.
@@ -366,8 +366,8 @@ class Pathway:
                 self.route.layout_at(place, clips).lengths,
             )
         )
-        # Where the time axis is strided, frame j of T' stands for frame
-        # j T / T'; likewise for the groups of a clip.
+        # With a strided time axis, frame j of T' represents frame j T / T';
+        # the same holds for the groups of a clip.
         frames = torch.arange(num_frames, device=index.device)
         frames = frames * index.shape[1] // num_frames
         group = index[:, frames] - (before.cumsum(0) - before)
@@ -376,16 +376,15 @@ class Pathway:
 
 
 def _padded_frames(owner: nn.Module, stem: nn.Module, places: Places) -> int:
-    """Counts the frames at each end on which a stem has seen zeros.
+    """Counts the frames at each end that the padding of a stem affects.
 
     Args:
-        owner (nn.Module): The backbone, or that of its pathways.
+        owner (nn.Module): The backbone, or the module of a pathway.
         stem (nn.Module): The last module of its stem.
-        places (Mapping): The modules that ran, in the order in which they
-            ended.
+        places (Mapping): The modules in the order in which they finished.
 
     Returns:
-        int: Number of its output frames at each end of a clip.
+        int: Number of output frames of the stem at each end of a clip.
     """
     own, ended, border = {*owner.modules()}, [*places], 0
     for module in ended[: ended.index(stem) + 1]:

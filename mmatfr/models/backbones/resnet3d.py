@@ -62,7 +62,7 @@ class ATFRResNet3dCSN(atfr(ResNet3dCSN, _stages)):
     """
 
 
-# Its forward always runs the first pool and never the second.
+# The base always runs the first pool and never the second.
 @MODELS.register_module()
 class ATFRResNet2Plus1d(
     atfr(ResNet2Plus1d, lambda backbone: ['maxpool', *backbone.res_layers])

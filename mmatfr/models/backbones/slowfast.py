@@ -41,19 +41,19 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
 
     Takes the arguments of
     :class:`mmaction.models.backbones.resnet3d_slowfast.ResNet3dSlowFast` and
-    those of :class:`ATFR`. Each pathway groups its own frames, so that a
+    those of :class:`ATFR`. Each pathway groups its frames separately, so a
     lateral map and the slow pathway may differ in length; they are aligned
     clip by clip.
 
     Args:
         *args: Positional arguments of the base class.
         lateral_length (str): 'longer' pads the shorter of the two with zero
-            frames, half of them in front, as the authors' code does; 'slow'
-            pads or crops the lateral map to the slow pathway; 'frames' gives
+            frames, half of them at the front, as in the authors' code. 'slow'
+            pads or crops the lateral map to the slow pathway. 'frames' gives
             each frame of the fast pathway the map of its group before the
-            lateral convolution, which so sees the time that it would see
-            without sampling, and merges its maps as the frames of the slow
-            pathway are merged. Defaults to 'longer'.
+            lateral convolution, which then sees the original time steps; its
+            maps are merged like the frames of the slow pathway. Defaults to
+            'longer'.
         **kwargs: Keyword arguments of the base class and of :class:`ATFR`.
 
     Raises:
@@ -103,7 +103,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
     def _join(
         self, slow: Tensor, fast: Tensor, stage: str, lateral: str
     ) -> Tensor:
-        """Adds the channels of a lateral map to the slow pathway's."""
+        """Concatenates a lateral map to the slow pathway."""
         fast_path = self.pathways.get('fast_path')
         if (
             self.lateral_length == 'frames'
@@ -132,9 +132,10 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
 
         Args:
             slow (Tensor): (N, C, T, H, W), or packed, (1, C, F, H, W).
-            lateral (Tensor): The same with channels and frames of its own.
-            slow_place (int): Where the slow pathway is.
-            lateral_place (int): Where the lateral map is.
+            lateral (Tensor): The lateral map, in the same layout, with other
+                numbers of channels and frames.
+            slow_place (int): Place of the slow pathway.
+            lateral_place (int): Place of the lateral map.
 
         Returns:
             tuple[Tensor]: Both, of equal length.
@@ -145,7 +146,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         if self.lateral_length == 'frames':
             if slow_layout is None:
                 return slow, lateral
-            # The magnitudes have their gradient from the slow pathway alone.
+            # The magnitudes get their gradient from the slow pathway only.
             groups = slow_path.route.clips.groups
             return slow, merge_frames(lateral, groups)
         lateral_layout = fast_path and fast_path.layout_of(
@@ -169,7 +170,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
 
 
 def _every(step: int, x: Tensor) -> Tensor:
-    """Takes one frame of every few, as mmaction2 does."""
+    """Takes every ``step``-th frame, as mmaction2 does."""
     return F.interpolate(x, mode='nearest', scale_factor=(1 / step, 1.0, 1.0))
 
 

@@ -23,10 +23,10 @@ def _resnet_stages(backbone: ResNetTSM) -> Stages:
 class ATFRResNetTSM(atfr(ResNetTSM, _resnet_stages)):
     """mmaction2's ResNetTSM with Similarity Guided Sampling.
 
-    The shift runs within the groups of each clip. What is returned has the
-    shape of mmaction2's, so that ``TSMHead`` and ``Recognizer2D`` work
-    unchanged: with ``readout='mean'`` the T frames of a clip are given the
-    same map, the mean over its groups.
+    The shift runs between the groups of a clip. The output has the same shape
+    as without sampling, so ``TSMHead`` and ``Recognizer2D`` work unchanged:
+    with ``readout='mean'`` all T frames of a clip have the same map, the mean
+    over its groups.
 
     Takes the arguments of
     :class:`mmaction.models.backbones.resnet_tsm.ResNetTSM`, except for

@@ -1,4 +1,4 @@
-"""X3D at every published size, and with adaptive temporal resolution."""
+"""X3D in every published size, and with adaptive temporal resolution."""
 
 from mmaction.models.backbones.x3d import X3D
 from mmaction.registry import MODELS
@@ -17,12 +17,12 @@ WIDTH_ROUNDINGS = ('base', 'stage')
 
 @MODELS.register_module()
 class X3DRounded(X3D):
-    """mmaction2's X3D with the choice of how the widths are rounded.
+    """mmaction2's X3D with a choice of rounding for the widths.
 
     X3D widens a stage of 24, 48, 96 or 192 channels by ``gamma_w`` and rounds
-    the product to a multiple of 8. mmaction2 does so for the first stage only
-    and doubles what comes out for each later one, which is another network
-    where the rounding matters: of the published sizes, XL.
+    the product to a multiple of 8. mmaction2 rounds the first stage only and
+    doubles the width for each later one. Among the published sizes, this gives
+    a different network for XL.
 
     ====== ========================= ======= ======= ======= ==============
     Size   Widths                    gamma_w gamma_b gamma_d width_rounding
@@ -32,15 +32,15 @@ class X3DRounded(X3D):
     XL     32, 72, 136, 280          1.45    2.25    5       'stage'
     ====== ========================= ======= ======= ======= ==============
 
-    XS, S and M differ in their clips only. The head takes the width of
-    ``conv5``, ``feat_dim``: 432, and 630 for XL.
+    XS, S and M differ only in their clips. The head takes ``feat_dim``, the
+    width of ``conv5``: 432, and 630 for XL.
 
     Args:
         *args: Positional arguments of
             :class:`mmaction.models.backbones.x3d.X3D`.
-        width_rounding (str): 'base' rounds the first stage's width, as
-            mmaction2, and 'stage' each stage's, as published. Defaults to
-            'base'.
+        width_rounding (str): 'base' rounds the width of the first stage, as
+            mmaction2 does; 'stage' rounds that of each stage, as published.
+            Defaults to 'base'.
         **kwargs: Keyword arguments of
             :class:`mmaction.models.backbones.x3d.X3D`.
 
@@ -54,7 +54,7 @@ class X3DRounded(X3D):
         630
     """
 
-    # Of an X3D of mmaction2 that becomes one of these.
+    # For an X3D of mmaction2 whose class is swapped for this one.
     width_rounding = 'base'
 
     def __init__(self, *args, width_rounding: str = 'base', **kwargs) -> None:
@@ -83,11 +83,11 @@ class X3DRounded(X3D):
         """Rounds the width of a stage.
 
         Args:
-            width (int): As mmaction2 has it, the first stage's times a power
-                of 2.
+            width (int): Width in mmaction2, that of the first stage times a
+                power of 2.
 
         Returns:
-            int: As ``width_rounding`` wants it.
+            int: The width, rounded according to ``width_rounding``.
         """
         if self.width_rounding == 'base':
             return width
@@ -114,7 +114,7 @@ class X3DRounded(X3D):
             **kwargs: As in mmaction2.
 
         Returns:
-            nn.Module: The stage, its widths rounded.
+            nn.Module: The stage, with rounded widths.
         """
         rounded = self.round_stage(inplanes)
         if rounded != inplanes:

@@ -1,4 +1,4 @@
-"""Similarity Guided Sampling on a backbone's output."""
+"""Similarity Guided Sampling on the output of a backbone."""
 
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
@@ -16,26 +16,26 @@ __all__ = ['SGSNeck']
 class SGSNeck(BaseModule):
     """Averages the groups of each clip instead of its frames.
 
-    The average pool of a head counts every frame once, so that a long still
-    stretch outweighs a short action. After this neck it counts every group
-    once. It saves no compute, for the backbone has run already, and works
-    with any backbone of mmaction2.
+    The average pool of a head counts every frame once, so a long still stretch
+    outweighs a short action. After this neck it counts every group once. The
+    neck works with any backbone of mmaction2. It saves no compute, because the
+    backbone has already run.
 
-    ``Recognizer2D`` hands a neck the maps of several stages, each as (N, C, T,
-    H, W), and wants one map of one frame back: give its backbone two
-    ``out_indices``, of which the last is taken, and its head
-    ``num_segments=1``.
+    ``Recognizer2D`` passes the maps of several stages to a neck, each as (N,
+    C, T, H, W), and expects one map of one frame. Set two ``out_indices`` in
+    its backbone, of which the last is used, and ``num_segments=1`` in its
+    head.
 
     Args:
         in_channels (int | Sequence[int]): Number of channels of the last map
-            that the backbone returns; or of each map, which are then sampled
-            one by one (the two pathways of SlowFast).
-        num_segments (int, optional): Number of frames T of a clip, where the
-            maps hold the frames of several clips: those of all views of a
-            video in ``Recognizer2D``. Defaults to None.
+            of the backbone; or of each map, and then each is sampled
+            separately (the two pathways of SlowFast).
+        num_segments (int, optional): Number of frames T of a clip, if the maps
+            contain the frames of several clips, as for the views of a video in
+            ``Recognizer2D``. Defaults to None.
         init_cfg (dict | list[dict], optional): Initialization config dict.
             Defaults to None.
-        **options: Those of :class:`mmatfr.sgs.SGS`.
+        **options: Options of :class:`mmatfr.sgs.SGS`.
 
     Examples:
         >>> import torch
@@ -69,8 +69,8 @@ class SGSNeck(BaseModule):
     @property
     def lengths(self) -> Union[None, Tensor, List[Tensor]]:
         """Tensor | list[Tensor]: Temporal resolution B' of each clip of the
-        last batch in this thread, (N,), int64, on the CPU; of each map, if
-        they are sampled one by one. None before the first."""
+        last batch in this thread, (N,), int64, on the CPU; one tensor per map,
+        if each is sampled separately. None before the first batch."""
         layers = [self.sgs] if isinstance(self.sgs, SGS) else [*self.sgs]
         if any(layer.groups is None for layer in layers):
             return None
@@ -86,14 +86,14 @@ class SGSNeck(BaseModule):
 
         Args:
             x (Tensor | Sequence[Tensor]): Feature maps, (N, C, T, H, W), or
-                (N * T, C, H, W) where ``num_segments`` is given.
+                (N * T, C, H, W) if ``num_segments`` is given.
             data_samples (list, optional): Not used. Defaults to None.
 
         Returns:
             tuple: The averages, (N, C, 1, H, W) each, and no auxiliary losses.
 
         Raises:
-            ValueError: If x is none of these.
+            ValueError: If x has another shape or number of maps.
         """
         maps = [x] if isinstance(x, Tensor) else list(x)
         if isinstance(self.sgs, SGS):
@@ -113,9 +113,8 @@ class SGSNeck(BaseModule):
             raise ValueError(
                 'SGSNeck expects (N, C, T, H, W), or (N * T, C, H, W) with '
                 f'num_segments=T, but got {tuple(x.shape)} with '
-                f'num_segments={num_segments}; within Recognizer2D the '
-                'backbone has to return several stages, e.g. '
-                'out_indices=(2, 3)'
+                f'num_segments={num_segments}; in Recognizer2D the backbone '
+                'has to return several stages, e.g. out_indices=(2, 3)'
             )
         if num_segments:
             x = x.unflatten(2, (-1, num_segments)).transpose(1, 2)
