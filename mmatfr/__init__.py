@@ -1,7 +1,7 @@
 """Adaptive temporal feature resolutions for the recognizers of mmaction2.
 
-Importing the package registers everything it has with mmaction2. Without
-mmaction2, ``mmatfr.sgs``, ``mmatfr.ragged`` and ``mmatfr.deploy`` work.
+Importing the package registers its modules with mmaction2. ``mmatfr.sgs``,
+``mmatfr.ragged`` and ``mmatfr.deploy`` also work without mmaction2.
 """
 
 from importlib.util import find_spec

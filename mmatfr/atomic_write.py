@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written under another name, then renamed.
+"""Atomic writes: files are written under a temporary name, then renamed.
 
-A process that is killed, or a disk that is full, leaves the file that was
-there before, or none, and never half a file under its final name.
+If the process is killed or the disk is full, the previous file remains
+unchanged; a partial file never appears under the final name.
 """
 
 import errno
@@ -28,12 +28,12 @@ class WriteError(OSError):
 
 @contextmanager
 def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
-    """Gives a temporary path that becomes ``path`` if all goes well.
+    """Provides a temporary path that is renamed to ``path`` on success.
 
-    The temporary file lies in the same folder, under a hidden name with the
-    same ending. Its name is always the same, so that what a killed process
-    left is overwritten by the next. Links are followed; what is no regular
-    file, such as ``/dev/stdout``, is written to directly.
+    The temporary file is in the same folder, under a hidden name with the same
+    extension. The name is fixed, so the next process overwrites the remains of
+    a killed one. Links are followed; anything but a regular file, such as
+    ``/dev/stdout``, is written to directly.
 
     Args:
         path (str | Path): The file to write.
@@ -42,8 +42,8 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
         Path: Where to write.
 
     Raises:
-        WriteError: If the file cannot be written, the disk being full for
-            example. Nothing is left under the temporary name then.
+        WriteError: If the file cannot be written, for example because the disk
+            is full. The temporary file is then removed.
 
     Examples:
         >>> import tempfile
@@ -83,7 +83,7 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
         ) from error
     finally:
         if not special:
-            with suppress(OSError):  # gone, or never there
+            with suppress(OSError):  # already removed, or never created
                 part.unlink()
 
 
@@ -91,7 +91,7 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
 def atomic_open(
     path: Union[str, Path], mode: str = 'w', **kwargs: Any
 ) -> Iterator[IO]:
-    """Opens a file for writing that appears when it is closed.
+    """Opens a file for writing that appears under its name when closed.
 
     Args:
         path (str | Path): The file to write.
@@ -109,7 +109,7 @@ def atomic_open(
 
 
 def write_bytes(path: Union[str, Path], content: bytes) -> None:
-    """Writes a file of bytes, whole or not at all.
+    """Writes bytes to a file atomically.
 
     Args:
         path (str | Path): The file.
@@ -123,7 +123,7 @@ def write_bytes(path: Union[str, Path], content: bytes) -> None:
 
 
 def write_text(path: Union[str, Path], content: str) -> None:
-    """Writes a file of UTF-8, whole or not at all.
+    """Writes UTF-8 text to a file atomically.
 
     Args:
         path (str | Path): The file.

@@ -1,4 +1,4 @@
-"""Checkpoint files: reading them safely, and their hashes."""
+"""Checkpoint files: safe reading, hashes, and atomic writing."""
 
 import hashlib
 import io
@@ -32,13 +32,12 @@ __all__ = [
     'write_checkpoint',
 ]
 
-# <config>_<yyyymmdd>-<first 8 of the SHA-256>, as the zoos of OpenMMLab have
-# it.
+# <config>_<yyyymmdd>-<first 8 of the SHA-256>, as in the zoos of OpenMMLab.
 _NAME = re.compile(r'_\d{8}-(?P<hash>[0-9a-f]{8})\.(?P<ending>\w+)')
 
 
 def sha256_of(path: str) -> str:
-    """Hashes a file.
+    """Computes the SHA-256 of a file.
 
     Args:
         path (str): The file.
@@ -51,15 +50,14 @@ def sha256_of(path: str) -> str:
 
 
 def hash_in_name(path: str) -> Optional[str]:
-    """Reads the hash that the name of a published checkpoint carries.
+    """Reads the hash in the name of a published checkpoint.
 
     Args:
         path (str): Path or URL.
 
     Returns:
-        str: The first eight digits of its SHA-256. None if the name carries
-        none, or is that of a ``.safetensors``, which bears the hash of the
-        ``.pth`` beside it.
+        str: The first eight digits of the SHA-256; None if the name has none,
+        or is that of a ``.safetensors``, which has the hash of its ``.pth``.
 
     Examples:
         >>> hash_in_name('tsm_20221122-0a6b7c8d.pth')
@@ -72,13 +70,13 @@ def hash_in_name(path: str) -> Optional[str]:
 
 
 def fetch(path: str) -> str:
-    """Brings a checkpoint to this machine.
+    """Downloads a checkpoint if its path is a URL.
 
     Args:
         path (str): Path or URL.
 
     Returns:
-        str: The path; of a URL, that in torch's cache.
+        str: The path; for a URL, the path in torch's cache.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -93,7 +91,7 @@ def fetch(path: str) -> str:
             except OSError as error:
                 raise FileNotFoundError(
                     f'{path!r} cannot be downloaded ({error}); download it '
-                    'by other means and name the file'
+                    'by other means and give the path of the file'
                 ) from error
         return str(local)
     if not osp.isfile(path):
@@ -102,14 +100,14 @@ def fetch(path: str) -> str:
 
 
 def hash_beside(path: str) -> Optional[str]:
-    """Reads what the metafile entry beside a published file says of it.
+    """Reads the hash of a published file from the entry next to it.
 
     Args:
         path (str): The file.
 
     Returns:
-        str: Its SHA-256. None if there is no entry of its name, ``.yml``, or
-        that does not know the file.
+        str: The SHA-256; None if there is no entry (``.yml`` with the same
+        name), or it does not list the file.
 
     Raises:
         ValueError: If the entry is damaged.
@@ -131,23 +129,23 @@ def hash_beside(path: str) -> Optional[str]:
         ValueError,
     ):
         raise ValueError(
-            f'{str(entry)!r} should say what the SHA-256 of {path!r} is, and '
-            'is damaged; get it again, or remove it to do without'
+            f'{str(entry)!r}, which has the SHA-256 of {path!r}, is damaged; '
+            'get it again, or remove it to skip the check'
         ) from None
     return hashes.get(osp.basename(path))
 
 
 def check_hash(path: str, expected: Optional[str] = None) -> None:
-    """Makes sure that a published file has arrived as it was.
+    """Checks a published file against its hash.
 
     Args:
         path (str): The file.
-        expected (str, optional): Its SHA-256, or the beginning. Defaults to
-            None, what the entry beside it says or its name carries; without
-            any there is nothing to check.
+        expected (str, optional): The SHA-256, or its first digits. Defaults to
+            None, the hash in the entry next to the file or in its name;
+            without any, nothing is checked.
 
     Raises:
-        ValueError: If its hash is another.
+        ValueError: If the hash differs.
     """
     expected = expected or hash_beside(path) or hash_in_name(path)
     if expected is None:
@@ -155,21 +153,21 @@ def check_hash(path: str, expected: Optional[str] = None) -> None:
     found = sha256_of(path)
     if not found.startswith(expected):
         raise ValueError(
-            f'{path!r} is not what was published: its SHA-256 begins with '
-            f'{found[:8]} and should with {expected[:8]}; it is damaged or '
+            f'{path!r} is not the published file: its SHA-256 begins with '
+            f'{found[:8]} instead of {expected[:8]}; it is damaged or '
             'incomplete, get it again'
         )
 
 
 def read_checkpoint(path: str) -> Dict[str, Any]:
-    """Reads a ``.pth`` and nothing that could run code.
+    """Reads a ``.pth`` without executing code from it.
 
     Args:
         path (str): The file.
 
     Returns:
-        dict: What training or publishing wrote: ``state_dict``, ``meta`` and
-        maybe more.
+        dict: Content written by training or publishing: ``state_dict``,
+        ``meta`` and possibly more.
 
     Raises:
         ValueError: As :func:`load_local`.
@@ -194,8 +192,8 @@ def load_local(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or not what was published, or holds more
-            than weights and plain values, or no weights.
+        ValueError: If the file is damaged, is not the published one, contains
+            more than weights and plain values, or has no weights.
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
@@ -203,11 +201,11 @@ def load_local(
     check_hash(path)
     try:
         loaded = torch.load(path, map_location, weights_only=True)
-    except Exception as error:  # of bytes that are no pickle, any
+    except Exception as error:  # invalid pickles raise errors of any kind
         raise ValueError(
-            f'the checkpoint cannot be read: {path!r} is damaged or no '
-            'checkpoint, or holds more than weights and plain values '
-            '(weights_only=True); get it again or name another'
+            f'the checkpoint cannot be read: {path!r} is damaged, is not a '
+            'checkpoint, or contains more than weights and plain values '
+            '(weights_only=True); get it again or use another'
         ) from error
     parts = [('it', loaded)]
     if isinstance(loaded, dict):
@@ -215,14 +213,14 @@ def load_local(
     for name, part in parts:
         if not isinstance(part, dict):
             raise ValueError(
-                f'{path!r} holds no weights as training writes them: {name} '
-                f'is a {type(part).__name__} and not a dict; name another'
+                f'{path!r} is not a checkpoint of a training: {name} is a '
+                f'{type(part).__name__} instead of a dict; use another file'
             )
     return loaded
 
 
-# Layers that a checkpoint of the base has not got, and counts that torch does
-# without.
+# Layers that are missing in a checkpoint of the base, and counters that torch
+# does not need.
 _NOT_IN_BASE = re.compile(r'(.*\.)?(sgs\..+|num_batches_tracked)')
 
 
@@ -233,20 +231,20 @@ def check_fit(
     config: str,
     base: bool = False,
 ) -> None:
-    """Makes sure that weights are those of a model.
+    """Checks that weights match a model.
 
     Args:
-        own (Mapping[str, Tensor]): Those of the model.
+        own (Mapping[str, Tensor]): State dict of the model.
         weights (Mapping[str, Tensor]): The state dict to load.
-        checkpoint (str): Where the weights are from.
-        config (str): Where the model is from.
-        base (bool): Whether weights of layers that sample may be missing, as
-            in a checkpoint of mmaction2, and others may be left over. Defaults
-            to False.
+        checkpoint (str): Origin of the weights, for the message.
+        config (str): Origin of the model, for the message.
+        base (bool): Whether weights of sampling layers may be missing, as in a
+            checkpoint of mmaction2, and extra weights are allowed. Defaults to
+            False.
 
     Raises:
-        ValueError: If they do not fit, with numbers and the first of each
-            kind.
+        ValueError: If they do not match; gives the numbers and an example of
+            missing, unknown and misshapen weights.
     """
     missing = [
         key
@@ -273,16 +271,17 @@ def check_fit(
     ]
     raise ValueError(
         f'{checkpoint!r} does not fit {config!r}: of {len(own)} weights, '
-        f'{", ".join(wrong)}; name the config it was trained with, '
-        'num_classes included'
+        f'{", ".join(wrong)}; use the config it was trained with, '
+        'including num_classes'
     )
 
 
 def pack_checkpoint(content: Dict[str, Any]) -> bytes:
-    """Packs what a ``.pth`` holds.
+    """Serializes the content of a ``.pth`` file.
 
-    In memory, as torch's own writer says neither the file nor the cause when
-    the disk is full, and so that the archive does not carry a file's name.
+    This happens in memory, because torch's writer reports neither the file nor
+    the cause if the disk is full, and it stores the name of the file in the
+    archive.
 
     Args:
         content (dict): Weights and plain values.
@@ -296,7 +295,7 @@ def pack_checkpoint(content: Dict[str, Any]) -> bytes:
 
 
 def write_checkpoint(path: Union[str, Path], content: Dict[str, Any]) -> None:
-    """Writes a ``.pth``, whole or not at all.
+    """Writes a ``.pth`` file atomically.
 
     Args:
         path (str | Path): The file.
@@ -309,19 +308,19 @@ def write_checkpoint(path: Union[str, Path], content: Dict[str, Any]) -> None:
 
 
 def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
-    """Reads the weights of a checkpoint, whose hash is checked.
+    """Reads the weights of a checkpoint and checks its hash.
 
     Args:
-        path (str): Path or URL of a ``.pth``, as training or publishing
-            writes it, or of a published ``.safetensors``.
+        path (str): Path or URL of a ``.pth`` from training or publishing, or
+            of a published ``.safetensors``.
 
     Returns:
-        tuple: The weights by name, and ``classes``, the names of the classes,
-        where they are known.
+        tuple: The weights by name, and metadata: ``classes``, the names of the
+        classes, if known.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is damaged, or holds no weights.
+        ValueError: If the file is damaged or has no weights.
     """
     path = fetch(path)
     if path.endswith('.safetensors'):
@@ -339,21 +338,21 @@ def open_checkpoint(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
 
 
 def check_weights_of(weights: Any, path: str) -> None:
-    """Makes sure that a checkpoint holds weights.
+    """Checks that a state dict contains weights.
 
     Args:
-        weights (Any): Its state dict.
-        path (str): Where it is from.
+        weights (Any): The state dict.
+        path (str): Path of the checkpoint, for the message.
 
     Raises:
-        ValueError: If it is no dict of tensors, or empty.
+        ValueError: If it is not a dict of tensors, or empty.
     """
     if (
         not isinstance(weights, Mapping)
         or not weights
         or not all(isinstance(value, Tensor) for value in weights.values())
     ):
-        raise ValueError(f'{path!r} holds no weights; name another')
+        raise ValueError(f'{path!r} has no weights; use another file')
 
 
 def _read_safetensors(path: str) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the scripts have in common: errors, progress, reports."""
+"""Shared parts of the scripts: errors, progress, reports."""
 
 import copy
 import json
@@ -40,18 +40,18 @@ __all__ = [
     'write_report',
 ]
 
-# What mmengine's registries say of it.
+# Message of mmengine's registries.
 _UNKNOWN_ARGUMENT = re.compile(r'class `\w+` in .*unexpected keyword argument')
 
 
 def run_script(run: Callable[[], Any]) -> None:
     """Runs a script and reports bad input in one line.
 
-    The exit code is 1 then; set MMATFR_TRACEBACK=1 to see where it was
-    noticed.
+    In this case the exit code is 1. Set MMATFR_TRACEBACK=1 to see the
+    traceback.
 
     Args:
-        run (Callable): The script.
+        run (Callable): Main function of the script.
     """
     try:
         run()
@@ -65,16 +65,16 @@ def run_script(run: Callable[[], Any]) -> None:
 
 _KNOWN = {
     'AmpOptimizerWrapper': (
-        'mixed precision needs a GPU, and there is none; leave out --amp, or '
+        'mixed precision needs a GPU, but there is none; remove --amp, or '
         'set optim_wrapper.type=OptimWrapper'
     ),
     '`epoch_length` must be a positive integer': (
-        'the training list has fewer videos than a batch, and the last batch '
-        'is left out if it is not full; list more videos, or lower '
+        'the training list has fewer videos than a batch, and incomplete '
+        'batches are dropped; list more videos, or lower '
         'train_dataloader.batch_size'
     ),
     'model should be a nn.Module object or dict': (
-        'the `model` of the config is no dict; name the config of a recognizer'
+        'the `model` of the config must be a dict; use a recognizer config'
     ),
     'NVIDIA driver': 'there is no GPU; choose --device cpu',
     'not compiled with CUDA': 'there is no GPU; choose --device cpu',
@@ -88,7 +88,7 @@ def describe_error(error: Exception) -> Optional[str]:
         error (Exception): The exception raised.
 
     Returns:
-        str: The line. None if the input is not to blame.
+        str: The line; None if the cause is not bad input.
     """
     message = str(error).strip() or type(error).__name__
     for words, meaning in _KNOWN.items():
@@ -97,9 +97,9 @@ def describe_error(error: Exception) -> Optional[str]:
     if isinstance(error, ImportError) and 'install' in message:
         return message.splitlines()[-1]
     if isinstance(error, KeyError) and 'registry' in message:
-        return message.strip('\'"')  # a type that is not registered
+        return message.strip('\'"')  # unregistered type
     if isinstance(error, KeyError) and error.args == ('model',):
-        return 'the config has no `model`; name the config of a recognizer'
+        return 'the config has no `model`; use the config of a recognizer'
     if isinstance(error, TypeError) and _UNKNOWN_ARGUMENT.search(message):
         return f'{message.splitlines()[-1]}; correct its name in the config'
     if (
@@ -108,27 +108,27 @@ def describe_error(error: Exception) -> Optional[str]:
         or isinstance(error, OSError)
         and message.startswith('Only py/yml/yaml/json')
     ):
-        return f'{message.splitlines()[0]}; correct it, or name another config'
+        return f'{message.splitlines()[0]}; correct it, or use another config'
     if isinstance(error, SyntaxError) and error.lineno:
-        # mmengine parses a config without telling Python its name.
+        # mmengine parses a config without passing its name to Python.
         unnamed = error.filename in (None, '<unknown>', '<string>')
         return (
             f'{"the config" if unnamed else repr(error.filename)} has a '
             f'syntax error in line {error.lineno} ({error.msg}); correct it, '
-            'or name another config'
+            'or use another config'
         )
     if isinstance(error, (pickle.UnpicklingError, EOFError)) or (
         'PytorchStreamReader' in message
     ):
         return (
             f'the checkpoint cannot be read ({message.splitlines()[0]}); it '
-            'is damaged or no checkpoint, copy it again or name another'
+            'is damaged or not a checkpoint, copy it again or use another'
         )
     if isinstance(
         error,
         (ValueError, FileNotFoundError, UnreadableVideoError, WriteError),
     ):
-        # A worker of the data loader puts its own traceback first.
+        # Errors of data loader workers begin with a traceback.
         return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
     if isinstance(error, OSError) and error.filename is not None:
         return (
@@ -139,7 +139,7 @@ def describe_error(error: Exception) -> Optional[str]:
 
 
 def _describe_config(error: Exception, message: str) -> Optional[str]:
-    """Describes what a config raised, when it was read or built from."""
+    """Describes an error in reading a config or building from it."""
     reason = f'({type(error).__name__}: {message}); correct it'
     for frame, _ in reversed([*traceback.walk_tb(error.__traceback__)]):
         name = frame.f_code.co_name
@@ -157,17 +157,17 @@ def _describe_config(error: Exception, message: str) -> Optional[str]:
 
 
 def _stop_workers() -> None:
-    """Ends the data loader's workers, so that none writes amid the error."""
+    """Stops data loader workers, so that none writes into the message."""
     workers = multiprocessing.active_children()
     for worker in workers:
         worker.terminate()
         worker.join()
     if workers:
-        print(file=sys.stderr)  # one may have left a line unfinished
+        print(file=sys.stderr)  # a worker may have left an incomplete line
 
 
 def make_progress() -> Progress:
-    """Makes a progress bar, on stderr, that goes when it is done."""
+    """Creates a progress bar on stderr that disappears at the end."""
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
@@ -180,7 +180,7 @@ def make_progress() -> Progress:
 
 
 def make_table(title: str, columns: Sequence[str]) -> Table:
-    """Makes a table, numbers to the right of a first column of names."""
+    """Creates a table with a column of names and right-aligned numbers."""
     table = Table(title=title, title_justify='left')
     for place, column in enumerate(columns):
         table.add_column(column, justify='right' if place else 'left')
@@ -190,15 +190,16 @@ def make_table(title: str, columns: Sequence[str]) -> Table:
 def print_table(
     table: Table, console: Optional[Console] = None, names: int = 1
 ) -> None:
-    """Prints a table, in parts where it is wider than the terminal.
+    """Prints a table, split into parts if the terminal is too narrow.
 
-    No cell is shortened.
+    Cells are never truncated.
 
     Args:
         table (Table): The table.
-        console (Console, optional): Where. Defaults to None, stdout.
-        names (int): Number of columns that name the rows, with which each
-            part begins. Defaults to 1.
+        console (Console, optional): Console to print to. Defaults to None,
+            stdout.
+        names (int): Number of leading columns to repeat in each part. Defaults
+            to 1.
     """
     console = console or Console()
     named, rest = table.columns[:names], table.columns[names:]
@@ -223,12 +224,12 @@ def _width(table: Table, console: Console) -> int:
     return Measurement.get(console, unlimited, table).maximum
 
 
-# Environment variables that change times.
+# Environment variables that affect times.
 _TIMES_DEPEND_ON = ('GLIBC_TUNABLES', 'LD_PRELOAD', 'OMP_NUM_THREADS')
 
 
 def describe_run() -> Dict[str, Any]:
-    """Names the command and the machine that figures come from."""
+    """Returns the command and the machine, for reports."""
     script, *args = sys.argv
     return dict(
         command=shlex.join(['python', os.path.relpath(script), *args]),
@@ -262,14 +263,15 @@ def _processor() -> str:
 def write_report(
     out: Path, name: str, report: Dict[str, Any], **figures: Figure
 ) -> None:
-    """Writes what a script found and names the files.
+    """Writes the report and the figures of a script, and prints the paths.
 
     Args:
-        out (Path): Folder, made if need be.
-        name (str): Name of the files, without their ending.
-        report (dict): Written as JSON, with the command and the machine.
-        **figures (Figure): Written as ``<name>_<key>.png`` and ``.pdf``; the
-            key ``figure`` as ``<name>.png`` and ``.pdf``.
+        out (Path): Folder, created if needed.
+        name (str): Name of the files, without extension.
+        report (dict): Report, written as JSON with the command and the
+            machine.
+        **figures (Figure): Figures, written as ``<name>_<key>.png`` and
+            ``.pdf``; the key ``figure`` gives ``<name>.png`` and ``.pdf``.
     """
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f'{name}.json']

@@ -1,13 +1,13 @@
-"""Work-arounds for defects of the released upstream wheels.
+"""Work-arounds for defects in released wheels of dependencies.
 
-Each function checks that its defect is there, mends it once at import of
-``mmatfr`` and names the upstream thread. Nothing else in the package knows of
-these defects, so an entry can go as soon as upstream has released a fix.
+Each function checks that the defect is present, fixes it once when ``mmatfr``
+is imported, and names the upstream report. Nothing else in the package depends
+on these defects, so a function can be deleted as soon as upstream releases a
+fix.
 
-Two more facts of the same kind are handled by the requirements in
-``setup.cfg``: mmaction2 1.2.0 imports ``importlib_metadata`` without declaring
-it, and mmengine 0.10.7 needs ``pkg_resources``, which setuptools dropped in
-version 81.
+The requirements in ``setup.cfg`` handle two more defects: mmaction2 1.2.0
+imports ``importlib_metadata`` without declaring it, and mmengine 0.10.7 needs
+``pkg_resources``, which setuptools dropped in version 81.
 """
 
 import functools
@@ -28,7 +28,7 @@ _DRN = 'mmaction.models.localizers.drn'
 
 
 def require_mmcv() -> None:
-    """Asks for mmcv, which no requirement can name.
+    """Checks that mmcv is installed, which no requirement can express.
 
     Two distributions install the module ``mmcv``: ``mmcv``, which has to be
     compiled, and ``mmcv-lite``. A requirement on one would overwrite the
@@ -47,12 +47,12 @@ def require_mmcv() -> None:
 
 
 def provide_missing_drn() -> bool:
-    """Makes ``import mmaction.models`` work where the wheel lacks ``drn``.
+    """Makes ``import mmaction.models`` work without ``drn``.
 
     The wheel of mmaction2 1.2.0 was built without the package
     ``mmaction.models.localizers.drn`` that ``localizers/__init__.py`` imports
-    (open-mmlab/mmaction2#2714). The stand-in has the one imported name and
-    reports the missing package when it is built.
+    (open-mmlab/mmaction2#2714). The stand-in provides the imported name and
+    raises an error when it is instantiated.
 
     Returns:
         bool: Whether the stand-in was put in place.
@@ -84,15 +84,15 @@ def provide_missing_drn() -> bool:
 
 
 def allow_checkpoint_classes() -> bool:
-    """Lets torch's weights-only loader read mmengine's own checkpoints.
+    """Lets torch's weights-only loader read mmengine's checkpoints.
 
-    Since torch 2.6 ``torch.load`` refuses classes that are not on its list;
+    Since torch 2.6, ``torch.load`` rejects classes that are not on a list.
     mmengine stores its training log in every checkpoint as ``HistoryBuffer``,
-    which holds numpy arrays and names functions of its own, and so does
-    ``OneCycleLR``; neither ``--resume`` nor ``tools/test.py`` could read what
-    training wrote (open-mmlab/mmengine#1655). The check stays on: just these
-    classes, which hold data and run no code, and just these functions are put
-    on the list.
+    which contains numpy arrays and refers to its own functions; ``OneCycleLR``
+    does the same. Neither ``--resume`` nor ``tools/test.py`` can read such
+    checkpoints (open-mmlab/mmengine#1655). The check stays on: only these
+    classes, which contain data and run no code, and these functions are added
+    to the list.
 
     Returns:
         bool: Whether this torch has the list.
@@ -130,7 +130,7 @@ def allow_checkpoint_classes() -> bool:
 
 
 def _get_function(owner: type, name: str) -> Callable:
-    """What a checkpoint gets for ``getattr``: the functions it may name."""
+    """Replaces ``getattr`` in a checkpoint; returns allowed functions only."""
     from mmengine.logging import HistoryBuffer
     from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
@@ -142,20 +142,21 @@ def _get_function(owner: type, name: str) -> Callable:
             return getattr(owner, name)
     raise UnpicklingError(
         f'{owner!r} and its {name!r} are not on the list of '
-        'what a checkpoint may name'
+        'allowed names in a checkpoint'
     )
 
 
 def keep_checkpoints_whole() -> bool:
-    """Keeps an old checkpoint until the new one is whole.
+    """Keeps an old checkpoint until the new one is complete.
 
     mmengine writes checkpoints, results and ``last_checkpoint`` in place, and
     ``CheckpointHook`` with ``max_keep_ckpts`` or ``save_best`` deletes the old
-    checkpoint before it writes the new one. A process that is killed, or a
-    disk that is full, at that time loses both (mmengine 0.10.7; not reported).
+    checkpoint before it writes the new one. If the process is killed in
+    between, or the disk is full, both are lost (mmengine 0.10.7; not
+    reported).
 
     Returns:
-        bool: Whether this mmengine does so.
+        bool: Whether this mmengine has the defect.
     """
     from mmengine.fileio import LocalBackend
     from mmengine.hooks import CheckpointHook, checkpoint_hook
@@ -173,7 +174,7 @@ def keep_checkpoints_whole() -> bool:
         put(self, obj.encode(encoding), filepath)
 
     LocalBackend.put, LocalBackend.put_text = put, put_text
-    checkpoint_hook.open = atomic_open  # of `last_checkpoint` alone
+    checkpoint_hook.open = atomic_open  # used for `last_checkpoint` only
     for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
         setattr(
             CheckpointHook, name, _remove_last(getattr(CheckpointHook, name))
@@ -182,11 +183,11 @@ def keep_checkpoints_whole() -> bool:
 
 
 def _remove_last(save: Callable) -> Callable:
-    """Lets a method of ``CheckpointHook`` remove files when it has written."""
+    """Makes a method of ``CheckpointHook`` remove files after writing."""
 
     @functools.wraps(save)
     def save_then_remove(self, *args, **kwargs) -> None:
-        if not hasattr(self, 'file_backend'):  # a validation alone
+        if not hasattr(self, 'file_backend'):  # validation without training
             return save(self, *args, **kwargs)
         backend = self.file_backend
         self.file_backend = _RemoveLater(backend)
@@ -201,14 +202,14 @@ def _remove_last(save: Callable) -> Callable:
             *getattr(self, 'best_ckpt_path_dict', {}).values(),
         }
         for remove, path in outdated:
-            if path not in kept:  # a new one may have the name of an old one
+            if path not in kept:  # a new file may have the name of an old one
                 remove(path)
 
     return save_then_remove
 
 
 class _RemoveLater:
-    """A file backend of mmengine that only takes note of what to remove."""
+    """A file backend of mmengine that records files to be removed."""
 
     def __init__(self, backend) -> None:
         self._backend = backend
@@ -225,11 +226,11 @@ class _RemoveLater:
 
 
 def provide_removed_names_of_numpy() -> bool:
-    """Gives numpy the names that mmaction2 1.2.0 still uses.
+    """Restores names of numpy that mmaction2 1.2.0 uses.
 
-    numpy 2 has removed ``np.Inf``, without which no pipeline of PoseC3D runs,
-    and numpy 2.4 ``np.in1d`` and ``np.trapz``, which metrics use
-    (mmaction2 1.2.0; not reported).
+    numpy 2 removed ``np.Inf``, which all pipelines of PoseC3D use, and numpy
+    2.4 removed ``np.in1d`` and ``np.trapz``, which metrics use (mmaction2
+    1.2.0; not reported).
 
     Returns:
         bool: Whether a name was missing.
@@ -245,13 +246,13 @@ def provide_removed_names_of_numpy() -> bool:
 
 
 def provide_moviepy_editor() -> bool:
-    """Gives moviepy 2 the module that mmaction2 1.2.0 imports from.
+    """Provides the module of moviepy that mmaction2 1.2.0 imports.
 
-    moviepy 2 has no ``moviepy.editor``; its classes are in ``moviepy``. What
-    mmaction2 says then is that moviepy should be installed (not reported).
+    moviepy 2 has no ``moviepy.editor``; its classes are in ``moviepy``.
+    mmaction2 then asks to install moviepy (not reported).
 
     Returns:
-        bool: Whether moviepy is there without the module.
+        bool: Whether moviepy is installed without the module.
     """
     spec = importlib.util.find_spec('moviepy')
     if spec is None or Path(spec.origin).with_name('editor.py').exists():
@@ -270,10 +271,10 @@ def provide_moviepy_editor() -> bool:
 def distribute_without_gpu() -> bool:
     """Lets mmengine train in several processes on CPUs.
 
-    The launcher of PyTorch ends in ``torch.cuda.set_device``, and the model
-    is wrapped with the number of a GPU (mmengine 0.10.7; not reported). Where
-    there is no GPU the processes talk over gloo, and the model stays where it
-    is.
+    The launcher of PyTorch calls ``torch.cuda.set_device``, and the model is
+    wrapped with the index of a GPU (mmengine 0.10.7; not reported). Without a
+    GPU the processes now communicate over gloo, and the model stays on the
+    CPU.
 
     Returns:
         bool: Whether there is no GPU.
@@ -303,17 +304,16 @@ def distribute_without_gpu() -> bool:
 
 
 def check_checkpoints() -> bool:
-    """Makes mmengine look at the checkpoints that it loads.
+    """Makes mmengine check the checkpoints that it loads.
 
-    It takes what is damaged, or of another model, with a traceback or no more
-    than a warning, so that a test of the wrong weights ends in the accuracy of
-    chance (mmengine 0.10.7). Here a file is compared with the hash that is
-    known of it, wherever it is loaded, and a test wants all weights; only
-    those of layers that sample may be missing, as in a checkpoint of
-    mmaction2.
+    mmengine loads the weights of another model with only a warning, so a test
+    of wrong weights reports chance accuracy, and a damaged file gives a
+    traceback (mmengine 0.10.7). With this work-around, every loaded file is
+    compared with its known hash, and a test requires all weights, except those
+    of sampling layers, which a checkpoint of mmaction2 does not have.
 
     Returns:
-        bool: Whether it was told to.
+        bool: Whether the check was added.
     """
     from mmengine.runner import CheckpointLoader, Runner
 
@@ -353,11 +353,11 @@ def check_checkpoints() -> bool:
 def return_module_from_train() -> bool:
     """Makes ``train()`` of mmaction2's backbones return the module.
 
-    Those that set the mode of some parts themselves return None (mmaction2
-    1.2.0; not reported), so that ``backbone.eval()`` in a chain is None, too.
+    Backbones that override ``train()`` return None (mmaction2 1.2.0; not
+    reported), and so does ``backbone.eval()`` in a chain of calls.
 
     Returns:
-        bool: True, as no backbone is built to find out.
+        bool: True, because checking would require building a backbone.
     """
     from mmaction.models import backbones
 
@@ -376,7 +376,7 @@ def return_module_from_train() -> bool:
 
 
 def apply() -> None:
-    """Applies every work-around; called once by ``import mmatfr``."""
+    """Applies all work-arounds; called once by ``import mmatfr``."""
     require_mmcv()
     provide_missing_drn()
     provide_removed_names_of_numpy()

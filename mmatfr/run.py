@@ -1,11 +1,10 @@
-"""Runs a script of mmaction2, with this package imported before it.
+"""Runs a script of mmaction2 after importing this package.
 
     python -m mmatfr.run analysis_tools/confusion_matrix.py CONFIG CHECKPOINT
     python -m mmatfr.run tools/test.py mmaction::recognition/tsn/... CHECKPOINT
 
-The released wheels of mmaction2 and mmengine cannot run some of their scripts
-unless their defects are mended first, see :mod:`mmatfr.compat`, and know
-nothing of the models here.
+Importing this package registers its models and fixes defects that stop some
+scripts of the released wheels, see :mod:`mmatfr.compat`.
 """
 
 import runpy
@@ -22,8 +21,8 @@ from mmengine.config import Config
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import zoo_root
 
-# Scripts that treat a network or a data set by the name of its type, and those
-# names of which they know what to do.
+# Scripts that choose their steps by the name of a type, and the names that
+# they support.
 _KNOW_BY_NAME = ('clip_feature_extraction.py',)
 _KNOWN_NAMES = ('ResNet3dSlowFast', 'VideoDataset')
 
@@ -31,17 +30,17 @@ __all__ = ['find_config', 'find_tool', 'main', 'run_tool']
 
 
 def find_tool(name: str) -> Path:
-    """Finds a script in mmaction2's wheel or in a clone of its repository.
+    """Finds a script in the wheel or a clone of mmaction2.
 
     Args:
-        name (str): Path of a script; or its path below mmaction2's `tools`,
-            with or without `tools/`.
+        name (str): Path of a script, or its path in `tools` of mmaction2, with
+            or without `tools/`.
 
     Returns:
         Path: The script.
 
     Raises:
-        FileNotFoundError: If it is in neither.
+        FileNotFoundError: If there is no such script.
     """
     package = Path(mmaction.__file__).resolve().parent
     below = name.removeprefix('tools/')
@@ -53,19 +52,19 @@ def find_tool(name: str) -> Path:
         if place.is_file():
             return place
     raise FileNotFoundError(
-        f'found no script {name!r}, neither {places[0]} nor {places[1]}; name '
-        'one below the tools of mmaction2 1.2.0'
+        f'found no script {name!r}, neither {places[0]} nor {places[1]}; use '
+        'one in tools of mmaction2 1.2.0'
     )
 
 
 def find_config(name: str) -> str:
-    """Finds a config of a package by the name that ``_base_`` has for it.
+    """Finds a config of a package by its name in ``_base_``.
 
     Args:
-        name (str): ``package::path below configs``, or anything else.
+        name (str): ``package::path in configs``, or anything else.
 
     Returns:
-        str: The path of the config; anything else as it is.
+        str: The path of the config; anything else is returned unchanged.
 
     Raises:
         FileNotFoundError: If the package has no such config.
@@ -87,16 +86,16 @@ def find_config(name: str) -> str:
         if path.is_file():
             return str(path)
     raise FileNotFoundError(
-        f'{package!r} has no config {below!r}: {roots[0] / "configs"} does '
-        'not hold it'
+        f'{package!r} has no config {below!r} in {roots[0] / "configs"}; '
+        'check the name'
     )
 
 
 def run_tool(name: str, args: Sequence[str] = ()) -> None:
-    """Runs a script as if it had been called itself.
+    """Runs a script as if it had been called directly.
 
-    Bad input is reported in one line, with exit code 1; set
-    MMATFR_TRACEBACK=1 to see where it was noticed.
+    Bad input is reported in one line, with exit code 1; set MMATFR_TRACEBACK=1
+    to see the traceback.
 
     Args:
         name (str): The script, as for :func:`find_tool`.
@@ -118,14 +117,14 @@ def run_tool(name: str, args: Sequence[str] = ()) -> None:
 
 
 def _rename_types(config: str, folder: str) -> str:
-    """Gives types the names of mmaction2's, whose subclasses they are.
+    """Replaces types with the classes of mmaction2 that they extend.
 
     Args:
-        config (str): A config; any other argument stays as it is.
-        folder (str): Where the config with the other names is written.
+        config (str): A config; any other argument is returned unchanged.
+        folder (str): Folder for the changed config.
 
     Returns:
-        str: Its path.
+        str: Path of the changed config.
     """
     if not config.endswith('.py') or not Path(config).is_file():
         return config

@@ -155,7 +155,7 @@ def test_mixed_precision_without_a_gpu(tool, write_trained):
         assert_stops(
             lambda: tool('train.py', config, '--amp'),
             'mixed precision needs a GPU',
-            'leave out --amp',
+            'remove --amp',
         )
 
 

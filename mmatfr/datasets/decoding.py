@@ -1,4 +1,4 @@
-"""The check whether videos can be decoded, in several processes."""
+"""Checks in several processes whether videos can be decoded."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,10 +17,10 @@ def find_fault(path: str, min_frames: int) -> Optional[str]:
 
     Args:
         path (str): The video.
-        min_frames (int): How many frames it must have.
+        min_frames (int): Minimum number of frames.
 
     Returns:
-        str: What is wrong with it, in one line. None if nothing is.
+        str: The fault, in one line; None if there is none.
     """
     if not os.path.isfile(path):
         return 'does not exist'
@@ -28,7 +28,7 @@ def find_fault(path: str, min_frames: int) -> Optional[str]:
         video = decord.VideoReader(path, num_threads=1)
         for _ in range(len(video)):
             video.next()
-    except Exception as error:  # decoders raise whatever they like
+    except Exception as error:  # decoders raise errors of any kind
         return reason_of(error)
     if len(video) < min_frames:
         return f'{len(video)} frames, fewer than {min_frames}'
@@ -42,11 +42,11 @@ def find_faults(
 
     Args:
         paths (Sequence[str]): The videos.
-        min_frames (int): How many frames each must have.
+        min_frames (int): Minimum number of frames of each.
         workers (int): Number of processes.
 
     Yields:
-        tuple: A video and what is wrong with it, in any order.
+        tuple: A video and its fault or None, in any order.
     """
     done = set()
     try:
@@ -61,8 +61,8 @@ def find_faults(
                 done.add(path)
                 yield path, fault
     except BrokenProcessPool:
-        # A video took the decoder's whole process with it: it is among those
-        # that are left, each of which gets a process of its own.
+        # One of the remaining videos crashed the process of the decoder, so
+        # each of them gets a separate process.
         for path in paths:
             if path in done:
                 continue

@@ -13,9 +13,9 @@ __all__ = ['ShuffleFrames']
 class ShuffleFrames(BaseTransform):
     """Puts the frames of every clip into a random order.
 
-    A control for benchmarks: a recognizer trained and tested with it sees the
-    same frames but not their order. It comes after the decoding, as decoders
-    are slow at reading frames out of order.
+    This is a control for benchmarks: a recognizer trained and tested with it
+    sees the same frames but not their order. Put it after the decoding,
+    because decoders read frames out of order slowly.
 
     Required Keys:
 
@@ -32,8 +32,8 @@ class ShuffleFrames(BaseTransform):
         """Shuffles the frames within each clip.
 
         Args:
-            results (dict): With ``imgs``, the ``num_clips * clip_len`` frames
-                of all clips, one clip after the other, each (H, W, 3).
+            results (dict): Results with ``imgs``, the ``num_clips * clip_len``
+                frames of all clips, clip after clip, each (H, W, 3).
 
         Returns:
             dict: The same with the frames in their new order.

@@ -1,4 +1,4 @@
-"""mmaction2's video data set, with its input checked."""
+"""mmaction2's video data set, with checks of its input."""
 
 import logging
 import os.path as osp
@@ -21,13 +21,13 @@ _CHOICES = ('raise', 'skip')
 
 
 def reason_of(error: Exception) -> str:
-    """Puts the error of a decoder into one line.
+    """Formats the error of a decoder in one line.
 
     Args:
-        error (Exception): As decord raised it.
+        error (Exception): An error raised by decord.
 
     Returns:
-        str: Its first line, without decord's own source files and times.
+        str: The first line, without source files and times of decord.
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r'\[[\d:]{8}\] \S+?:\d+: ', '', lines[0])
@@ -61,8 +61,8 @@ def read_lines(ann_file: str) -> List[str]:
         ) from error
     if not any(line.strip() for line in lines):
         raise ValueError(
-            f'the annotation list {ann_file!r} names no '
-            'video; prepare the data set again'
+            f'the annotation list {ann_file!r} has no videos; prepare the '
+            'data set again'
         )
     return lines
 
@@ -75,25 +75,25 @@ def read_list(
 ) -> List[Tuple[str, List[int]]]:
     """Reads an annotation list: videos and their labels.
 
-    The whole numbers at the end of a line are its labels, so that the name of
-    a video may have spaces.
+    The integers at the end of a line are its labels, so the name of a video
+    may have spaces.
 
     Args:
         ann_file (str): The list, ``video label`` in each line.
-        delimiter (str): Between the two. Defaults to ' '.
+        delimiter (str): Separator of the two. Defaults to ' '.
         multi_class (bool): Whether a video may have several labels. Defaults
             to False.
-        test_mode (bool): Whether the videos may be without labels: either no
-            line has one, or all of them have -1. Defaults to False.
+        test_mode (bool): Whether labels may be missing: either no line has
+            one, or all have -1. Defaults to False.
 
     Returns:
-        list[tuple]: Each video, as it is named there, and its labels, none
-        where it is not labelled.
+        list[tuple]: The name of each video and its labels, an empty list
+        without labels.
 
     Raises:
         FileNotFoundError: If the list does not exist.
-        ValueError: If it is empty or not UTF-8, or a line is not a video and a
-            label.
+        ValueError: If the list is empty or not UTF-8, or a line is not a video
+            and a label.
     """
     lines = read_lines(ann_file)
     videos = [_parse_line(line, delimiter) for line in lines]
@@ -118,7 +118,7 @@ def _parse_line(line: str, delimiter: str) -> Tuple[str, List[int]]:
     while len(words) > 1 and words[-1].isdecimal():
         labels.insert(0, int(words.pop()))
     if not labels and len(words) > 1 and words[-1] == '-1':
-        words.pop()  # as mmaction2 marks a video without a label
+        words.pop()  # mmaction2's mark of a video without a label
     return delimiter.join(words), labels
 
 
@@ -130,15 +130,16 @@ class UnreadableVideoError(RuntimeError):
 class CheckedVideoDataset(VideoDataset):
     """``VideoDataset`` with clear errors for bad lists and videos.
 
-    Takes the arguments of :class:`mmaction.datasets.VideoDataset`, and reads
-    lists as :func:`read_list` does: names may have spaces, and in test mode
-    the videos need no labels. Takes also:
+    It takes the arguments of :class:`mmaction.datasets.VideoDataset` and reads
+    lists with :func:`read_list`: names may have spaces, and in test mode
+    labels are optional.
 
     Args:
-        on_unreadable (str): What happens when a video cannot be decoded in
-            training: 'raise' stops with its name; 'skip' logs its name and
-            takes another video in its place. Testing always stops, for a
-            score over the rest would be another figure. Defaults to 'raise'.
+        on_unreadable (str): Reaction to a video that cannot be decoded in
+            training: 'raise' raises an error with its name; 'skip' logs its
+            name and uses another video instead. Testing always raises an
+            error, because results on the remaining videos are not comparable.
+            Defaults to 'raise'.
 
     Raises:
         FileNotFoundError: If the annotation list does not exist.
@@ -161,7 +162,7 @@ class CheckedVideoDataset(VideoDataset):
         return [
             dict(
                 filename=osp.join(folder, video),
-                # -1 stands for none, as in mmaction2.
+                # -1 means no label, as in mmaction2.
                 label=labels if self.multi_class else [*labels, -1][0],
             )
             for video, labels in read_list(
@@ -176,7 +177,7 @@ class CheckedVideoDataset(VideoDataset):
         """Runs the pipeline on a video.
 
         Raises:
-            UnreadableVideoError: If the video cannot be read, with its name.
+            UnreadableVideoError: If the video cannot be read; names it.
         """
         try:
             return super().prepare_data(idx)
@@ -191,7 +192,7 @@ class CheckedVideoDataset(VideoDataset):
                 )
                 raise UnreadableVideoError(f'{message}; {remedy}') from error
             print_log(
-                f'{message}; another video takes its place',
+                f'{message}; another video is used instead',
                 logger='current',
                 level=logging.WARNING,
             )

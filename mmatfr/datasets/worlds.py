@@ -1,8 +1,9 @@
-"""Worlds of tempo: what else changes in a clip than the object that acts.
+"""Worlds of tempo: changes in a clip apart from the acting object.
 
-None of it depends on the class, and each is as likely as its time reversal,
-so that tempo's two properties hold in every world: a frame alone and frames
-without their order tell no more of the class than in a still world.
+The changes do not depend on the class, and each is as likely as its time
+reversal. Therefore the two properties of tempo hold in every world: single
+frames, and frames without their order, reveal no more about the class than in
+a still world.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 
 __all__ = ['WORLDS', 'Disturbance', 'draw_disturbance']
 
-# Each but the first and the last is one disturbance; `wild` is all of them.
+# All but the first and the last have one disturbance; `wild` has all.
 WORLDS = ('still', 'camera', 'distractor', 'flicker', 'cut', 'wild')
 
 # Lengths are in units of the shorter side of the frame, angles in radians.
@@ -30,18 +31,18 @@ _DRIFT = 0.05
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What changes in a clip beside the object that acts.
+    """Changes in a clip apart from the acting object.
 
     Attributes:
-        camera (np.ndarray, optional): Place (x, y) and angle of the camera in
-            each frame, (frames, 3), None if it stands still. Lengths are in
+        camera (np.ndarray, optional): Position (x, y) and angle of the camera
+            in each frame, (frames, 3); None if it stands still. Lengths are in
             units of the shorter side of the frame, angles in radians.
-        distractors (np.ndarray): Pose (x, y, angle, log size) of each further
+        distractors (np.ndarray): Pose (x, y, angle, log size) of each other
             object in each frame, (objects, frames, 4).
-        exposure (np.ndarray): What the brightness of each frame is multiplied
-            with, (frames,), 1 without flicker.
-        cut (int, optional): First frame of the second scene. None if there
-            is one scene.
+        exposure (np.ndarray): Factor of the brightness of each frame,
+            (frames,), 1 without flicker.
+        cut (int, optional): First frame of the second scene; None without a
+            cut.
     """
 
     camera: Optional[np.ndarray]
@@ -55,8 +56,8 @@ def draw_disturbance(
 ) -> Disturbance:
     """Draws the disturbances of a clip.
 
-    The same random numbers are drawn in every world, so that each disturbance
-    of a clip is the same alone and in ``wild``.
+    The same random numbers are drawn in every world, so each disturbance of a
+    clip is the same alone and in ``wild``.
 
     Args:
         rng (np.random.Generator): Source of the random numbers.
@@ -92,7 +93,7 @@ def draw_disturbance(
 def _smooth(
     rng: np.random.Generator, frames: int, channels: int, sigma: float
 ) -> np.ndarray:
-    """Smooth noise of unit variance, (frames, channels)."""
+    """Draws smooth noise of unit variance, (frames, channels)."""
     margin = int(np.ceil(3 * sigma))
     noise = rng.standard_normal((frames + 2 * margin, channels))
     kernel = cv2.getGaussianKernel(2 * margin + 1, sigma).ravel()
@@ -103,7 +104,7 @@ def _smooth(
 
 
 def _draw_camera(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """A pan at constant speed, a slight turn, and the shake of a hand."""
+    """Draws a pan at constant speed, a slight turn, and hand shake."""
     direction = rng.uniform(0, 2 * np.pi)
     pan = rng.uniform(*_PAN)
     way = [pan * np.cos(direction), pan * np.sin(direction)]
@@ -114,7 +115,7 @@ def _draw_camera(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def _draw_distractors(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Objects that never rest: each goes round a Lissajous figure."""
+    """Draws objects that never rest, each on a Lissajous curve."""
     objects = int(rng.integers(_DISTRACTORS[0], _DISTRACTORS[1] + 1))
     poses = []
     time = np.linspace(0, 1, frames)[:, None]

@@ -116,7 +116,7 @@ def test_missing_list(tmp_path):
 @pytest.mark.parametrize('text', ['', '\n', ' \n\n'])
 def test_empty_list(tmp_path, text):
     (tmp_path / 'list.txt').write_text(text)
-    with pytest.raises(ValueError, match=r'list\.txt.* names no video'):
+    with pytest.raises(ValueError, match=r'list\.txt.* has no videos'):
         build(tmp_path)
 
 

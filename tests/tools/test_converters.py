@@ -51,5 +51,5 @@ def test_no_weights_is_one_line(tmp_path):
     ):
         done = run(script, tmp_path / 'a.pth', tmp_path / 'b.pth')
         assert done.returncode == 1 and 'Traceback' not in done.stderr
-        assert 'holds no weights' in done.stderr
+        assert 'has no weights' in done.stderr
     assert not (tmp_path / 'b.pth').exists()

@@ -124,8 +124,8 @@ def test_bad_checkpoints(main, tmp_path, weights, capsys):
     assert 'head.foo.weight' in error(
         dict(weights, **{'head.foo.weight': torch.rand(2)})
     )
-    assert 'holds no weights' in error(dict(epoch=3))
-    assert 'holds no weights' in error(torch.rand(3))
+    assert 'has no weights' in error(dict(epoch=3))
+    assert 'has no weights' in error(torch.rand(3))
     # An object that unpickling would have to import is not read.
     assert 'weights_only=True' in error(
         dict(model_state=weights, note=re.compile('a'))

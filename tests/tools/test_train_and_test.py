@@ -191,7 +191,7 @@ def test_damaged_checkpoint_is_one_line(tempo, tmp_path, content):
         str(tmp_path),
         *rest,
     )
-    assert_one_line(done, 'the checkpoint cannot be read', 'name another')
+    assert_one_line(done, 'the checkpoint cannot be read', 'use another')
 
 
 def test_traceback_on_request(tempo, tmp_path):
@@ -277,7 +277,7 @@ class TestDemo:
         torch.save(other, tmp_path / 'other.pth')
         for name, words in (
             ('gone.pth', ('gone.pth', 'does not exist')),
-            ('empty.pth', ('empty.pth', 'holds no weights')),
+            ('empty.pth', ('empty.pth', 'has no weights')),
             ('other.pth', ('other.pth', 'does not fit')),
         ):
             done = run(
