@@ -1,5 +1,5 @@
-# Your own videos, with the lists of tools/data/make_lists.py: 32 frames over
-# 64, for 3D networks at 224x224. docs/own_data.md says how to use it.
+# Your own videos, with the lists of tools/data/make_lists.py, for 3D networks:
+# 32 of 64 frames at 224x224. See docs/own_data.md.
 _base_ = ['../adaptive.py']
 
 data_root = 'data/own'

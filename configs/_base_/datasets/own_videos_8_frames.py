@@ -1,4 +1,4 @@
-# As own_videos.py, eight frames spread over the video, for TSM.
+# Like own_videos.py, with eight frames spread over the video, for TSM.
 _base_ = ['./own_videos.py']
 
 train_pipeline = [

@@ -1,4 +1,4 @@
-# As own_videos.py, 13 frames over 78 at 160x160: the clips of X3D-S.
+# Like own_videos.py, with the clips of X3D-S: 13 of 78 frames at 160x160.
 _base_ = ['./own_videos.py']
 
 train_pipeline = [

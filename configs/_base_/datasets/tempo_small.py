@@ -1,4 +1,4 @@
-# `tempo` small: make it with
+# `tempo` small; generate it with
 #   python tools/data/tempo/generate.py --size small --out data/tempo/small
 data_root = 'data/tempo/small'
 num_classes = 12
@@ -26,11 +26,11 @@ test_pipeline = [
         test_mode=True,
     ),
     dict(type='DecordDecode'),
-    # Videos of tempo have this size, others are brought to it.
+    # Videos of tempo have this size; others are resized to it.
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    # The metric of tempo looks the action up by the name of the video.
+    # The metric of tempo finds the action by the name of the video.
     dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 

@@ -1,4 +1,4 @@
-# `tempo` small, every frame of it.
+# `tempo` small, with every frame.
 _base_ = ['./tempo_small.py']
 
 train_pipeline = [
@@ -16,7 +16,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCTHW'),
-    # The metric of tempo looks the action up by the name of the video.
+    # The metric of tempo finds the action by the name of the video.
     dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,5 @@
-# `tempo` small for networks of 2D modules: the frames of a clip one by one.
+# `tempo` small for networks of 2D modules, with the frames of a clip as
+# images.
 _base_ = ['./tempo_small.py']
 
 train_pipeline = [
@@ -16,7 +17,7 @@ test_pipeline = [
     dict(type='Resize', scale=(-1, 64)),
     dict(type='CenterCrop', crop_size=56),
     dict(type='FormatShape', input_format='NCHW'),
-    # The metric of tempo looks the action up by the name of the video.
+    # The metric of tempo finds the action by the name of the video.
     dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,5 +1,5 @@
-# `tempo` small in the wild world: the camera moves, other things do, too. Make
-# it with
+# `tempo` small in the wild world, where the camera and other objects move too.
+# Generate it with
 #   python tools/data/tempo/generate.py --size small --world wild
 _base_ = ['./tempo_small.py']
 

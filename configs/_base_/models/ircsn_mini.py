@@ -9,6 +9,6 @@ model = dict(
         temporal_strides=(1, 1, 2, 1),
     ),
     cls_head=dict(num_classes=12, in_channels=512, dropout_ratio=0.0),
-    # The base's limit of views at a time wants batches of one video.
+    # The limit of views at a time in the base needs batches of one video.
     test_cfg=dict(_delete_=True),
 )

@@ -1,6 +1,6 @@
 _base_ = ['mmaction::_base_/models/i3d_r50.py']
 
-# Ten layers, a quarter of the width: trains on a CPU in minutes.
+# Ten layers, a quarter of the width; trains on a CPU in minutes.
 model = dict(
     backbone=dict(
         _delete_=True,

@@ -22,7 +22,7 @@ param_scheduler = [
         convert_to_iter_based=True,
     )
 ]
-# The last model is tested; nothing is chosen on the validation videos.
+# The last model is tested; no model is selected on the validation videos.
 default_hooks = dict(
     checkpoint=dict(interval=1, max_keep_ckpts=1, save_best=None),
     logger=dict(interval=50),

@@ -1,4 +1,4 @@
-# Sampling goes into the trained network, which then learns to live with it.
+# Adds sampling to the trained network and fine-tunes it.
 _base_ = ['./tempo_8e.py']
 
 max_epochs = 4

@@ -4,9 +4,9 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_4e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take: frames
-# without motion share one, see docs/training.md. The stem's convolution over
-# three frames has seen the zero padding on one frame of each end.
+# Frames are grouped along the path of the features on a 7x7 grid, so frames
+# without motion share a group, see docs/training.md. The stem mixes three
+# frames, so its zero padding affects one frame at each end.
 model = dict(
     backbone=dict(
         type='ATFRResNet2Plus1d',

@@ -4,9 +4,9 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_8e.py',
 ]
 
-# Where everything moves, change is not importance: a head is fitted to what
-# the network gains from the steps, see docs/moving_worlds.md. A group is a
-# stretch of the path over these.
+# Where everything moves, change is not importance. A head is fitted to the
+# gains of the network from the steps, and frames are grouped along the path
+# over these, see docs/moving_worlds.md.
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',

@@ -1,4 +1,4 @@
-# One epoch: is everything in place? Make the videos with
+# One epoch, to check the installation. Generate the videos with
 #   python tools/data/tempo/generate.py --size tiny --out data/tempo/tiny
 _base_ = ['./resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py']
 

@@ -4,9 +4,9 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_8e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take: frames
-# without motion share one, see docs/training.md. Another number of bins in
-# every iteration makes the weights good at other budgets, too.
+# Frames are grouped along the path of the features on a 7x7 grid, so frames
+# without motion share a group, see docs/training.md. A new number of bins in
+# every iteration makes the weights work at other budgets too.
 model = dict(
     backbone=dict(
         type='ATFRResNet3d',

@@ -4,7 +4,7 @@ _base_ = [
     '../../_base_/schedules/tempo_12e.py',
 ]
 
-# What the wild world asks for is learned in steps, the still world first.
+# The wild world is learned in two steps, the still world first.
 load_from = (
     'work_dirs/resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb/'
     'epoch_12.pth'

@@ -13,7 +13,8 @@ load_from = (
     'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth'
 )
 
-# Ours, not published: a tenth of the learning rate, no warm-up.
+# This schedule is ours, not published: a tenth of the learning rate, no
+# warm-up.
 train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(optimizer=dict(lr=0.001))
 param_scheduler = [

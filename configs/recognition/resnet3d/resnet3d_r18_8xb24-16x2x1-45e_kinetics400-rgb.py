@@ -1,5 +1,6 @@
-# R3D-18 of arXiv:1711.11248: no pool, every convolution 3x3x3, and strides in
-# time behind the first stage. The schedule is that of torchvision's reference.
+# R3D-18 of arXiv:1711.11248: no pool, 3x3x3 convolutions throughout, and
+# temporal strides after the first stage. The schedule is that of torchvision's
+# reference.
 _base_ = [
     'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py',
     '../../_base_/adaptive.py',

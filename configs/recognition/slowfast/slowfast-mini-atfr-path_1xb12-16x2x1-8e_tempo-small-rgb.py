@@ -4,9 +4,9 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_8e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take, see
-# docs/training.md. The fast stem's convolution over five frames has seen the
-# zero padding on two frames of each end: they stay as they are.
+# Frames are grouped along the path of the features on a 7x7 grid, see
+# docs/training.md. The fast stem mixes five frames, so its zero padding
+# affects two frames at each end, which are not merged.
 model = dict(
     backbone=dict(
         type='ATFRResNet3dSlowFast',

@@ -4,9 +4,9 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_8e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take, see
-# docs/training.md. The network has been trained on every other frame; what
-# sampling saves pays for the others.
+# Frames are grouped along the path of the features on a 7x7 grid, see
+# docs/training.md. The network has been trained on every other frame; the
+# savings pay for the others.
 model = dict(
     backbone=dict(
         type='ATFRResNet3dSlowFast',

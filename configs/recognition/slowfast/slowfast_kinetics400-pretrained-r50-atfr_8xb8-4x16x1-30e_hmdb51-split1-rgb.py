@@ -13,7 +13,8 @@ load_from = (
     'slowfast_r50_8xb8-4x16x1-256e_kinetics400-rgb_20220901-701b0f6f.pth'
 )
 
-# Ours, not published: a tenth of the learning rate, no warm-up.
+# This schedule is ours, not published: a tenth of the learning rate, no
+# warm-up.
 train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [

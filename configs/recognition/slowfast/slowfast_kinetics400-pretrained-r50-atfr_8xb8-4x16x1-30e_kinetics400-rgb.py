@@ -1,4 +1,4 @@
-# Sampling goes into a trained network, which then learns to live with it.
+# Adds sampling to a trained network and fine-tunes it.
 _base_ = ['./slowfast_r50-atfr_8xb8-4x16x1-256e_kinetics400-rgb.py']
 
 load_from = (
@@ -7,7 +7,8 @@ load_from = (
     'slowfast_r50_8xb8-4x16x1-256e_kinetics400-rgb_20220901-701b0f6f.pth'
 )
 
-# Ours, not published: a tenth of the learning rate, no warm-up.
+# This schedule is ours, not published: a tenth of the learning rate, no
+# warm-up.
 train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [

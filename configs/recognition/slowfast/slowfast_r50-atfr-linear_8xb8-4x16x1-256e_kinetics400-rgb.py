@@ -1,5 +1,5 @@
-# What the authors' released weights compute, after
-# tools/model_converters/pyslowfast_to_mmaction2.py has renamed them.
+# Reproduces the authors' released weights, converted by
+# tools/model_converters/pyslowfast_to_mmaction2.py.
 _base_ = ['./slowfast_r50-atfr_8xb8-4x16x1-256e_kinetics400-rgb.py']
 
 model = dict(

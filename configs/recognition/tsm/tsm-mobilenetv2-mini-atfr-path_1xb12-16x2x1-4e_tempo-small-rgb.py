@@ -4,8 +4,8 @@ _base_ = [
     '../../_base_/schedules/tempo_finetune_4e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take: frames
-# without motion share one, see docs/training.md.
+# Frames are grouped along the path of the features on a 7x7 grid, so frames
+# without motion share a group, see docs/training.md.
 model = dict(
     backbone=dict(
         type='ATFRMobileNetV2TSM',

@@ -1,4 +1,4 @@
-# Not yet found: a schedule that it learns with. After eight epochs from
+# No schedule with which it learns has been found. After eight epochs from
 # scratch it is at chance.
 _base_ = [
     '../../_base_/models/tsm_mobilenetv2_mini.py',

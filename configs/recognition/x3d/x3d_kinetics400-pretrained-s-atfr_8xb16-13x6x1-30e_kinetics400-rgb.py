@@ -1,4 +1,4 @@
-# Sampling goes into a trained network, which then learns to live with it.
+# Adds sampling to a trained network and fine-tunes it.
 _base_ = ['./x3d_s-atfr_8xb16-13x6x1-300e_kinetics400-rgb.py']
 
 load_from = (
@@ -6,7 +6,8 @@ load_from = (
     'facebook/x3d_s_13x6x1_facebook-kinetics400-rgb_20201027-623825a0.pth'
 )
 
-# Ours, not published: a tenth of the learning rate, no warm-up.
+# This schedule is ours, not published: a tenth of the learning rate, no
+# warm-up.
 train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [

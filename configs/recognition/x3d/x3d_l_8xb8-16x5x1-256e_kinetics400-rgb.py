@@ -35,7 +35,7 @@ sample_10_clips = dict(
     target_fps=30,
     test_mode=True,
 )
-# The beta protocol: 10 clips, 3 crops each. Alpha: their centre.
+# The beta protocol: 10 clips of 3 crops each. Alpha uses the centre crop.
 test_pipeline = [
     dict(type='DecordInit'),
     sample_10_clips,

@@ -1,6 +1,6 @@
-# mmaction2 tests X3D; this trains it, by the recipe of arXiv:2004.04730 for
-# one machine of 8 GPUs. Left out: multigrid training, and the precise BN
-# statistics that are computed before each evaluation there.
+# mmaction2 only tests X3D; this config trains it with the recipe of
+# arXiv:2004.04730, for one machine with 8 GPUs, without multigrid training and
+# without precise BN statistics before each evaluation.
 _base_ = [
     'mmaction::_base_/models/x3d.py',
     'mmaction::_base_/default_runtime.py',
@@ -40,7 +40,7 @@ sample_10_clips = dict(
     target_fps=30,
     test_mode=True,
 )
-# The beta protocol: 10 clips, 3 crops each. Alpha: their centre.
+# The beta protocol: 10 clips of 3 crops each. Alpha uses the centre crop.
 test_pipeline = [
     dict(type='DecordInit'),
     sample_10_clips,

@@ -1,4 +1,5 @@
-# No recipe of XL has been published beyond the paper's text: that of L.
+# Beyond the text of the paper no recipe of XL has been published; this is that
+# of L.
 _base_ = ['./x3d_l_8xb8-16x5x1-256e_kinetics400-rgb.py']
 
 model = dict(

@@ -1,15 +1,15 @@
 _base_ = [
     '../../_base_/models/x3d_xxs.py',
     '../../_base_/datasets/tempo_small.py',
-    # Half the learning rate of its own training, as in the other recipes.
+    # Half the learning rate of the training, as in the other recipes.
     '../../_base_/schedules/tempo_8e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take: frames
-# without motion share one, see docs/training.md. The stem's convolution over
-# five frames has seen the zero padding on two frames of each end, which stay
-# as they are. Behind it bins of the clip's own range followed the action
-# better than those of one width for all clips.
+# Frames are grouped along the path of the features on a 7x7 grid, so frames
+# without motion share a group, see docs/training.md. The stem mixes five
+# frames, so its zero padding affects two frames at each end, which are not
+# merged. After this stem, bins of the range of each clip followed the action
+# better than bins of one width for all clips.
 model = dict(
     backbone=dict(
         type='ATFRX3D',

@@ -1,14 +1,14 @@
 _base_ = [
     '../../_base_/models/x3d_xxs.py',
     '../../_base_/datasets/tempo_small_32x1.py',
-    # Half the learning rate of its own training, as in the other recipes.
+    # Half the learning rate of the training, as in the other recipes.
     '../../_base_/schedules/tempo_8e.py',
 ]
 
-# A group is a stretch of the path that the features of a 7x7 grid take, see
-# docs/training.md. The network has been trained on every other frame; what
-# sampling saves pays for the others. The stem's convolution over five frames
-# has seen the zero padding on two frames of each end, which stay as they are.
+# Frames are grouped along the path of the features on a 7x7 grid, see
+# docs/training.md. The network has been trained on every other frame; the
+# savings pay for the others. The stem mixes five frames, so its zero padding
+# affects two frames at each end, which are not merged.
 model = dict(
     backbone=dict(
         type='ATFRX3D',
