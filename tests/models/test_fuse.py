@@ -141,7 +141,7 @@ def test_own_backbone():
                 nn.BatchNorm3d(4),
                 nn.utils.parametrizations.weight_norm(nn.Conv3d(3, 4, 1)),
             ),
-            r'`stem.1` \(BatchNorm3d\) follows a convolution whose weight',
+            r'`stem.1` \(BatchNorm3d\) follows a convolution with a computed',
         ),
     ],
 )
