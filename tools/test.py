@@ -1,4 +1,4 @@
-"""Tests a recognizer: mmaction2's own tools/test.py."""
+"""Tests a recognizer with tools/test.py of mmaction2."""
 
 import sys
 

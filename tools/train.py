@@ -1,4 +1,4 @@
-"""Trains a recognizer: mmaction2's own tools/train.py."""
+"""Trains a recognizer with tools/train.py of mmaction2."""
 
 import sys
 

@@ -327,7 +327,7 @@ def test_floors(script, small_models):
             'takes clips of 16 frames; set T to that',
         ),
         ('analysis_tools/pareto.py', ['nothing.json'], "'nothing.json' does"),
-        ('analysis_tools/pareto.py', [CONFIG], 'is no JSON'),
+        ('analysis_tools/pareto.py', [CONFIG], 'is not a JSON'),
         (
             'analysis_tools/temporal_resolution.py',
             [CONFIG, 'nothing.pth'],

@@ -61,8 +61,8 @@ def test_curves_are_interpolated_for_each_seed(tmp_path, run):
     'text, reason',
     [
         (None, 'does not exist; check the path'),
-        ('[]', 'is no report of compare_recipes.py'),
-        ('{"rows": {"path": []}}', 'neither of the rows full and base'),
+        ('[]', 'is not a report of compare_recipes.py'),
+        ('{"rows": {"path": []}}', 'has no row full or base'),
     ],
 )
 def test_says_what_is_no_report(tmp_path, run, text, reason):

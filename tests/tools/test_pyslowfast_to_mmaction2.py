@@ -105,7 +105,7 @@ def test_weights_that_do_not_fit_the_config(main, tmp_path, weights, capsys):
     message = error_of(main, capsys, source, out, '--config', config)
     assert 'cls_head.fc_cls.weight (5, 128) instead of (7, 128)' in message
     config.write_text('data = dict()')
-    assert 'describes no model' in error_of(
+    assert 'has no model' in error_of(
         main, capsys, source, out, '--config', config
     )
     assert 'nowhere.py' in error_of(

@@ -1,24 +1,23 @@
-"""What sampling saves in time: a recognizer against its base.
+"""Times a recognizer with sampling against its base.
 
-All sides are timed in turns, in one run. The base is the config without
-sampling, or another config; of two ways to run a batch, at once or clip by
-clip, the faster one counts, for every side but the peers that pad. What is
-reported is the median over the rounds, its spread, and what becomes of the
-saving: the ratio of the times over the ratio of the GFLOPs, which is 1 where
-every multiply-add that is saved saves its time, and more where it does not.
+All contenders are timed in turns, in one run. The base is the config without
+sampling, or another config. Batches run at once and clip by clip, and the
+faster way counts, except for padded peers. The report has the median over the
+rounds, its spread, and the ratio of the times over the ratio of the GFLOPs,
+which is 1 if time falls in proportion to the multiply-adds; lower is better.
 
-  work      what is timed
+  work      timed operation
   forward   the network, on clips that are in memory
   train     forward, backward and a step of the optimizer
   pipeline  the test pipeline: reading, decoding, the network, all views
 
-Lengths B' come from the config's test set and the network (with an untrained
-one they mean little: name a --checkpoint), or they are given, and clips are
-noise then.
+By default, lengths B' come from the test set of the config and the network;
+with an untrained network they mean little, so give a --checkpoint. With given
+lengths, clips are noise.
 
-With --engine, one clip is run in several ways instead, in PyTorch and as an
-exported file in ONNX Runtime and OpenVINO, with sampling and without, on given
-B' (see docs/performance.md).
+With --engine, one clip runs instead in PyTorch and as an exported file in ONNX
+Runtime and OpenVINO, with and without sampling, at given B' (see
+docs/performance.md).
 """
 
 import argparse
@@ -51,7 +50,7 @@ from mmatfr.benchmark.tables import (
 from mmatfr.cli import make_progress, run_script, write_report
 from mmatfr.visualization.times import draw_benchmark, draw_engines
 
-# What --engine reads too.
+# Options that also apply to --engine.
 _WITH_ENGINE = {
     'config',
     'checkpoint',
@@ -74,8 +73,8 @@ def parse_args() -> argparse.Namespace:
         '--threads',
         type=int,
         nargs='+',
-        help="threads on the CPU (default: torch's); with --engine one or "
-        'several (default: 1 2)',
+        help='number of CPU threads (default: that of torch); with --engine '
+        'one or several (default: 1 2)',
     )
     add_run(
         parser, 'results/benchmark', rounds=None, precision=True, seed=True
@@ -90,7 +89,7 @@ def parse_args() -> argparse.Namespace:
         for name in set(vars(args)) - _WITH_ENGINE:
             if getattr(args, name) != parser.get_default(name):
                 option = name.replace('_', '-')
-                parser.error(f'--{option} does not go with --engine')
+                parser.error(f'--{option} does not work with --engine')
     elif args.kept:
         parser.error('--kept needs --engine; see --resolution')
     elif len(args.threads or ()) > 1:
@@ -99,7 +98,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run_engines(args: argparse.Namespace) -> None:
-    """Compares the ways to run one clip."""
+    """Compares engines on one clip."""
     task = Task(
         args.config,
         args.cfg_options,
@@ -146,7 +145,7 @@ def run_sides(args: argparse.Namespace) -> None:
                 rows += benchmark.run(work, size, progress)
     print_sides(rows, Console())
     if args.checkpoint is None and not benchmark.is_given:
-        print("note: no checkpoint, so these B' are those of random weights")
+        print("note: no checkpoint, so B' is that of random weights")
     write_report(
         Path(args.out),
         Path(args.config).stem,

@@ -1,9 +1,9 @@
-"""Picks the number of bins of a trained recognizer for a budget of GFLOPs.
+"""Chooses the number of bins of a trained recognizer for a budget.
 
-No weight depends on the number of bins, so that one checkpoint serves several
-budgets. Each number is tried on the validation list; of those that keep to
-the budget the most accurate is picked, and of equally accurate ones the
-cheapest. The test list is not looked at.
+No weight depends on the number of bins, so one checkpoint serves several
+budgets. Each number is tested on the validation list. The most accurate one
+within the budget is chosen, and the cheapest of equally accurate ones. The
+test list is not used.
 """
 
 import argparse
@@ -33,21 +33,21 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'config',
-        help='config of a recognizer that samples, by path or by name',
+        help='config of a recognizer that samples, path or name',
     )
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument(
         '--gflops',
         type=float,
         required=True,
-        help='the most that a clip may cost on average',
+        help='largest allowed mean cost of a clip',
     )
     parser.add_argument(
         '--bins',
         type=int,
         nargs='+',
         default=[4, 6, 8, 10, 12, 14, 16, 20, 24, 32],
-        help='what is tried (default: %(default)s)',
+        help='numbers of bins to try (default: %(default)s)',
     )
     parser.add_argument(
         '--out',
@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings that go on top of the config, name=value',
+        help='settings that override the config, name=value',
     )
     args = parser.parse_args()
     if min(args.bins) < 1:
@@ -72,7 +72,7 @@ def prepare(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If the config does not validate the cost.
+        ValueError: If the config does not report the cost in validation.
     """
     cfg = load_config(config_path(args.config))
     merge_options(cfg, args.cfg_options)
@@ -96,14 +96,14 @@ def prepare(args: argparse.Namespace) -> Config:
 
 
 def validate(runner: Runner) -> Dict[str, Optional[float]]:
-    """Validates once.
+    """Runs the validation once.
 
     Args:
-        runner (Runner): Of a recognizer that samples.
+        runner (Runner): Runner of a recognizer that samples.
 
     Returns:
-        dict: ``length`` (mean B'; None where several layers sample),
-        ``gflops`` and ``top1``.
+        dict: ``length`` (mean B'; None if several layers sample), ``gflops``
+        and ``top1``.
     """
     metrics = runner.val()
     return dict(
@@ -124,8 +124,8 @@ def run() -> None:
     if best is None:
         least = min(row['gflops'] for row in rows)
         raise ValueError(
-            f'--gflops {args.gflops} is less than any of --bins '
-            f'{args.bins} takes; the least is {least:.4g}'
+            f'--gflops {args.gflops} is below the cost of all --bins '
+            f'{args.bins}; the lowest is {least:.4g}'
         )
     allowed = [row for row in rows if row['gflops'] <= args.gflops]
     tied = [
@@ -134,7 +134,7 @@ def run() -> None:
         if row['top1'] == best['top1'] and row is not best
     ]
     table = make_table(
-        f'validation list, budget {args.gflops:g} GFLOPs a clip',
+        f'validation list, budget {args.gflops:g} GFLOPs per clip',
         ['bins', "mean B'", 'GFLOPs', 'top-1 %', 'budget', ''],
     )
     for row in rows:
@@ -156,7 +156,7 @@ def run() -> None:
     if tied:
         print(
             f'{", ".join(map(str, tied))} bins are as accurate as '
-            f'{best["bins"]}, which cost the least'
+            f'{best["bins"]}, which cost least'
         )
     print(f'set num_bins={best["bins"]} in `sgs` of the config')
     write_report(

@@ -1,8 +1,8 @@
-"""The time of a clip in every engine, for several recognizers: one table.
+"""Times a clip in every engine for several recognizers, in one table.
 
-Each recognizer is timed as by `benchmark.py --engine`, which prints all there
-is; the last table has the milliseconds of a clip alone. The report is written
-after each recognizer.
+Each recognizer is timed as by `benchmark.py --engine`, with all figures; the
+last table has the milliseconds per clip of all recognizers. The report is
+written after each recognizer.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs='+',
         default=[1, 2],
-        help='threads on the CPU (default: 1 2)',
+        help='number of CPU threads (default: 1 2)',
     )
     add_run(parser, 'results/engine_table', rounds=10, device=False, seed=True)
     add_engines(parser)

@@ -1,8 +1,8 @@
-"""Accuracy at equal cost, from a report of compare_recipes.py: one table.
+"""Prints accuracies at equal cost from a report of compare_recipes.py.
 
-Rows that differ in their number of bins or of groups alone are one curve. Its
-accuracy at a cost is interpolated between its two nearest points, for each
-seed apart; a curve says nothing of costs beyond its ends.
+Rows that differ only in the number of bins or groups form a curve. Its
+accuracy at a cost is interpolated between the two nearest points, separately
+for each seed; a curve has no values beyond its ends.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('report', help='JSON file that it has written')
+    parser.add_argument('report', help='JSON file of compare_recipes.py')
     parser.add_argument(
         '--shares',
         type=float,
@@ -45,7 +45,7 @@ def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such report, or lacks the network without
+        ValueError: If it is not such a report, or has no network without
             sampling.
     """
     if not Path(path).is_file():
@@ -55,13 +55,13 @@ def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
         named = 'full' in rows or 'base' in rows
     except (ValueError, KeyError, TypeError):
         raise ValueError(
-            f'{path!r} is no report of compare_recipes.py; name the JSON file '
-            'in its --out'
+            f'{path!r} is not a report of compare_recipes.py; give the JSON '
+            'file in its --out'
         ) from None
     if not named:
         raise ValueError(
-            f'{path!r} has neither of the rows full and base, whose cost is '
-            'the unit; compare with --rows full ...'
+            f'{path!r} has no row full or base, the unit of cost; run '
+            'compare_recipes.py with --rows full ...'
         )
     return rows
 
@@ -69,14 +69,14 @@ def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
 def find_curves(
     rows: Dict[str, List[Dict[str, float]]],
 ) -> Dict[str, List[List[Point]]]:
-    """Puts the rows together that differ in bins or groups alone.
+    """Groups rows that differ only in the number of bins or groups.
 
     Args:
         rows (dict): For each row the metrics of each seed.
 
     Returns:
-        dict: For each curve and seed its points: cost, as a share of that of
-        the network without sampling, and accuracy in percent, by their cost.
+        dict: For each curve and seed, its points sorted by cost: the cost as a
+        share of the network without sampling, and the accuracy in percent.
     """
     unit = rows['full' if 'full' in rows else 'base']
     points: Dict[str, List[List[Point]]] = defaultdict(
@@ -99,7 +99,7 @@ def accuracy_at(curve: Sequence[Point], cost: float) -> Optional[float]:
 
     Args:
         curve (Sequence[tuple[float]]): Costs, ascending, and accuracies.
-        cost (float): Where.
+        cost (float): The cost.
 
     Returns:
         float | None: The accuracy; None beyond the ends.

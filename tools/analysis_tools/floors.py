@@ -1,10 +1,11 @@
-"""How far recognizers are from the least time that a machine needs.
+"""Compares the times of recognizers with lower bounds for a machine.
 
-Two floors stand under every forward: its multiply-adds at the speed of a large
-matrix product, and the numbers that its convolutions and products read and
-write at the speed of a large copy. Both speeds are measured first. What lies
-between the convolutions is taken to be free. Recognizers run one clip at a
-time, on noise, with as many groups as is asked for.
+A forward pass has two lower bounds, called floors: the time of its
+multiply-adds at the speed of a large matrix product, and the time of the
+values that its convolutions and products read and write at the speed of a
+large copy. Both speeds are measured first. Operations between the convolutions
+count as free. Recognizers run one clip of noise at a time, with the requested
+number of groups.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def parse_args() -> argparse.Namespace:
         '--clips',
         type=int,
         default=8,
-        help='number of clips of a round (default: %(default)s)',
+        help='number of clips per round (default: %(default)s)',
     )
     add_run(parser, 'results/floors')
     return parser.parse_args()

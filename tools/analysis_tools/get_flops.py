@@ -1,8 +1,8 @@
-"""What a clip costs: multiply-adds and parameters of a config.
+"""Counts the multiply-adds and parameters of a config.
 
-Counts the network without sampling, and the network with it at every temporal
-resolution, by stage. Needs no data and no checkpoint. Where several layers
-sample, all of them keep the same share B'/T of their frames.
+The tables have the network without sampling, and the network with sampling at
+every temporal resolution, by stage. Neither data nor a checkpoint is needed.
+If several layers sample, all keep the same share B'/T of their frames.
 """
 
 import argparse
@@ -37,15 +37,13 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        'config', help='config of a recognizer, by path or by name'
-    )
+    parser.add_argument('config', help='config of a recognizer, path or name')
     parser.add_argument(
         '--shape',
         type=int,
         nargs=3,
         metavar=('T', 'H', 'W'),
-        help="size of a clip (default: that of the config's test pipeline)",
+        help='size of a clip (default: that of the test pipeline)',
     )
     parser.add_argument(
         '--out',
@@ -57,13 +55,13 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings that go on top of the config, name=value',
+        help='settings that override the config, name=value',
     )
     return parser.parse_args()
 
 
 def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:
-    """Adds up what comes before the stages of each pathway, its stem."""
+    """Sums the modules before the stages of each pathway as its stem."""
     merged: Dict[str, float] = {}
     for name, cost in stages.items():
         path, _, part = name.rpartition('.')

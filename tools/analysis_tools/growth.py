@@ -1,8 +1,8 @@
-"""How the time of a recognizer grows with the frames that it keeps.
+"""Measures how the time of a recognizer grows with the kept frames.
 
-Runs clips of noise of several lengths in batches of several sizes, half of
-the frames of each clip kept on average, and reports the time by the number of
-frames in the batch: twice the frames should take twice the time.
+It runs clips of noise of several lengths in batches of several sizes, with
+half of the frames kept on average. The report has the time by the number of
+frames in the batch; twice the frames should take twice the time.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from mmatfr.zoo.models import config_path
 def parse_args() -> argparse.Namespace:
     parser = make_parser(__doc__)
     parser.add_argument(
-        'config', help='config of a 3D recognizer, by path or by name'
+        'config', help='config of a 3D recognizer, path or name'
     )
     parser.add_argument(
         '--frames',

@@ -1,9 +1,9 @@
-"""Accuracy against GFLOPs of several tests: one table and one figure.
+"""Compares accuracy and GFLOPs of several tests in a table and a figure.
 
-Each test is a JSON file: the log that tools/test.py writes (its last line
-counts), or what temporal_resolution.py and compare_recipes.py write. Name it
-by NAME=FILE; several files of one name, seeds for example, are one point,
-their mean, with bars from the least to the greatest.
+Each test is a JSON file: a log of tools/test.py (the last line counts), or a
+report of temporal_resolution.py or compare_recipes.py. Tests are given as
+NAME=FILE. Several files with the same name, such as seeds, give one point:
+their mean, with bars from the minimum to the maximum.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def read_metrics(path: str) -> Dict[str, float]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds none.
+        ValueError: If it has none.
     """
     file = Path(path)
     if not file.is_file():
@@ -60,14 +60,14 @@ def read_metrics(path: str) -> Dict[str, float]:
             found = json.loads(text.splitlines()[-1])
         except (ValueError, IndexError):
             raise ValueError(
-                f'{path!r} is no JSON; name the log of a test, '
+                f'{path!r} is not a JSON file; give the log of a test, '
                 'WORK_DIR/TIME/TIME.json'
             ) from None
     return found.get('metrics', found) if isinstance(found, dict) else {}
 
 
 def read_point(path: str, args: argparse.Namespace) -> Tuple[float, float]:
-    """Reads cost and accuracy, in %, of a test."""
+    """Reads the cost and the accuracy, in %, of a test."""
     metrics = read_metrics(path)
     for name in (args.cost, args.accuracy):
         if name not in metrics:

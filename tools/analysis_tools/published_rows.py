@@ -1,11 +1,11 @@
-"""Published models beside what their configs cost: makes one table.
+"""Compares published models with the cost of their configs, in one table.
 
-For every model of the zoo that a paper reports: the published GFLOPs and
-parameters, those that are counted from its config with all frames kept, those
-of the network without sampling, and the temporal resolution at which the
-published GFLOPs with sampling are reached. Needs no data and no checkpoint.
-The exit code is 1 if a figure is neither within 1.5 % (GFLOPs) or 1 %
-(parameters) nor explained.
+For every model of the zoo that a paper reports, the table has the published
+GFLOPs and parameters, those counted from the config with all frames kept,
+those of the network without sampling, and the temporal resolution at which the
+counted GFLOPs equal those published with sampling. Neither data nor a
+checkpoint is needed. The exit code is 1 if an unexplained figure deviates by
+more than 1.5 % (GFLOPs) or 1 % (parameters).
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What sampling saves in time, for several recognizers: one table.
+"""Times several recognizers against their bases, in one table.
 
-Each is timed against its base by `benchmark.py`, half of the frames kept on
-average, clips unequal: evaluation clip by clip and in batches, training steps,
-and as a peer the authors' padding beside it (benchmark.py --peer). R is the
-ratio of the times over the ratio of the GFLOPs; R' the same against a base
-that runs with channels_last=True as well.
+Each is timed as by `benchmark.py`, on clips of unequal length with half of the
+frames kept on average: in evaluation clip by clip and in batches, in training
+steps, and with the authors' padding as a peer (benchmark.py --peer). R is the
+ratio of the times over the ratio of the GFLOPs; R' is the same against a base
+with channels_last=True.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         help='default: 1 8',
     )
     parser.add_argument(
-        '--train-batch', type=int, default=8, help='0: none (default: 8)'
+        '--train-batch', type=int, default=8, help='0 for none (default: 8)'
     )
     add_shape(parser, "each model's")
     parser.add_argument(
@@ -46,14 +46,14 @@ def parse_args() -> argparse.Namespace:
         nargs=2,
         default=(0.5, 0.2),
         metavar=('MEAN', 'STD'),
-        help="of B'/T (default: 0.5 0.2)",
+        help="mean and standard deviation of B'/T (default: 0.5 0.2)",
     )
     add_run(parser, 'results/speed_table', precision=True)
     return parser.parse_args()
 
 
 def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
-    """Times a recognizer at everything that is asked for."""
+    """Times a recognizer at all requested kinds of work."""
     model = MODELS[name]
     cases = [('forward', size) for size in args.eval_batches]
     if args.train_batch:

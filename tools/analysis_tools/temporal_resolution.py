@@ -1,9 +1,9 @@
-"""Which classes need many temporal features, and which need few.
+"""Ranks classes by the temporal resolution that they need.
 
-Tests a recognizer that samples on the test set of its config and ranks the
-classes by the mean temporal resolution B'/T of their clips. Draws the classes
-at both ends of the ranking, how B'/T and the cost are spread over the clips,
-and how B'/T and the accuracy go together.
+It tests a recognizer that samples on the test set of its config and ranks the
+classes by the mean temporal resolution B'/T of their clips. The figures show
+the classes at both ends of the ranking, the distributions of B'/T and cost
+over the clips, and the relation of B'/T and accuracy.
 """
 
 import argparse
@@ -47,20 +47,20 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'config',
-        help='config of a recognizer that samples, by path or by name',
+        help='config of a recognizer that samples, path or name',
     )
     parser.add_argument('checkpoint', help='its checkpoint')
     parser.add_argument(
         '--split',
         choices=['test', 'val'],
         default='test',
-        help='which data loader of the config (default: %(default)s)',
+        help='data loader of the config to use (default: %(default)s)',
     )
     parser.add_argument(
         '--ends',
         type=int,
         default=10,
-        help='number of classes at each end of the ranking that are shown '
+        help='number of classes to show at each end of the ranking '
         '(default: %(default)s)',
     )
     parser.add_argument(
@@ -79,7 +79,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings that go on top of the config, name=value',
+        help='settings that override the config, name=value',
     )
     args = parser.parse_args()
     for name in ('ends', 'bins'):
@@ -89,19 +89,19 @@ def parse_args() -> argparse.Namespace:
 
 
 class ProgressHook(Hook):
-    """Moves a progress bar on with every batch that is tested."""
+    """Advances a progress bar after every test batch."""
 
     def __init__(self, progress: Progress, batches: int) -> None:
         self.progress = progress
         self.task = progress.add_task('test', total=batches)
 
     def after_test_iter(self, *args, **kwargs) -> None:
-        """Moves it on."""
+        """Advances the progress bar."""
         self.progress.advance(self.task)
 
 
 def build_runner(args: argparse.Namespace) -> Runner:
-    """Builds the runner that tests, and loads the weights."""
+    """Builds the runner for the test, and loads the weights."""
     cfg = load_config(config_path(args.config))
     merge_options(cfg, args.cfg_options)
     for part in ('dataloader', 'evaluator'):
@@ -125,14 +125,14 @@ def build_runner(args: argparse.Namespace) -> Runner:
     if not sgs_layers(recognizer):
         raise ValueError(
             f'nothing samples in {args.config!r}, so every class has '
-            "B'/T = 1; name a config with sgs"
+            "B'/T = 1; use a config with sgs"
         )
     load_weights(recognizer, cfg, args.checkpoint)
     return runner
 
 
 def watch(runner: Runner) -> TemporalResolutionHook:
-    """Finds the hook that follows the temporal resolution, or adds it."""
+    """Finds the hook for the temporal resolution, or adds it."""
     for hook in runner.hooks:
         if isinstance(hook, TemporalResolutionHook):
             return hook
@@ -142,9 +142,9 @@ def watch(runner: Runner) -> TemporalResolutionHook:
 
 
 def show(ranked: Sequence[Dict], summary: Dict[str, float], ends: int) -> None:
-    """Prints the ends of the ranking and the whole data set."""
+    """Prints the ends of the ranking, and the whole data set."""
     table = make_table(
-        "classes by the mean B'/T of their clips; GFLOPs of a clip",
+        "classes by the mean B'/T of their clips; GFLOPs per clip",
         (
             'class',
             'videos',

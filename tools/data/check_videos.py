@@ -1,9 +1,9 @@
-"""Decodes every video of a list, in parallel, and tells the good from the bad.
+"""Decodes every video of a list, in parallel, to find unreadable ones.
 
-Writes beside the list LIST_good.txt, the lines of the good videos as they are,
-for `ann_file`, and LIST_bad.txt, one video and what is wrong with it a line. A
-video stays as often as it is named; those with different labels are told. The
-exit code is 1 if no video is good.
+It writes two files next to the list: LIST_good.txt with the unchanged lines of
+readable videos, for `ann_file`, and LIST_bad.txt with an unreadable video and
+its fault in each line. Repeated lines are kept; videos with different labels
+are reported. The exit code is 1 if no video is readable.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mmatfr.cli import make_progress, run_script
 from mmatfr.datasets.decoding import find_faults
 from mmatfr.datasets.video_dataset import read_lines, read_list
 
-_SHOWN = 10  # videos with different labels
+_SHOWN = 10  # number of reported videos with different labels
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,23 +26,23 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('list', help='`video label` in each line')
-    parser.add_argument('videos', help='folder that its videos are in')
+    parser.add_argument('videos', help='folder of the videos')
     parser.add_argument(
         '--delimiter',
         default=' ',
-        help='between video and label (default: a space)',
+        help='separator of video and label (default: a space)',
     )
     parser.add_argument(
         '--min-frames',
         type=int,
         default=1,
-        help='a video with fewer is bad (default: %(default)s)',
+        help='minimum number of frames of a good video (default: %(default)s)',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=os.cpu_count(),
-        help='number of processes (default: %(default)s, one a core)',
+        help='number of processes (default: %(default)s, one per core)',
     )
     args = parser.parse_args()
     for name in ('min_frames', 'workers'):
@@ -55,14 +55,14 @@ def parse_args() -> argparse.Namespace:
 def find_conflicts(
     paths: Sequence[str], labels: Sequence[Tuple[int, ...]]
 ) -> List[str]:
-    """Finds videos that a list names with different labels.
+    """Finds videos with different labels in a list.
 
     Args:
         paths (Sequence[str]): The video of each line.
         labels (Sequence[tuple[int]]): The labels of each line.
 
     Returns:
-        list[str]: Such videos, with their labels and lines.
+        list[str]: The videos, with their labels and lines.
     """
     lines: Dict[str, Dict[Tuple[int, ...], int]] = {}
     for number, (path, given) in enumerate(
@@ -108,15 +108,15 @@ def run(args: argparse.Namespace) -> None:
     if len(paths) > len(unique):
         conflicts = find_conflicts(paths, labels)
         print(
-            f'{len(paths) - len(unique):>8} lines name a video again, '
-            f'{len(conflicts)} videos with different labels'
+            f'{len(paths) - len(unique):>8} lines repeat a video, '
+            f'{len(conflicts)} videos have different labels'
         )
         for conflict in conflicts[:_SHOWN]:
             print(f'warning: {conflict}', file=sys.stderr)
     if not good:
         sys.exit(
-            f'error: no video of {args.list!r} is good, the first: {bad[0]}; '
-            f'are the videos in {args.videos!r}?'
+            f'error: no video of {args.list!r} is readable, the first: '
+            f'{bad[0]}; are the videos in {args.videos!r}?'
         )
 
 

@@ -1,10 +1,10 @@
-"""Makes training, validation and test lists from videos in folders by class.
+"""Writes training, validation and test lists for videos sorted by class.
 
-The videos are FOLDER/CLASS/*.mp4 (or another format, or deeper). Every one is
-decoded; those that cannot be are named and left out. The others are shuffled
-and divided class by class. Writes train.txt, val.txt and test.txt, with
-`CLASS/video label` in each line, classes.txt, with the name of a class in each
-line, and bad.txt, beside FOLDER or in --out.
+The videos are FOLDER/CLASS/*.mp4 (or in another format, or in subfolders).
+Every video is decoded; unreadable ones are reported and left out. The others
+are shuffled and divided class by class. The script writes train.txt, val.txt
+and test.txt, with `CLASS/video label` in each line, classes.txt, with a class
+in each line, and bad.txt, next to FOLDER or to --out.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from mmatfr.datasets.decoding import find_faults
 
 SPLITS = ('train', 'val', 'test')
 _ENDINGS = ('avi', 'flv', 'm4v', 'mkv', 'mov', 'mp4', 'mpeg', 'mpg', 'webm')
-_SHOWN = 5  # of the videos that cannot be decoded
+_SHOWN = 5  # number of reported unreadable videos
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,9 +28,13 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('folder', type=Path, help='one folder per class in it')
     parser.add_argument(
-        '--out', type=Path, help='folder of the lists (default: beside FOLDER)'
+        'folder', type=Path, help='contains one folder per class'
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='folder of the lists (default: next to FOLDER)',
     )
     for split in SPLITS[1:]:
         parser.add_argument(
@@ -41,19 +45,19 @@ def parse_args() -> argparse.Namespace:
             '(default: %(default)s)',
         )
     parser.add_argument(
-        '--seed', type=int, default=0, help='of the shuffle (default: 0)'
+        '--seed', type=int, default=0, help='seed of the shuffle (default: 0)'
     )
     parser.add_argument(
         '--min-frames',
         type=int,
         default=1,
-        help='a video with fewer is left out (default: 1)',
+        help='minimum number of frames of a video (default: 1)',
     )
     parser.add_argument(
         '--workers',
         type=int,
         default=os.cpu_count(),
-        help='number of processes (default: %(default)s, one a core)',
+        help='number of processes (default: %(default)s, one per core)',
     )
     args = parser.parse_args()
     for name in ('min_frames', 'workers'):
@@ -62,8 +66,8 @@ def parse_args() -> argparse.Namespace:
             parser.error(f'{option} {getattr(args, name)} must be at least 1')
     if min(args.val, args.test) <= 0 or args.val + args.test >= 1:
         parser.error(
-            f'--val {args.val} and --test {args.test} must be above 0 and '
-            'leave videos to train on'
+            f'--val {args.val} and --test {args.test} must be greater than 0 '
+            'and leave videos for training'
         )
     return args
 
@@ -72,20 +76,20 @@ def find_videos(folder: Path) -> Dict[str, List[str]]:
     """Finds the videos of each class.
 
     Args:
-        folder (Path): With a folder for each class.
+        folder (Path): Folder that contains a folder for each class.
 
     Returns:
-        dict[str, list[str]]: Videos by class, relative to the folder; both
+        dict[str, list[str]]: Videos by class, relative to the folder, both
         sorted.
 
     Raises:
-        ValueError: If there are no classes, or videos outside of them, or a
+        ValueError: If there are no classes, a video is outside a class, or a
             name has a line break.
     """
     if not folder.is_dir():
         raise ValueError(
-            f'{str(folder)!r} is not a folder; name the one that has a folder '
-            'for each class'
+            f'{str(folder)!r} is not a folder; give the one that contains a '
+            'folder for each class'
         )
     videos: Dict[str, List[str]] = {}
     for path in sorted(folder.rglob('*')):
@@ -98,7 +102,7 @@ def find_videos(folder: Path) -> Dict[str, List[str]]:
             continue
         if len(parts) == 1:
             raise ValueError(
-                f'{str(path)!r} is in no class; move it into a folder of '
+                f'{str(path)!r} belongs to no class; move it into a folder of '
                 f'{str(folder)!r} with the name of its class'
             )
         if len('/'.join(parts).splitlines()) > 1:
@@ -109,7 +113,7 @@ def find_videos(folder: Path) -> Dict[str, List[str]]:
     if not any(videos.values()):
         raise ValueError(
             f'{str(folder)!r} has no videos (*.{", *.".join(_ENDINGS)}) in '
-            'folders; it must have a folder for each class'
+            'folders; it must contain a folder for each class'
         )
     return videos
 
@@ -119,13 +123,13 @@ def divide(
 ) -> Dict[str, List[str]]:
     """Shuffles and divides the videos of each class.
 
-    A class is shuffled by itself, so that another class changes nothing.
+    Each class is shuffled separately, so it does not depend on the others.
 
     Args:
         videos (dict[str, list[str]]): Videos by class.
         val (float): Share of each class to validate on, at least one video.
-        test (float): Likewise to test on.
-        seed (int): Of the shuffle.
+        test (float): Share of each class to test on, at least one video.
+        seed (int): Seed of the shuffle.
 
     Returns:
         dict[str, list[str]]: Lines of the lists, by split.
@@ -140,10 +144,9 @@ def divide(
         counts.insert(0, len(own) - sum(counts))
         if counts[0] < 1:
             raise ValueError(
-                f'the class {name!r} has {len(own)} videos that can be '
-                f'decoded, and needs {sum(counts[1:]) + 1} at least, for '
-                'training, validation and test; add some, or remove its '
-                'folder'
+                f'the class {name!r} has {len(own)} readable videos, but '
+                f'needs at least {sum(counts[1:]) + 1} for training, '
+                'validation and test; add some, or remove its folder'
             )
         for split, count in zip(SPLITS, counts, strict=True):
             lines[split] += [f'{video} {label}' for video in shuffled[:count]]

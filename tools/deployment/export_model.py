@@ -1,8 +1,8 @@
-"""Exports a recognizer as one ONNX file that adapts by itself.
+"""Exports a recognizer as one ONNX file that computes B' itself.
 
-The file takes a clip as decoders give it and the number of bins, so that the
-budget is set when it runs. Before it is kept, it is run in every engine that
-is installed and compared with PyTorch on clips whose B' go from 1 to T.
+The file takes a decoded clip and the number of bins, so the budget can be set
+at run time. Before it is saved, it is compared with PyTorch in every installed
+engine, on clips with B' from 1 to T.
 """
 
 import argparse
@@ -27,19 +27,19 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='a config, by path or by name')
+    parser.add_argument('config', help='a config, path or name')
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='its checkpoint, or "released" (default: weights as they are '
-        'initialized, to measure times)',
+        help='its checkpoint, or "released" (default: initial weights, to '
+        'measure times)',
     )
     parser.add_argument('out', help='the file, *.onnx')
     parser.add_argument(
         '--engines',
         nargs='+',
         choices=list(ENGINES),
-        help='those to compare with PyTorch (default: all installed)',
+        help='engines to compare with PyTorch (default: all installed)',
     )
     parser.add_argument(
         '--rtol',
@@ -53,7 +53,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of the config to change, key=value',
+        help='settings that override the config, key=value',
     )
     return parser.parse_args(argv)
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoint = released_weights(args.config)
         if checkpoint is None:
             raise ValueError(
-                f'no weights have been released for {args.config!r}; name a '
+                f'no weights have been released for {args.config!r}; give a '
                 'checkpoint'
             )
     if checkpoint:

@@ -1,8 +1,8 @@
 """Publishes a checkpoint: weights, metafile entry and model card.
 
-Writes into OUT <config>_<yyyymmdd>-<hash>.pth, the same as .safetensors, .yml
-(the entry of a metafile) and .md (the model card). The figures come from the
-test: from the log of tools/test.py, or it is run here.
+It writes <config>_<yyyymmdd>-<hash>.pth into OUT, the same as .safetensors, a
+.yml (the entry of a metafile) and a .md (the model card). The figures come
+from a log of tools/test.py, or the script runs the test.
 """
 
 import argparse
@@ -29,44 +29,43 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='a config, by path or by name')
-    parser.add_argument('checkpoint', help='what training wrote')
+    parser.add_argument('config', help='a config, path or name')
+    parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument('out', help='folder of the release')
     parser.add_argument(
         '--ema',
         action='store_true',
-        help='take the weights that EMAHook averaged, not the last ones',
+        help='use the weights averaged by EMAHook, not the last ones',
     )
     parser.add_argument(
         '--half',
         action='store_true',
-        help='store kernels and matrices in half precision; the test is of '
-        'these',
+        help='store kernels and matrices in half precision, and test these',
     )
     parser.add_argument(
         '--no-safetensors',
         action='store_true',
-        help='write the .pth alone',
+        help='write only the .pth',
     )
     parser.add_argument(
         '--test-log',
-        help='the .json that tools/test.py wrote for this checkpoint '
-        '(default: test now)',
+        help='log (.json) of tools/test.py for this checkpoint '
+        '(default: run the test)',
     )
     parser.add_argument(
-        '--url', help='address of the folder that the files will be put in'
+        '--url', help='future URL of the folder with the files'
     )
     parser.add_argument(
         '--register',
         action='store_true',
-        help="put the entry into the zoo's metafile and write the tables",
+        help='add the entry to the metafile of the zoo and update the tables',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of the test that go on top of the config, name=value',
+        help='settings that override the config in the test, name=value',
     )
     return parser.parse_args()
 

@@ -1,8 +1,8 @@
 """Quantizes an exported recognizer to 8 bits.
 
-Ranges are calibrated on the validation split of the config. What decides the
-groups stays in float. The file is kept if it is as accurate on the test split
-as the one it is made from; both are timed in turns, too.
+The ranges are calibrated on the validation split of the config. Nodes that
+determine the groups stay in float. The file is saved only if its accuracy on
+the test split stays within the tolerance. Both files are then timed in turns.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from mmatfr.deploy.quantization import (
 )
 from mmatfr.zoo.models import config_path
 
-# Clips that are timed in each round.
+# Number of clips to time in each round.
 _NUM_TIMED = 12
 
 
@@ -34,44 +34,44 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('model', help='the exported file, *.onnx')
-    parser.add_argument('config', help='its config, by path or by name')
+    parser.add_argument('config', help='its config, path or name')
     parser.add_argument('out', help='the quantized file, *.onnx')
     parser.add_argument(
         '--subset',
         type=int,
         default=300,
-        help='largest number of videos to calibrate on (default: %(default)s)',
+        help='maximum number of calibration videos (default: %(default)s)',
     )
     parser.add_argument(
         '--tolerance',
         type=float,
         default=0.5,
-        help='largest loss of top-1 accuracy, in points (default: '
+        help='maximum loss of top-1 accuracy, in points (default: '
         '%(default)s)',
     )
     parser.add_argument(
         '--engines',
         nargs='+',
         choices=list(ENGINES),
-        help='those to test in (default: all installed)',
+        help='engines to test (default: all installed)',
     )
     parser.add_argument(
         '--rounds',
         type=int,
         default=10,
-        help='how often both files are timed (default: %(default)s)',
+        help='number of rounds of timing (default: %(default)s)',
     )
     parser.add_argument(
         '--num-threads',
         type=int,
-        help='threads of a call that is timed (default: all)',
+        help='number of threads in timing (default: all)',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of the config to change, key=value',
+        help='settings that override the config, key=value',
     )
     return parser.parse_args(argv)
 
@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> None:
     merge_options(cfg, args.cfg_options)
     if Path(args.model).resolve() == Path(args.out).resolve():
         raise ValueError(
-            f'{args.out!r} is the file to quantize; name another for the '
-            'quantized one'
+            f'{args.out!r} is the file to quantize; choose another name for '
+            'the result'
         )
     with make_progress() as progress:
         tasks = {}
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
         )
     table = make_table(
         f'{args.model} and {args.out}',
-        ('engine', '', 'top-1 %', "mean B'", 'ms a clip', 'time / float'),
+        ('engine', '', 'top-1 %', "mean B'", 'ms/clip', 'time / float'),
     )
     for engine, metrics in info.quantized['accuracy'].items():
         models = {

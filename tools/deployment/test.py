@@ -1,7 +1,7 @@
-"""Tests an exported recognizer as tools/test.py tests its config.
+"""Tests an exported recognizer, like tools/test.py does in PyTorch.
 
-The test split of the config runs through an engine; its evaluator judges what
-comes out. Metrics go to <work-dir>/<time>/<time>.json, too.
+The test split of the config runs in an engine, and the evaluator of the config
+computes the metrics. They are also written to <work-dir>/<time>/<time>.json.
 """
 
 import argparse
@@ -26,26 +26,26 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('model', help='the file, *.onnx')
-    parser.add_argument('config', help='its config, by path or by name')
+    parser.add_argument('config', help='its config, path or name')
     parser.add_argument(
         '--engine',
         choices=list(ENGINES),
         default='onnxruntime',
-        help='what runs it (default: %(default)s)',
+        help='engine (default: %(default)s)',
     )
     parser.add_argument(
-        '--precision', help='of the arithmetic, such as bf16 (default: f32)'
+        '--precision', help='arithmetic precision, e.g. bf16 (default: f32)'
     )
     parser.add_argument(
         '--num-bins',
         type=int,
         nargs='+',
         metavar='B',
-        help='number of bins, of each pathway that samples or one for all '
+        help='number of bins, one for all sampling pathways or one for each '
         '(default: that of the config)',
     )
     parser.add_argument(
-        '--num-threads', type=int, help='threads of a call (default: all)'
+        '--num-threads', type=int, help='number of threads (default: all)'
     )
     parser.add_argument(
         '--work-dir',
@@ -57,7 +57,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of the config to change, key=value',
+        help='settings that override the config, key=value',
     )
     return parser.parse_args(argv)
 
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _write_log(work_dir: Path, metrics: dict) -> Path:
-    """Writes metrics where mmengine writes those of a test."""
+    """Writes metrics to the same place as mmengine."""
     name = time.strftime('%Y%m%d_%H%M%S')
     path = work_dir / name / f'{name}.json'
     path.parent.mkdir(parents=True, exist_ok=True)

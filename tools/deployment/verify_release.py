@@ -1,7 +1,7 @@
-"""Verifies a release: hash, fit to its config, accuracy.
+"""Verifies a release: hash, keys and accuracy.
 
-Downloads or opens it, compares its SHA-256 with the published one, rebuilds
-the model, and tests it: the accuracy has to be the published one.
+It downloads or opens the release, compares its SHA-256 with the published one,
+rebuilds the model, and tests it: the accuracy has to be the published one.
 """
 
 import argparse
@@ -21,28 +21,30 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'release',
-        help='name of a model of the zoo, or path or URL of a published .pth '
+        help='name of a model of the zoo, or path or URL of a released .pth '
         'or .safetensors',
     )
     parser.add_argument(
-        '--config', help='a config by path or by name, instead of its own'
+        '--config', help='a config, path or name (default: its config)'
     )
     parser.add_argument(
-        '--no-test', action='store_true', help='where the data is not at hand'
+        '--no-test',
+        action='store_true',
+        help='skip the test, which needs data',
     )
     parser.add_argument(
         '--tolerance',
         type=float,
         default=0.5,
-        help='of the top-1 accuracy, in points: another machine rounds '
-        'otherwise (default: %(default)s)',
+        help='of the top-1 accuracy, in points, because machines round '
+        'differently (default: %(default)s)',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         default={},
-        help='settings of the test that go on top of the config, name=value',
+        help='settings that override the config in the test, name=value',
     )
     return parser.parse_args()
 
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
                 f'no weights have been released for {args.release!r}'
             )
     cfg, entry = check_release(release, args.config)
-    print(f'SHA-256 as published, weights fit {cfg.filename}')
+    print(f'SHA-256 as published, weights match {cfg.filename}')
     if args.no_test:
         return
     (result,) = entry['Results']
@@ -65,8 +67,8 @@ def run(args: argparse.Namespace) -> None:
     found = 100 * metrics['acc/top1']
     if abs(found - published) > args.tolerance:
         raise ValueError(
-            f'{release!r} is right on {found:.2f} % of the test videos, and '
-            f'{published} % were published; is it the same data?'
+            f'{release!r} has a top-1 accuracy of {found:.2f} % instead of '
+            f'{published} % as published; check that the data is the same'
         )
     print(f'top-1 accuracy {found:.2f} %, published {published} %')
 

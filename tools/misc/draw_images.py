@@ -1,4 +1,4 @@
-"""Draws the film strips of README and docs, from generated videos.
+"""Draws the film strips of README and docs from generated videos.
 
 A released network groups the frames of two videos of tempo, one that mostly
 stands still and one that moves throughout.
@@ -26,7 +26,7 @@ from mmatfr.visualization.figures import (
 from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
-# Numbers of videos in the test split of tempo small.
+# Indices of videos in the test split of tempo small.
 _VIDEOS = {'mostly still': 8, 'moving throughout': 50}
 
 
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def group_videos() -> List[ClipGroups]:
-    """Generates the videos and lets the network group their frames."""
+    """Generates the videos and groups their frames with the network."""
     model = load_recognizer(config_path(_NAME), released_weights(_NAME))
     video = VideoFormat()
     clips = []

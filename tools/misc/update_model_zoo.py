@@ -1,7 +1,7 @@
 """Updates metafiles, model-index.yml and the tables of the model zoo.
 
-What is computed is computed anew from the configs; what is given in a metafile
-(Published, Results, Weights, SHA256, Training Log) stays.
+Metadata is recomputed from the configs; given entries of a metafile
+(Published, Results, Weights, SHA256, Training Log) are kept.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tables-only',
         action='store_true',
-        help='count nothing anew, just write the tables of the pages',
+        help='only write the tables of the pages, without counting',
     )
     return parser.parse_args()
 

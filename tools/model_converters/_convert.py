@@ -1,4 +1,4 @@
-"""What the converters of checkpoints have in common."""
+"""Shared command of the converters of checkpoints."""
 
 import argparse
 from typing import Callable
@@ -18,15 +18,15 @@ def run_converter(
     """Reads a checkpoint, converts its weights and writes them.
 
     Args:
-        title (str): What the command says of itself.
-        convert (Callable): From a state dict to another.
-        container (str): Name of the weights in what is written.
-        sgs_stage (bool): Whether ``convert`` has to be told after which stage
-            a sampling layer is. Defaults to False.
+        title (str): Description of the command.
+        convert (Callable): Converts a state dict.
+        container (str): Key of the weights in the output.
+        sgs_stage (bool): Whether ``convert`` needs the stage before a sampling
+            layer. Defaults to False.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument('checkpoint', help='path or URL of a checkpoint')
-    parser.add_argument('out', help='where the converted one is written')
+    parser.add_argument('out', help='path of the converted checkpoint')
     if sgs_stage:
         parser.add_argument(
             '--sgs-stage',

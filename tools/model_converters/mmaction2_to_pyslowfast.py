@@ -1,5 +1,4 @@
-"""Converts a checkpoint of mmaction2's layout, also one with SGS, to
-PySlowFast's."""
+"""Converts a checkpoint of mmaction2, with or without SGS, to PySlowFast."""
 
 from _convert import run_converter
 

@@ -1,4 +1,4 @@
-"""Converts an X3D, XS to L, of mmaction2 to the layout of pytorchvideo."""
+"""Converts an X3D (XS to L) of mmaction2 to pytorchvideo."""
 
 from _convert import run_converter
 

@@ -1,4 +1,4 @@
-"""Converts a checkpoint of PySlowFast, also one with SGS, to mmaction2's."""
+"""Converts a checkpoint of PySlowFast, with or without SGS, to mmaction2."""
 
 import argparse
 import os
@@ -18,7 +18,7 @@ CONTAINERS = ('model_state', 'state_dict')
 
 
 def load_weights(path: str) -> Mapping[str, Tensor]:
-    """Reads the weights of a checkpoint, and nothing that could run code.
+    """Reads the weights of a checkpoint without executing code from it.
 
     Args:
         path (str): Checkpoint.
@@ -27,7 +27,7 @@ def load_weights(path: str) -> Mapping[str, Tensor]:
         Mapping[str, Tensor]: Its weights.
 
     Raises:
-        ValueError: If the file holds no weights, or more than can be read
+        ValueError: If the file has no weights, or content that cannot be read
             safely.
     """
     content = load_local(path)
@@ -40,8 +40,8 @@ def load_weights(path: str) -> Mapping[str, Tensor]:
         or not all(isinstance(value, Tensor) for value in content.values())
     ):
         raise ValueError(
-            f'{path} holds no weights, neither by themselves nor '
-            f'as one of {list(CONTAINERS)}'
+            f'{path} has no weights, neither at the top level nor under one '
+            f'of {list(CONTAINERS)}'
         )
     return content
 
@@ -49,21 +49,21 @@ def load_weights(path: str) -> Mapping[str, Tensor]:
 def list_missing(
     weights: Mapping[str, Tensor], config: str
 ) -> Dict[str, Tensor]:
-    """Compares weights with the recognizer that a config builds.
+    """Compares weights with the recognizer of a config.
 
     Args:
         weights (Mapping[str, Tensor]): Converted weights.
         config (str): Path of the config.
 
     Returns:
-        dict[str, Tensor]: What the recognizer has and the weights lack.
+        dict[str, Tensor]: Weights of the recognizer that are missing.
 
     Raises:
-        ValueError: If the recognizer has no place for a weight.
+        ValueError: If a weight does not match the recognizer.
     """
     cfg = Config.fromfile(config)
     if 'model' not in cfg:
-        raise ValueError(f'{config} describes no model')
+        raise ValueError(f'{config} has no model; use a recognizer config')
     init_default_scope('mmaction')
     expected = MODELS.build(cfg.model).state_dict()
     wrong = [
@@ -74,7 +74,7 @@ def list_missing(
     ]
     if wrong:
         raise ValueError(
-            f'{len(wrong)} weights do not fit the recognizer of '
+            f'{len(wrong)} weights do not match the recognizer of '
             f'{config}: {enumerate_some(wrong)}'
         )
     return {
@@ -83,11 +83,11 @@ def list_missing(
 
 
 def convert(checkpoint: str, out: str, config: Optional[str] = None) -> None:
-    """Converts a checkpoint and says what became of it.
+    """Converts a checkpoint and prints a summary.
 
     Args:
         checkpoint (str): Checkpoint of PySlowFast.
-        out (str): Where the converted one is written.
+        out (str): Path of the converted checkpoint.
         config (str, optional): Config of the recognizer to compare with.
             Defaults to None.
     """
@@ -105,16 +105,16 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     """Runs the command.
 
     Args:
-        args (Sequence[str], optional): Its arguments. Defaults to those of
-            this process.
+        args (Sequence[str], optional): Arguments. Defaults to those of this
+            process.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='checkpoint of PySlowFast')
-    parser.add_argument('out', help='where the converted one is written')
+    parser.add_argument('out', help='path of the converted checkpoint')
     parser.add_argument(
         '--config',
-        help='config of a recognizer that the weights have to fit; what it '
-        'has and they lack is listed',
+        help='config of a recognizer to compare the weights with; missing '
+        'ones are listed',
     )
     try:
         convert(**vars(parser.parse_args(args)))

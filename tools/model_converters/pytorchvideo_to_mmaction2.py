@@ -1,4 +1,4 @@
-"""Converts an X3D of pytorchvideo, XS to L, to mmaction2's."""
+"""Converts an X3D (XS to L) of pytorchvideo to mmaction2."""
 
 from _convert import run_converter
 

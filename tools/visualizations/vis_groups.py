@@ -1,7 +1,7 @@
-"""Draws what sampling does to a video: its frames, groups and magnitudes.
+"""Draws the frames of a video with their groups and magnitudes.
 
-Writes a figure (PNG, PDF) and a page (HTML) that shows the clip in motion
-beside it and needs no other file.
+It writes a figure (PNG, PDF) and a self-contained page (HTML) that shows it
+next to the clip in motion.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('config', help='config, by path or by name')
+    parser.add_argument('config', help='config, path or name')
     parser.add_argument(
         'checkpoint',
         nargs='?',
@@ -35,13 +35,13 @@ def parse_args() -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--video', help='a video file')
     source.add_argument(
-        '--index', type=int, help='number of a video of the test set'
+        '--index', type=int, help='index of a video of the test set'
     )
     parser.add_argument(
         '--view',
         type=int,
         default=0,
-        help='which view of the test pipeline (default: %(default)s)',
+        help='view of the test pipeline (default: %(default)s)',
     )
     parser.add_argument(
         '--out',
@@ -57,7 +57,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_video(model: nn.Module, args: argparse.Namespace) -> Tuple[str, dict]:
-    """Reads the video that is asked for, and names it."""
+    """Reads the requested video; also returns its name."""
     if args.video is not None:
         return Path(args.video).stem, read_clips(model.cfg, args.video)
     dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = args.checkpoint or released_weights(Path(config).stem)
     if checkpoint is None:
         raise ValueError(
-            f'no weights have been released for {args.config!r}; name a '
+            f'no weights have been released for {args.config!r}; give a '
             'checkpoint'
         )
     model = load_recognizer(config, checkpoint, args.device)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         model.test_step(pseudo_collate([data]))
     if not recorder.layers:
         raise ValueError(
-            f'nothing samples in {args.config!r}; name a config with sgs'
+            f'nothing samples in {args.config!r}; use a config with sgs'
         )
     if not 0 <= args.view < recorder.num_views:
         raise ValueError(

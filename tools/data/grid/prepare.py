@@ -1,7 +1,7 @@
-"""Makes clips of a mouth, and lists of its words, from the GRID corpus.
+"""Prepares clips of a mouth and lists of words from the GRID corpus.
 
-Reads the videos of a speaker and their alignments as the corpus has them,
-crops the mouth, and writes videos, words.csv with the first and the last frame
+It reads the videos and alignments of a speaker in the format of the corpus,
+crops the mouth, and writes the videos, words.csv with the first and last frame
 of every word, and a list for each split and word.
 """
 
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         nargs=4,
         metavar=('TOP', 'BOTTOM', 'LEFT', 'RIGHT'),
         default=[180, 250, 80, 220],
-        help='rows and columns that are kept, the last not included '
+        help='rows and columns to keep, excluding the last '
         '(default: the mouth of speaker 1)',
     )
     parser.add_argument(
@@ -52,23 +52,23 @@ def parse_args() -> argparse.Namespace:
         nargs=2,
         metavar=('H', 'W'),
         default=[64, 128],
-        help='what they are resized to (default: 64 128)',
+        help='size after resizing (default: 64 128)',
     )
     return parser.parse_args()
 
 
 def read_alignment(path: Path) -> List[Tuple[str, int, int]]:
-    """Reads when the words of a sentence are said.
+    """Reads the times of the words of a sentence.
 
     Args:
-        path (Path): Lines of ``start end word``, in 1/25000 s.
+        path (Path): File with lines of ``start end word``, in 1/25000 s.
 
     Returns:
-        list[tuple]: Each of the six words with its first and its last frame,
-        the latter not included.
+        list[tuple]: Each of the six words with its first frame and the frame
+        after its last.
 
     Raises:
-        ValueError: If it is not an alignment of six words.
+        ValueError: If the file is not an alignment of six words.
     """
     words = []
     for line in path.read_text(encoding='utf-8').splitlines():
@@ -78,23 +78,23 @@ def read_alignment(path: Path) -> List[Tuple[str, int, int]]:
         except ValueError as error:
             raise ValueError(
                 f'{str(path)!r} has the line {line!r}, which is not '
-                '`start end word`; take the alignments of the corpus'
+                '`start end word`; use the alignments of the corpus'
             ) from error
         if word not in _PAUSES:
             words.append((word, *(x // _UNITS_PER_FRAME for x in span)))
     if len(words) != len(WORDS):
         raise ValueError(
-            f'{str(path)!r} has {len(words)} words and not {len(WORDS)}; '
-            'take the alignments of the corpus'
+            f'{str(path)!r} has {len(words)} words instead of {len(WORDS)}; '
+            'use the alignments of the corpus'
         )
     return words
 
 
 def choose_split(name: str) -> str:
-    """Puts sentences of the same first four words into the same split.
+    """Assigns sentences with the same first four words to the same split.
 
     Args:
-        name (str): Name of the video, whose letters stand for its words.
+        name (str): Name of the video; its letters stand for the words.
 
     Returns:
         str: One of ``SPLITS``, about 70, 10 and 20 % of the sentences.
@@ -112,13 +112,13 @@ def read_frames(
     Args:
         path (Path): The video.
         crop (tuple[int]): First and last row, first and last column.
-        size (tuple[int]): Height and width that they are resized to.
+        size (tuple[int]): Height and width after resizing.
 
     Returns:
         np.ndarray: (T, height, width, 3), uint8, BGR.
 
     Raises:
-        ValueError: If it cannot be read, or does not hold the crop.
+        ValueError: If the video cannot be read, or is smaller than the crop.
     """
     top, bottom, left, right = crop
     capture = cv2.VideoCapture(str(path))
@@ -131,7 +131,7 @@ def read_frames(
         if not (0 <= top < bottom <= height and 0 <= left < right <= width):
             raise ValueError(
                 f'{str(path)!r} has {height} rows and {width} columns, which '
-                f'do not hold --crop {top} {bottom} {left} {right}'
+                f'do not contain --crop {top} {bottom} {left} {right}'
             )
         frame = frame[top:bottom, left:right]
         frames.append(
@@ -153,12 +153,12 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def write_lists(out: Path, rows: List[Dict[str, str]]) -> None:
-    """Writes classes and lists of every word.
+    """Writes the classes and lists of every word.
 
     Args:
         out (Path): Folder of the lists, ``WORD_SPLIT.txt``, and of
             ``WORD_classes.txt``.
-        rows (list[dict]): What words.csv holds.
+        rows (list[dict]): Rows of words.csv.
     """
     for word in WORDS:
         classes = sorted({row[word] for row in rows})
@@ -179,7 +179,7 @@ def run(args: argparse.Namespace) -> None:
     videos = sorted(Path(args.videos).glob('*.mpg'))
     if not videos:
         raise FileNotFoundError(
-            f'{args.videos!r} has no videos NAME.mpg; name the folder of a '
+            f'{args.videos!r} has no videos NAME.mpg; give the folder of a '
             'speaker'
         )
     sentences = {
@@ -189,7 +189,7 @@ def run(args: argparse.Namespace) -> None:
     }
     if not sentences:
         raise FileNotFoundError(
-            f'{args.alignments!r} has no alignment NAME.align of the '
+            f'{args.alignments!r} has no alignment NAME.align for the '
             f'{len(videos)} videos in {args.videos!r}'
         )
     (out / 'videos').mkdir(parents=True, exist_ok=True)

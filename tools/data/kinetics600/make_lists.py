@@ -1,7 +1,7 @@
-"""Makes lists of Kinetics-600 from its annotations and the videos there are.
+"""Writes lists of Kinetics-600 from the annotations and existing videos.
 
-Labels count the names of the classes in alphabetical order. Videos that are
-annotated and not there are counted; nothing is made up for them.
+Labels number the classes in alphabetical order. Annotated videos that do not
+exist are counted and left out.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
         '--num-classes',
         type=int,
         default=600,
-        help='how many there have to be (default: %(default)s)',
+        help='required number of classes (default: %(default)s)',
     )
     return parser.parse_args()
 
@@ -44,12 +44,12 @@ def read_annotations(path: Path) -> List[Tuple[str, str]]:
             ``time_end``.
 
     Returns:
-        list[tuple]: Class and name of each video, without its ending.
+        list[tuple]: Class and name, without extension, of each video.
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f'{str(path)!r} does not exist; get it as the page of the data '
-            'set says'
+            f'{str(path)!r} does not exist; get it as described on the page '
+            'of the data set'
         )
     videos = []
     with open(path, newline='', encoding='utf-8') as file:
@@ -57,7 +57,7 @@ def read_annotations(path: Path) -> List[Tuple[str, str]]:
             try:
                 begin, end = int(row['time_start']), int(row['time_end'])
                 name = f'{row["youtube_id"]}_{begin:06d}_{end:06d}'
-                # As mmaction2 spells it, whose labels these are, too.
+                # The spelling and labels of mmaction2.
                 label = row['label'].strip().strip('"').replace(' ', '_')
                 videos.append((label, name))
             except (KeyError, TypeError, ValueError) as error:
@@ -72,10 +72,10 @@ def find_videos(folder: Path) -> Dict[str, str]:
     """Finds the videos of a split.
 
     Args:
-        folder (Path): Their folder, with or without one for each class.
+        folder (Path): Folder of the videos, with or without folders by class.
 
     Returns:
-        dict[str, str]: The path below the folder by name.
+        dict[str, str]: Path relative to the folder, by name.
     """
     return {
         path.stem: path.relative_to(folder).as_posix()
@@ -93,9 +93,9 @@ def run(args: argparse.Namespace) -> None:
     names = sorted({name for rows in annotated.values() for name, _ in rows})
     if len(names) != args.num_classes:
         raise ValueError(
-            f'the annotations in {args.data!r} have {len(names)} classes and '
-            f'not {args.num_classes}; take those of Kinetics-600, or set '
-            '--num-classes'
+            f'the annotations in {args.data!r} have {len(names)} classes '
+            f'instead of {args.num_classes}; use those of Kinetics-600, or '
+            'set --num-classes'
         )
     labels = {name: label for label, name in enumerate(names)}
     lists = {}
@@ -110,12 +110,12 @@ def run(args: argparse.Namespace) -> None:
         if not lists[split]:
             raise ValueError(
                 f'none of the {len(rows)} annotated videos is in '
-                f'{str(folder)!r}; they are named ID_START_END.mp4'
+                f'{str(folder)!r}; names have to be ID_START_END.mp4'
             )
         if any(' ' in line.rsplit(' ', 1)[0] for line in lists[split]):
             raise ValueError(
                 f'folders in {str(folder)!r} have spaces in their names, '
-                'which lists cannot have; rename them, e.g. with '
+                'which lists do not allow; rename them, e.g. with '
                 "mmaction2's rename_classnames.sh"
             )
     write_text(data / 'classes.txt', ''.join(f'{n}\n' for n in names))

@@ -1,7 +1,7 @@
-"""Makes the lists of mini-Kinetics from those of Kinetics-400.
+"""Writes the lists of mini-Kinetics from those of Kinetics-400.
 
-Mini-Kinetics has 200 of the 400 classes (arXiv:1712.04851). Labels count the
-names of its classes in alphabetical order.
+Mini-Kinetics has 200 of the 400 classes (arXiv:1712.04851). Labels number its
+classes in alphabetical order.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('classes', help='names of the classes, one a line')
+    parser.add_argument('classes', help='names of the classes, one per line')
     parser.add_argument(
         '--ids',
         nargs='*',
         default=[],
-        help='lists of YouTube ids, one a line: only these videos are taken '
-        '(default: all of the classes)',
+        help='lists of YouTube ids, one per line: selects only these videos '
+        '(default: all videos of the classes)',
     )
     parser.add_argument(
         '--kinetics400',
@@ -43,13 +43,13 @@ def parse_args() -> argparse.Namespace:
         '--num-classes',
         type=int,
         default=200,
-        help='how many there have to be (default: %(default)s)',
+        help='required number of classes (default: %(default)s)',
     )
     return parser.parse_args()
 
 
 def _plain(name: str) -> str:
-    """A class name as folders and lists spell it, one way."""
+    """Returns a uniform spelling of a class name."""
     return name.strip().strip('"').replace(' ', '_').casefold()
 
 
@@ -58,7 +58,8 @@ def _read_lines(path: str) -> List[str]:
         lines = Path(path).read_text(encoding='utf-8').splitlines()
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f'{path!r} does not exist; get it as the page of the data set says'
+            f'{path!r} does not exist; get it as described on the page of the '
+            'data set'
         ) from error
     return [line.strip() for line in lines if line.strip()]
 
@@ -68,15 +69,15 @@ def read_classes(path: str, num_classes: int) -> Dict[str, int]:
 
     Args:
         path (str): The list.
-        num_classes (int): How many there have to be.
+        num_classes (int): Required number of classes.
 
     Returns:
-        dict[str, int]: The label of each.
+        dict[str, int]: The label of each class.
     """
     names = sorted({_plain(line) for line in _read_lines(path)})
     if len(names) != num_classes:
         raise ValueError(
-            f'{path!r} names {len(names)} classes and not {num_classes}; '
+            f'{path!r} has {len(names)} classes instead of {num_classes}; '
             'correct it, or set --num-classes'
         )
     return {name: label for label, name in enumerate(names)}
@@ -85,12 +86,12 @@ def read_classes(path: str, num_classes: int) -> Dict[str, int]:
 def select(
     source: str, labels: Dict[str, int], ids: Optional[Set[str]]
 ) -> List[str]:
-    """Picks the videos of a list whose class is one of some.
+    """Selects the videos of given classes from a list.
 
     Args:
         source (str): List of Kinetics-400, ``class/id_start_end.mp4 label``.
         labels (dict[str, int]): The label of each class.
-        ids (set[str], optional): The YouTube ids to take. None takes all.
+        ids (set[str], optional): YouTube ids to select; None selects all.
 
     Returns:
         list[str]: Lines with their new labels.
@@ -107,11 +108,13 @@ def select(
     if missing:
         raise ValueError(
             f'{source!r} has no videos of {len(missing)} classes, '
-            f'{missing[0]!r} the first; the folder of a video has to be named '
-            'as its class'
+            f'{missing[0]!r} the first; the folder of a video has to have '
+            'the name of its class'
         )
     if not lines:
-        raise ValueError(f'{source!r} has none of the ids; are they others?')
+        raise ValueError(
+            f'{source!r} has none of the ids; check the files of --ids'
+        )
     return lines
 
 

@@ -1,7 +1,7 @@
-"""Checks that tempo asks for the order of the frames.
+"""Checks that tempo requires the order of the frames.
 
-Trains the same small network three times: on frames in order, on single
-frames and on frames in random order. Only the first should be good.
+It trains the same small network three times: on frames in order, on single
+frames, and on frames in random order. Only the first should be accurate.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from mmatfr.datasets.tempo import (
 )
 
 _CONFIGS = Path(__file__).parents[3] / 'configs/recognition/resnet3d'
-# Input of the network, its config and the best that is possible in theory:
-# the pose of one frame tells nothing of the class, and a clip in random order
-# is as likely to be of a class as of the partner that is its time reversal.
+# Input of the network, its config and the theoretical ceiling: the pose of one
+# frame reveals nothing about the class, and a clip in random order is equally
+# likely to be of a class and of its time reversal.
 _VIEWS = {
     'ordered': (
         '16 frames in order',
@@ -57,25 +57,25 @@ def parse_args() -> argparse.Namespace:
         '--world',
         choices=WORLDS,
         default='still',
-        help='of the data set (default: %(default)s)',
+        help='world of the data set (default: %(default)s)',
     )
     parser.add_argument(
         '--data',
         help='folder of the data set, size small; generated if missing '
-        '(default: data/tempo/small, and data/tempo/small-WORLD where the '
-        'world is another than still)',
+        '(default: data/tempo/small, or data/tempo/small-WORLD for a '
+        'world other than still)',
     )
     parser.add_argument(
         '--work-dir',
         help='folder of logs and of the table shortcuts.json (default: '
-        'work_dirs/tempo_shortcuts, or tempo_shortcuts-WORLD beside it)',
+        'work_dirs/tempo_shortcuts, or work_dirs/tempo_shortcuts-WORLD)',
     )
     parser.add_argument(
         '--views', nargs='+', choices=list(_VIEWS), default=list(_VIEWS)
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
-        '--epochs', type=int, help='instead of that of the configs'
+        '--epochs', type=int, help='number of epochs (default: of the configs)'
     )
     args = parser.parse_args()
     suffix = '' if args.world == 'still' else f'-{args.world}'
@@ -88,12 +88,13 @@ def train_and_test(view: str, seed: int, args: argparse.Namespace) -> dict:
     """Trains and tests one network.
 
     Args:
-        view (str): What it sees, a key of ``_VIEWS``.
+        view (str): Input of the network, a key of ``_VIEWS``.
         seed (int): Seed of the training.
         args (argparse.Namespace): Arguments of the command.
 
     Returns:
-        dict: One row of the table, ``top1`` in [0, 1], ``seconds`` in all.
+        dict: A row of the table, with ``top1`` in [0, 1] and ``seconds`` in
+        total.
     """
     text, name, ceiling = _VIEWS[view]
     cfg = Config.fromfile(_CONFIGS / name)

@@ -26,7 +26,7 @@ from mmatfr.datasets.tempo import (
     write_tempo,
 )
 
-# Below this many clips a process more costs more than it saves.
+# With fewer clips per process, another process costs more than it saves.
 _CLIPS_PER_WORKER = 300
 
 
@@ -38,13 +38,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--world',
         default='still',
-        help='what else changes in a clip than the object that acts, one of '
+        help='changes in a clip apart from the acting object, one of '
         f'{", ".join(WORLDS)} (default: %(default)s)',
     )
     parser.add_argument(
         '--out',
-        help='folder of the data set (default: data/tempo/SIZE, and '
-        'data/tempo/SIZE-WORLD where the world is another than still)',
+        help='folder of the data set (default: data/tempo/SIZE, or '
+        'data/tempo/SIZE-WORLD for a world other than still)',
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
@@ -55,9 +55,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help='replace a data set that is there',
+        help='replace an existing data set',
     )
-    group = parser.add_argument_group('instead of the values of the size')
+    group = parser.add_argument_group('override the values of the size')
     for split in SPLITS:
         group.add_argument(
             f'--{split}', type=int, help=f'number of clips of {split}'
@@ -78,7 +78,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def get_parameters(args: argparse.Namespace) -> Tempo:
-    """Puts the arguments that were given over those of the size."""
+    """Overrides the parameters of the size with the given arguments."""
     tempo = get_size(args.size)
     height, width = args.frame_size or (None, None)
     shape = dict(height=height, width=width, frames=args.frames, fps=args.fps)
@@ -111,7 +111,7 @@ def main() -> int:
         out = args.out or os.path.join('data', 'tempo', name)
         steps = write_tempo(out, tempo, workers, args.overwrite)
         if steps is None:
-            print(f'{out} is complete already, nothing to do')
+            print(f'{out} is already complete, nothing to do')
             return 0
         columns = (
             TextColumn('{task.description}'),
@@ -128,7 +128,8 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            'interrupted: the same command goes on from here', file=sys.stderr
+            'interrupted: the same command continues from here',
+            file=sys.stderr,
         )
         return 130
     print(f'{total} clips in {out} after {time.perf_counter() - begin:.1f} s')
