@@ -1,19 +1,19 @@
-# Everything runs in .venv, which the first target that needs it makes.
+# Everything runs in .venv, which is created by the first target that needs it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo train-demo test lint docs clean
 
-# Released weights at work, then a short training: minutes.
+# Runs released weights, then a short training; takes minutes.
 demo: $(VENV)/installed
 	$(BIN)/python tools/quick_demo.py
 
-# Trains with and without sampling until both are good, and compares them.
+# Trains with and without sampling to full accuracy, and compares both.
 train-demo: $(VENV)/installed
 	$(BIN)/python tools/tempo_demo.py
 
-# Each worker takes whole files, whose tests share what they train.
+# Each worker takes whole files, because the tests of a file share trainings.
 test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder --durations 10 tests mmatfr

@@ -1,4 +1,4 @@
-"""Puts configs, tools and metafiles beside the package, where mim looks."""
+"""Adds configs, tools and metafiles to the package, for mim."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ MIM = ('configs', 'tools', 'releases', 'model-index.yml')
 
 
 class BuildWithMim(build_py):
-    """Adds ``mmatfr/.mim`` to what is built; a clone needs no copy."""
+    """Adds ``mmatfr/.mim`` to the built package; a clone needs no copy."""
 
     def run(self) -> None:
         super().run()
