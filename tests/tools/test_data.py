@@ -125,7 +125,7 @@ def test_every_good_line_is_kept(run, videos):
             *good,
             f'00001.mp4{delimiter}1',
         ]
-        assert '5 lines name a video again, 1 videos with' in done.stdout
+        assert '5 lines repeat a video, 1 videos have' in done.stdout
         assert (
             "'videos/00001.mp4' has label 2 in line 4, label 1 in line 8"
             in done.stderr
@@ -162,7 +162,7 @@ def test_minikinetics(run, tmp_path):
         ('riding_a_bike/ddddddddddd_000001_000011.mp4', [0])
     ]
     assert_error(
-        run(script, classes, cwd=tmp_path), 'names 2 classes and not 200'
+        run(script, classes, cwd=tmp_path), 'has 2 classes instead of 200'
     )
     classes.write_text('zumba\njuggling\n')
     done = run(script, classes, '--num-classes', 2, cwd=tmp_path)
@@ -191,7 +191,7 @@ def test_kinetics600(run, tmp_path):
     assert read_list(str(made)) == [
         ('zumba/aaaaaaaaaaa_000001_000011.mp4', [1])
     ]
-    assert_error(run(script, cwd=tmp_path), '2 classes and not 600')
+    assert_error(run(script, cwd=tmp_path), '2 classes instead of 600')
 
 
 SENTENCES = {
@@ -295,7 +295,7 @@ def test_grid_says_what_is_wrong(run, tmp_path):
     path = tmp_path / 'align/bbaf2n.align'
     path.write_text('0 1000 bin\n')
     assert_error(
-        prepare_grid(run, tmp_path), 'bbaf2n.align', '1 words and not 6'
+        prepare_grid(run, tmp_path), 'bbaf2n.align', '1 words instead of 6'
     )
     path.write_text('bin blue\n')
     assert_error(prepare_grid(run, tmp_path), 'bbaf2n.align', "'bin blue'")

@@ -107,7 +107,7 @@ def test_accuracy_of_an_exported_file(folder, tempo, tmp_path):
     assert done.returncode == 1 and not done.stdout
     last = done.stderr.splitlines()[-1]
     assert 'error: ' in last
-    assert 'it has 16 frames a clip, the config 32; name the' in last
+    assert 'it has 16 frames a clip, but the config has 32; use the' in last
 
 
 def test_exporter_says_that_no_weights_are_released(tmp_path):

@@ -201,11 +201,11 @@ def test_every_network_of_the_page_learns_from_scratch(
     [
         ({}, '', "'videos' is not a folder"),
         ({'a/x.txt': b''}, '', 'has no videos .*a folder for each class'),
-        ({'x.mp4': b''}, '', r"'videos/x.mp4' is in no class; move it"),
+        ({'x.mp4': b''}, '', r"'videos/x.mp4' belongs to no class; move it"),
         (
             {'a/x.mp4': b'', 'a/y.mp4': b''},
             '',
-            "class 'a' has 0 videos that can be decoded, and needs 3 at least",
+            "class 'a' has 0 readable videos, but needs at least 3",
         ),
         ({'a/x.mp4': b''}, '--val 0', '--val 0.0 and --test 0.15 must be'),
         ({'a/x\ny.mp4': b''}, '', 'has a line break in its name; rename it'),
