@@ -1,25 +1,25 @@
-"""Tempo: generated videos whose needed temporal resolution varies by clip.
+"""Tempo: generated videos that need different temporal resolutions.
 
-One textured object stands on a textured background, performs one motion and
-stands still again. Which motion it is can be told from the order of the frames
-alone. Two properties of the generator see to that:
+A textured object stands on a textured background, performs one motion, and
+stands still again. Only the order of the frames reveals the class. Two
+properties of the generator ensure this:
 
-* Every class has a partner that is its exact time reversal. A clip played in a
-  random order is therefore as likely to come from the one as from the other,
-  and no model that ignores the order gets more than every second clip right.
+* Every class has a partner that is its exact time reversal. A clip in random
+  order is therefore equally likely to come from either, and no model that
+  ignores the order exceeds an accuracy of 1/2.
 * The pose of a frame taken at random has the same distribution in every class.
-  Each clip adds up the displacements of *all* motions; that of its own class
-  runs, those of the others are frozen at a random frame of a clip of theirs.
-  No model that looks at one frame beats chance.
+  Each clip adds up the displacements of *all* motions: that of its class runs,
+  and those of the others are frozen at a random frame of one of their clips.
+  No model of single frames beats chance.
 
-How long the motion lasts, its tempo, is drawn log-uniformly for every clip
+The length of the motion, its tempo, is drawn log-uniformly for every clip,
 from an eighth of the frames to all of them.
 
-What else changes in a clip, be it the camera or another object, is a matter of
-the world, see :mod:`mmatfr.datasets.worlds`; in ``still`` nothing does.
+The world sets further changes in a clip, such as those of the camera or other
+objects, see :mod:`mmatfr.datasets.worlds`; ``still`` has none.
 
-The pixels handed to the encoder depend on the seed, the split, the index of
-the clip and the parameters, and on nothing else.
+The pixels passed to the encoder depend only on the seed, the split, the index
+of the clip and the parameters.
 """
 
 import csv
@@ -55,27 +55,27 @@ __all__ = [
     'write_video',
 ]
 
-# Raise it whenever the same parameters give other pixels.
+# To be increased whenever the same parameters give other pixels.
 VERSION = 1
 
 SPLITS = ('train', 'val', 'test')
-# Four frames are the least on which a motion of two phases can be seen.
+# A motion of two phases needs at least four frames to be visible.
 MIN_LENGTH = 4
 MIN_FRAMES = 8
 MIN_SIDE = 16
-# decord 0.6.0 takes frames of these widths for four-channel images
+# decord 0.6.0 treats frames of these widths as four-channel images
 # (dmlc/decord#336), so mmaction2 could not read the videos.
 _UNREADABLE_WIDTHS = (16, 24, 48, 72)
 
-# Standard deviations of the pixel noise, in grey levels of 255: the sensor's,
-# new in every frame, and the fixed pattern of the camera.
+# Standard deviations of the pixel noise, in grey levels up to 255: of the
+# sensor, different in every frame, and of the fixed pattern of the camera.
 _FRAME_NOISE = 2.0
 _CAMERA_NOISE = 2.0
-# A paler background lets the object stand out in every clip.
+# A paler background makes the object stand out in every clip.
 _BACKGROUND_CONTRAST = 0.3
 # Frames are rendered at twice their size and averaged, against aliasing.
 _SUPERSAMPLE = 2
-# Width of what lies around the frame and can come into view, in units of the
+# Width of the region around the frame that can come into view, in units of the
 # shorter side.
 _SURROUND = 0.5
 
@@ -97,7 +97,7 @@ class TempoError(ValueError):
 
 
 def _ramp(phase: np.ndarray) -> np.ndarray:
-    """From -1 to 1 in one go."""
+    """Rises from -1 to 1."""
     return 2.0 * phase - 1.0
 
 
@@ -115,7 +115,8 @@ class Motion:
         curve (Callable): Displacement in [-1, 1] over the phase in [0, 1]. It
             is odd, ``curve(1 - p) == -curve(p)``, so that the opposite sign is
             the time reversal.
-        amplitude (tuple): Least and greatest amplitude, in units of the axis.
+        amplitude (tuple): Smallest and largest amplitude, in units of the
+            axis.
     """
 
     axis: str
@@ -131,8 +132,8 @@ _MOTIONS = (
     Motion('log_size', _wave, (0.28, 0.35)),
     Motion('x', _wave, (0.14, 0.18)),
 )
-# Name of each class with the number of its motion and the sign. The y axis
-# points down and angles grow clockwise, as in images.
+# Name of each class with the index of its motion and the sign. The y axis
+# points down, and angles increase clockwise, as in images.
 _PROGRAMS: Dict[str, Tuple[int, int]] = {
     'translate_right': (0, 1),
     'translate_left': (0, -1),
@@ -198,13 +199,13 @@ class VideoFormat:
 
 @dataclass(frozen=True)
 class Clip:
-    """What happens in one clip.
+    """The plan of a clip.
 
     Attributes:
         label (int): Class, an index into ``CLASSES``.
         start (int): First frame of the action, counted from 0.
-        length (int): Number of frames that the action fills; they hold the
-            phases 0 to 1, both included.
+        length (int): Number of frames of the action, with phases from 0 in the
+            first to 1 in the last.
         poses (np.ndarray): Pose (x, y, angle, log size) of the object in each
             frame, (frames, 4). Lengths are in units of the shorter side of
             the frame, relative to its centre.
@@ -219,7 +220,7 @@ class Clip:
 def _streams(
     seed: int, split: str, index: int
 ) -> Tuple[np.random.Generator, ...]:
-    """Random numbers of a clip: of its motion, its look and its world."""
+    """Random generators of a clip, for its motion, its look and its world."""
     if seed < 0:
         raise TempoError(f'seed {seed} is negative: choose 0 or more')
     if split not in SPLITS:
@@ -233,7 +234,7 @@ def _streams(
 def _draw_course(
     rng: np.random.Generator, motion: Motion, video: VideoFormat
 ) -> Tuple[int, int, np.ndarray]:
-    """Draws when a motion happens and how far it goes.
+    """Draws the time and the extent of a motion.
 
     Returns:
         tuple: First frame, number of frames and the displacement in each frame
@@ -246,21 +247,21 @@ def _draw_course(
     ease = rng.uniform(0.0, 0.5)
 
     phase = np.clip((np.arange(video.frames) - start) / (length - 1), 0, 1)
-    # From constant velocity to half a smooth step: starts and stops alike, so
-    # it keeps the symmetry in time.
+    # Between constant velocity and half a smooth step. Start and stop are
+    # alike, which keeps the symmetry in time.
     phase = (1 - ease) * phase + ease * phase**2 * (3 - 2 * phase)
     return start, length, amplitude * motion.curve(phase)
 
 
 def plan_clip(seed: int, split: str, index: int, video: VideoFormat) -> Clip:
-    """Draws what happens in a clip, without rendering it.
+    """Draws the plan of a clip, without rendering it.
 
-    The same random numbers are drawn whatever the class is.
+    The same random numbers are drawn for every class.
 
     Args:
         seed (int): Seed of the data set, not negative.
         split (str): One of ``train``, ``val``, ``test``.
-        index (int): Number of the clip in its split. The classes take turns.
+        index (int): Index of the clip in its split. The classes alternate.
         video (VideoFormat): Shape of the videos.
 
     Returns:
@@ -287,7 +288,7 @@ def plan_clip(seed: int, split: str, index: int, video: VideoFormat) -> Clip:
 def _smooth_noise(
     rng: np.random.Generator, height: int, width: int, cells: int
 ) -> np.ndarray:
-    """Noise in [0, 1] with about ``cells`` bumps a side, (height, width)."""
+    """Noise in [0, 1] with about ``cells`` bumps per side, (height, width)."""
     coarse = rng.random((cells + 1, cells + 1)).astype(np.float32)
     noise = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     low, high = noise.min(), noise.max()
@@ -303,21 +304,21 @@ def _texture(
 ) -> np.ndarray:
     """Draws a texture in two random colours.
 
-    Stripes and checks come with smooth noise on top, so that no rotation maps
-    a texture onto itself.
+    Smooth noise is added to stripes and checks, so no rotation maps a texture
+    onto itself.
 
     Args:
         rng (np.random.Generator): Source of the random numbers.
         height (int): Height in pixels.
         width (int): Width in pixels.
-        contrast (float): Part of the range of grey levels around its middle
-            that the colours take, in (0, 1].
-        surround (int): Pixels that are drawn beyond each border. Defaults to
-            0.
+        contrast (float): Share of the range of grey levels, around its centre,
+            for the colours, in (0, 1].
+        surround (int): Number of pixels to draw beyond each border. Defaults
+            to 0.
 
     Returns:
-        np.ndarray: Texture (height, width, 3), with what surrounds it, float32
-        in [0, 255].
+        np.ndarray: Texture (height, width, 3), plus the surround, float32 in
+        [0, 255].
     """
     short = min(height, width)
     height, width = height + 2 * surround, width + 2 * surround
@@ -339,7 +340,7 @@ def _texture(
         mix = 0.4 * noise + 0.3 * (1 + np.tanh(6 * checks))
 
     first = rng.uniform(0, 255, 3)
-    # Far from the first in every channel, whatever that is.
+    # Far from the first colour in every channel.
     second = (first + rng.uniform(70, 186, 3)) % 256
     colours = first + mix[..., None] * (second - first)
     return (127.5 + contrast * (colours - 127.5)).astype(np.float32)
@@ -381,7 +382,7 @@ def _shape(rng: np.random.Generator, side: int) -> np.ndarray:
     points = (points @ spin).clip(-1.45, 1.45) * side / 3 + side / 2
 
     mask = np.zeros((side, side), np.uint8)
-    # Coordinates in 1/16 pixel, as the last argument says.
+    # Coordinates in 1/16 pixel, according to the last argument.
     cv2.fillPoly(
         mask, [np.round(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4
     )
@@ -389,7 +390,7 @@ def _shape(rng: np.random.Generator, side: int) -> np.ndarray:
 
 
 class _Object:
-    """A textured object, drawn from random numbers.
+    """A random textured object.
 
     Args:
         rng (np.random.Generator): Source of the random numbers.
@@ -401,7 +402,7 @@ class _Object:
         self._short = min(self._size)
         self._side = side = 2 * max(self._short // 2, 16)
         alpha = _shape(rng, side)[..., None]
-        # Colours premultiplied with the opacity: no fringes when interpolated.
+        # Colours premultiplied with the opacity, to avoid fringes.
         self._picture = (
             np.concatenate(
                 [_texture(rng, side, side, 1.0) * alpha, 255 * alpha], 2
@@ -411,10 +412,10 @@ class _Object:
         )
 
     def put_on(self, picture: np.ndarray, pose: np.ndarray) -> np.ndarray:
-        """Lays the object over a picture.
+        """Draws the object over a picture.
 
         Args:
-            picture (np.ndarray): What lies behind, (height, width, 3).
+            picture (np.ndarray): The background, (height, width, 3).
             pose (np.ndarray): Pose (x, y, angle, log size) of the object.
 
         Returns:
@@ -443,7 +444,7 @@ class _Object:
 
 
 def _look_at(background: np.ndarray, camera: np.ndarray, video: VideoFormat):
-    """What a camera sees of a background, (height, width, 3)."""
+    """Returns the view of a background by a camera, (height, width, 3)."""
     *place, angle = camera
     turn = np.array(
         [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
@@ -462,7 +463,7 @@ def _look_at(background: np.ndarray, camera: np.ndarray, video: VideoFormat):
 
 
 def _seen_from(poses: np.ndarray, camera: Optional[np.ndarray]) -> np.ndarray:
-    """Poses (..., frames, 4) as a camera (frames, 3) sees them."""
+    """Converts poses (..., frames, 4) to the view of a camera (frames, 3)."""
     if camera is None:
         return poses
     x, y = np.moveaxis(poses[..., :2] - camera[:, :2], -1, 0)
@@ -484,8 +485,8 @@ def render_clip(
         split (str): One of ``train``, ``val``, ``test``.
         index (int): Number of the clip in its split.
         video (VideoFormat): Shape of the videos.
-        world (str): What else changes than the object, one of ``WORLDS``.
-            Defaults to 'still', nothing.
+        world (str): Changes apart from the object, one of ``WORLDS``. Defaults
+            to 'still', none.
 
     Returns:
         np.ndarray: Frames (frames, height, width, 3), uint8, BGR.
@@ -511,8 +512,8 @@ def render_clip(
     frames = np.empty((video.frames, video.height, video.width, 3), np.uint8)
     for number, frame in enumerate(frames):
         if number == around.cut:
-            # Another place and another object in the same pose; the camera
-            # is the same.
+            # Another scene and another object in the same pose; the camera
+            # does not change.
             background, _, actor = draw_scene(rest)
         picture = background
         if around.camera is not None:
@@ -540,7 +541,7 @@ class Tempo:
         seed (int): Seed, not negative.
         codec (str): Four-character code of the encoder.
         version (int): Version of the generator.
-        world (str): What else changes in a clip, one of ``WORLDS``.
+        world (str): Changes apart from the object, one of ``WORLDS``.
     """
 
     train: int
@@ -602,7 +603,7 @@ def write_video(
     fps: int = 25,
     codec: str = 'mp4v',
 ) -> None:
-    """Writes a video under a temporary name and moves it into place.
+    """Writes a video under a temporary name and renames it.
 
     Args:
         path (str | Path): Name of the file.
@@ -618,13 +619,13 @@ def write_video(
         if not writer.isOpened():
             raise TempoError(
                 f'OpenCV cannot write {path} with the codec {codec!r}: choose '
-                "a codec that its build has, such as 'mp4v', and a folder "
+                "a codec that it supports, such as 'mp4v', and a folder "
                 'that can be written to'
             )
         for frame in frames:
             writer.write(frame)
         writer.release()
-        # OpenCV says nothing of a full disk, which leaves a file without the
+        # OpenCV does not report a full disk, which leaves a file without the
         # index of its frames.
         written = cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT)
         if written != len(frames):
@@ -635,7 +636,7 @@ def write_video(
 
 
 def _write_clip(job: Tuple[str, Tempo, str, int]) -> None:
-    """Renders and writes one clip; the work of one step of a worker."""
+    """Renders and writes one clip."""
     path, tempo, split, index = job
     if not os.path.exists(path):
         frames = render_clip(
@@ -645,12 +646,12 @@ def _write_clip(job: Tuple[str, Tempo, str, int]) -> None:
 
 
 def _init_worker() -> None:
-    # The workers share the cores; threads of OpenCV would compete for them.
+    # Workers share the cores, and threads of OpenCV would compete for them.
     cv2.setNumThreads(0)
 
 
 def _list_files(out: Path) -> List[Path]:
-    """Files that tell a complete data set, written after the videos."""
+    """Lists the files of a complete data set, written after the videos."""
     return [out / 'classes.txt'] + [
         out / f'{split}.{suffix}'
         for split in SPLITS
@@ -685,17 +686,17 @@ def _write_lists(out: Path, tempo: Tempo) -> None:
 
 
 def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
-    """Makes the folders and checks existing files.
+    """Creates the folders and checks existing files.
 
     Returns:
-        bool: Whether a complete data set of these parameters is there.
+        bool: Whether a complete data set with these parameters exists.
     """
     sidecar = out / 'tempo.json'
     if out.exists() and not out.is_dir():
         raise TempoError(f'{out} is a file: choose another folder')
     if out.exists() and not sidecar.exists() and any(out.iterdir()):
         raise TempoError(
-            f'{out} holds files but no tempo.json, so they are '
+            f'{out} has files but no tempo.json, so they are '
             'not from this generator: choose another folder'
         )
     if sidecar.exists():
@@ -705,7 +706,7 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
             found = 'unreadable'
         wanted = asdict(tempo)
         if isinstance(found, dict):
-            # Data sets from before there were worlds name none.
+            # Data sets from before the introduction of worlds have no world.
             found = {**found, 'world': found.get('world', 'still')}
         if overwrite:
             for path in _list_files(out):
@@ -714,8 +715,8 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
                 shutil.rmtree(out / 'videos' / split, ignore_errors=True)
         elif found != wanted:
             raise TempoError(
-                f'{out} holds a data set of other parameters, '
-                f'{json.dumps(found)}; asked for was {json.dumps(wanted)}: '
+                f'{out} has a data set with other parameters, '
+                f'{json.dumps(found)} instead of {json.dumps(wanted)}: '
                 'choose another folder or replace it with --overwrite'
             )
         elif all(path.exists() for path in _list_files(out)):
@@ -738,31 +739,31 @@ def write_tempo(
     workers: int = 1,
     overwrite: bool = False,
 ) -> Optional[Iterator[int]]:
-    """Writes a data set, or goes on with one that was interrupted.
+    """Writes a data set, or continues an interrupted one.
 
-    The folder gets the videos, the annotation lists of mmaction2's
-    ``VideoDataset``, a table ``filename,label,class,start,length`` of each
-    split, ``classes.txt`` and ``tempo.json`` with the parameters. The lists
-    come last, so a folder that has them is complete.
+    It writes the videos, the annotation lists for mmaction2's
+    ``VideoDataset``, a table ``filename,label,class,start,length`` for each
+    split, ``classes.txt``, and ``tempo.json`` with the parameters. The lists
+    are written last, so a folder with lists is complete.
 
     Args:
         out (str | Path): Folder of the data set.
         tempo (Tempo): Parameters.
-        workers (int): Number of processes. With 1 the work is done in this
-            one. Defaults to 1.
-        overwrite (bool): Whether to replace a data set that is there.
-            Defaults to False.
+        workers (int): Number of processes; 1 means the current process.
+            Defaults to 1.
+        overwrite (bool): Whether to replace an existing data set. Defaults to
+            False.
 
     Returns:
-        Iterator[int] | None: Yields the number of clips done after each clip;
-        the work is done by iterating. None if the data set is there already.
+        Iterator[int] | None: Yields the number of finished clips after each
+        clip; iterating does the work. None if the data set already exists.
     """
     out = Path(out)
     if workers < 1:
         raise TempoError(
             f'workers {workers} is not possible: choose at least 1'
         )
-    # Without the codec every worker would fail: try it before anything is
+    # Without the codec every worker would fail, so try it before anything is
     # removed or written.
     blank = np.zeros((1, tempo.video.height, tempo.video.width, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:

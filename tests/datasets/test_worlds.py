@@ -166,5 +166,5 @@ def test_world_is_a_parameter_of_the_data_set(tmp_path):
     del known['world']
     sidecar.write_text(json.dumps(known))
     assert write_tempo(tmp_path, still) is None
-    with pytest.raises(TempoError, match='of other parameters'):
+    with pytest.raises(TempoError, match='with other parameters'):
         write_tempo(tmp_path, wild)

@@ -745,7 +745,7 @@ def test_bad_options_are_named(base, options, match):
     ],
 )
 def test_sampling_that_saves_nothing_is_refused(base, options, option):
-    match = f'{option} samples where no stage follows .*SGSNeck'
+    match = f'{option} samples after the last .*SGSNeck'
     with pytest.raises(ValueError, match=match):
         build(base, **options)
 
@@ -798,7 +798,9 @@ def test_own_backbone_refuses_by_path_what_has_no_ragged_form():
     assert backbone(x).shape == (3, 8, 1, 40, 40)
     with pytest.raises(RuntimeError, match='norm_eval=True'):
         backbone.train()(x)
-    with pytest.raises(ValueError, match='stage=2 samples where no stage'):
+    with pytest.raises(
+        ValueError, match='stage=2 samples after the last stage'
+    ):
         OwnATFR(sgs=dict(stage=2))  # a function alone follows
 
 

@@ -42,10 +42,10 @@ __all__ = ['ATFR', 'atfr']
 
 READOUTS = ('mean', 'frames')
 EXECUTIONS = ('auto', 'packed', 'sequential')
-# Height and width of the clip that the base's shapes are read from.
+# Height and width of the clip for finding the shapes in the base.
 _PROBE_SIZE = (64, 64)
-# Number of values of a clip below which the calls that run it alone cost more
-# than the memory that running it alone saves, on a CPU (docs/performance.md).
+# On a CPU, smaller clips (in number of values) run faster packed, because
+# calls cost more than memory traffic (docs/performance.md).
 _SMALL_CLIP = 2**21
 _OPTIONS = ('stage', 'pre_activation', *LayerOptions.names())
 Features = Union[Tensor, Tuple[Tensor, ...]]
@@ -54,50 +54,48 @@ Features = Union[Tensor, Tuple[Tensor, ...]]
 class ATFR:
     """Mixin: Similarity Guided Sampling inside a staged backbone.
 
-    The forward of the base class runs as it is. A hook on the stage named by
-    ``sgs.stage`` replaces its feature maps by those of the groups of similar
-    frames, clips of unequal length packed into one tensor, and the modules
-    that run after it are converted to their ragged forms. Parameters and
-    state-dict keys of the base do not change; those of the layer are added as
-    ``sgs.*``, so that a checkpoint of the base loads with exactly these
-    missing.
+    The forward of the base class runs unchanged. A hook on the stage
+    ``sgs.stage`` replaces its feature maps with those of the groups, packed
+    into one tensor, and the later modules are converted to ragged forms.
+    Parameters and state-dict keys of the base do not change. Those of the
+    layer are added as ``sgs.*``; when a checkpoint of the base is loaded,
+    exactly these are missing.
 
     Args:
         *args: Positional arguments of the base class.
-        sgs (dict, optional): Options of the layer: a ``preset``, those of
-            :class:`mmatfr.sgs.LayerOptions` on top of it, and
+        sgs (dict, optional): Options of the layer: a ``preset``, options of
+            :class:`mmatfr.sgs.LayerOptions` that override it, and
 
-            - stage (int): After which stage it samples; 0 is the stem.
-              A stage must follow it. Defaults to 1.
-            - pre_activation (bool): Whether it samples before the last ReLU
-              of the stage's last block, as the authors' code does. Defaults
-              to False.
+            - stage (int): Samples after this stage; 0 is the stem. It must not
+              be the last stage. Defaults to 1.
+            - pre_activation (bool): Whether to sample before the last ReLU of
+              the last block of the stage, as in the authors' code. Defaults to
+              False.
 
-            A backbone of several pathways samples in each of them; a dict of
-            options by pathway tells them apart, and None switches one off.
-            Defaults to None: no sampling, the base class bit for bit.
-        readout (str): What is returned for the stages after sampling: 'mean',
-            the mean over the groups of a clip, (N, C, 1, H, W), which any
-            head takes; or 'frames', (N, C, T, H, W), where each frame is given
-            its group's map, for heads that localize. A backbone of 2D modules
-            returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
+            A backbone with several pathways samples in each of them; a dict by
+            pathway sets separate options, and None switches a pathway off.
+            Defaults to None: no sampling, equal to the base class bit for bit.
+        readout (str): Output of the stages after the sampling: 'mean', the
+            mean over the groups of a clip, (N, C, 1, H, W), which works with
+            any head; or 'frames', (N, C, T, H, W), with the map of its group
+            for each frame, for heads that localize in time. A backbone of 2D
+            modules returns (N * T, C, H, W) in both cases. Defaults to 'mean'.
         execution (str): 'packed' runs the clips of a batch together,
-            'sequential' one after another; the results are the same.
-            Training with batch normalization that is not frozen needs the
-            frames of all clips at once and runs packed in any case, of which
-            'sequential' warns. 'auto'
-            is sequential in evaluation on a CPU, where that is the fastest
-            for clips that are not tiny, and packed otherwise. Defaults to
+            'sequential' one after another; the results are the same. Training
+            with batch normalization that is not frozen always runs packed,
+            because it needs the frames of all clips; 'sequential' then gives a
+            warning. 'auto' is sequential in evaluation on a CPU, where it is
+            faster except for tiny clips, and packed otherwise. Defaults to
             'auto'.
-        channels_last (bool, optional): Whether the maps are held channels
-            last and modules run in forms that are faster then, see
-            :mod:`mmatfr.models.fast_forms`; what is computed stays the same
-            up to rounding. Defaults to None: on a CPU, where it samples.
+        channels_last (bool, optional): Whether to use channels-last maps and
+            the faster forms of modules for them, see
+            :mod:`mmatfr.models.fast_forms`; results are equal up to rounding.
+            Defaults to None: on a CPU, if the backbone samples.
         **kwargs: Keyword arguments of the base class.
 
     Raises:
-        ValueError: If an option has an unknown value, no stage follows the
-            one that is sampled, or a module that does has no ragged form.
+        ValueError: If an option is invalid, no stage follows the sampled one,
+            or a later module has no ragged form.
     """
 
     def __init__(
@@ -119,14 +117,14 @@ class ATFR:
         execution: str,
         channels_last: Optional[bool],
     ) -> None:
-        """Makes a network of the base class one of this class."""
+        """Turns a network of the base class into one of this class."""
         check_choice('readout', readout, READOUTS)
         check_choice('execution', execution, EXECUTIONS)
         check_flag('channels_last', channels_last, unset=True)
         self.readout = readout
         self.execution = execution
         self.channels_last = channels_last
-        self.pathways: Dict[str, Pathway] = {}  # those that sample
+        self.pathways: Dict[str, Pathway] = {}  # the sampling ones
         self._places: Dict[str, int] = {}  # after modules, by name
         # Pathway and place of each output.
         self._sources: List[Optional[Tuple[str, int]]] = []
@@ -136,7 +134,7 @@ class ATFR:
             accelerate(self)
 
     def atfr_stages(self) -> Union[Stages, Mapping[str, Stages]]:
-        """Names of the stages after which sampling can take place.
+        """Returns the names of the stages after which it can sample.
 
         Returns:
             Sequence | Mapping: As in :func:`atfr`.
@@ -146,34 +144,35 @@ class ATFR:
     @property
     def lengths(self) -> Union[None, Tensor, Dict[str, Tensor]]:
         """Tensor | dict[str, Tensor]: Temporal resolution B' of each clip of
-        the last batch in this thread, (N,), int64, on the CPU; by pathway,
-        where the base has several. None before the first batch, and without
+        the last batch in this thread, (N,), int64, on the CPU; by pathway if
+        the base has several. None before the first batch and without
         sampling."""
         if '' in self.pathways or not self.pathways:
             return getattr(self.pathways.get(''), 'lengths', None)
         return {name: path.lengths for name, path in self.pathways.items()}
 
     def group_of_frames(self, name: str) -> Optional[Tensor]:
-        """Finds which map of a module's output stands for each frame.
+        """Finds the map of each frame in the output of a module.
 
-        What a hook on a module behind the layer sees is packed: the groups of
-        all clips along one axis, (1, C, F, H, W), or (F, C, H, W) of a
-        backbone of 2D modules; clip after clip, the groups of each in the
-        order asked for. This is the way back,
-        ``mmatfr.ragged.take_clips(output, index)``.
+        After the layer, the output that a hook on a module sees is packed: it
+        has the groups of all clips along one axis, (1, C, F, H, W), or (F, C,
+        H, W) for a backbone of 2D modules, clip after clip, and within a clip
+        in the order of the layer. ``mmatfr.ragged.take_clips(output, index)``
+        maps it back to frames.
 
         Args:
             name (str): Name of the module, e.g. 'layer3.0'.
 
         Returns:
-            Tensor | None: Place of the map of each frame, (N, T'), int64, T'
-            the number of frames of a clip there without sampling. Within a
-            hook of the clips that are being run, one where clips run one
-            after another; after a forward of all its clips, in this thread.
-            None for a module before the layer, whose output is not packed.
+            Tensor | None: Index of the map of each frame, (N, T'), int64, with
+            T' the number of frames of a clip at this module without sampling.
+            In a hook it is for the current clips (a single one in sequential
+            execution); after a forward it is for all clips of the forward in
+            this thread. None for a module before the layer, where the output
+            is not packed.
 
         Raises:
-            RuntimeError: If there was no forward yet.
+            RuntimeError: Before the first forward.
             ValueError: If the module did not run when the backbone was built.
         """
         for path in self.pathways.values():
@@ -232,11 +231,11 @@ class ATFR:
             path, name = made_by.get(id(out), (None, None))
             if path is None and len(pathways) > 1:
                 raise ValueError(
-                    f'output {i} of {type(self).__name__} is not what one of '
-                    'its stages returns; name the module that makes it in '
+                    f'output {i} of {type(self).__name__} is not that of a '
+                    'stage; name the module that computes it in '
                     'atfr_stages()'
                 )
-            if path is None:  # made by a last step that is no module
+            if path is None:  # the last step is not a module
                 (path,) = pathways.values()
                 name = path.names[-1]
             place = out.shape[frame_axis(out)]
@@ -249,24 +248,23 @@ class ATFR:
         for name, path in self.pathways.items():
             if name not in followed:
                 raise ValueError(
-                    f'{path.option}.stage={path.stage} samples where no '
-                    f'stage follows that an output of {type(self).__name__} '
-                    'comes from: nothing would be saved; set an earlier '
-                    'stage, or out_indices that come later, or group the '
-                    'output with the neck SGSNeck'
+                    f'{path.option}.stage={path.stage} samples after the last '
+                    f'stage that the outputs of {type(self).__name__} need: '
+                    'nothing would be saved; set an earlier stage or later '
+                    'out_indices, or group the output with the neck SGSNeck'
                 )
 
     def _probe(
         self, names: Sequence[str]
     ) -> Tuple[Dict[str, Tensor], Places, List[Tensor]]:
-        """Runs the base class on a clip that has a shape and no values.
+        """Runs the base class on a clip with a shape but no values.
 
         Args:
             names (Sequence[str]): Names of modules.
 
         Returns:
-            tuple: What these modules returned by name, the places of all
-            modules, and the outputs.
+            tuple: The outputs of these modules by name, the places of all
+            modules, and the outputs of the backbone.
         """
         tensors = {
             name: tensor.to('meta')
@@ -275,7 +273,7 @@ class ATFR:
                 *self.named_buffers(),
             )
         }
-        # The first kernel is the stem's, (out, in, ...).
+        # The first kernel is that of the stem, (out, in, ...).
         channels = next(p for p in self.parameters() if p.dim() > 3).shape[1]
         num_segments = getattr(self, 'num_segments', None)
         shape = (
@@ -309,22 +307,22 @@ class ATFR:
                 backbone of 2D modules.
 
         Returns:
-            Tensor | tuple[Tensor]: As the base class, with the time axis that
-            ``readout`` says.
+            Tensor | tuple[Tensor]: As the base class, with the time axis of
+            ``readout``.
         """
         if not self.pathways:
             return self.forward_base(self._to_memory_format(x))
         refuse_tracing()
         return self._forward_clips(self._to_memory_format(x))
 
-    # What runs within is compiled.
+    # The modules inside are compiled.
     @torch.compiler.disable(recursive=False)
     def _forward_clips(self, x: Tensor) -> Features:
         self._check_input(x)
         if not self._runs_sequentially(x):
             outputs, clips = self._forward_packed(x)
         else:
-            # A clip in 2D modules is as many images as it has frames.
+            # In 2D modules the frames of a clip are separate images.
             outputs, clips = zip(
                 *(
                     self._forward_packed(clip)
@@ -402,8 +400,9 @@ class ATFR:
                     'batch normalization in training mode needs all clips at '
                     'once, but these modules can only run clip by clip: '
                     f'{describe_refusals(path.refusals)}. Freeze the '
-                    'normalization (norm_eval=True) and let the layer have '
-                    "none (sgs.embedding='mlp' or 'identity'), or remove them"
+                    'normalization (norm_eval=True) and use a layer without '
+                    "it (sgs.embedding='mlp' or 'identity'), or remove the "
+                    'modules'
                 )
         warnings.warn(
             "execution='sequential' runs clips packed in training: batch "
@@ -430,9 +429,9 @@ class ATFR:
     def train(self, mode: bool = True) -> nn.Module:
         """Sets the mode.
 
-        What freezes the normalization of the base (``norm_eval``,
-        ``bn_frozen``, ``partial_bn``) leaves out the layers that sample: no
-        checkpoint of the base has statistics for theirs.
+        Options that freeze the normalization of the base (``norm_eval``,
+        ``bn_frozen``, ``partial_bn``) do not apply to the sampling layers,
+        because a checkpoint of the base has no statistics for them.
         """
         pathways = getattr(self, 'pathways', {})  # not yet in __init__
         layers = [path.layer for path in pathways.values()]
@@ -458,18 +457,18 @@ def atfr(
         Callable[[nn.Module], Union[Stages, Mapping[str, Stages]]],
     ],
 ) -> type:
-    """Makes the variant of a staged backbone with adaptive resolution.
+    """Creates the variant of a staged backbone with adaptive resolution.
 
     Args:
         backbone (type[nn.Module]): A class of 3D backbones, or of 2D backbones
-            with the attribute ``num_segments``.
+            with an attribute ``num_segments``.
         stages (Sequence | Mapping | Callable): Names of the modules after
-            which sampling can take place, in the order in which they run: the
-            last module of the stem, then the stages. In place of a name, a
-            sequence of names is a stage and the modules that take its output
-            before the next stage does. A mapping has one such list for each
-            pathway, by the name of the submodule that the layer is added to;
-            a function makes any of these from the backbone.
+            which it can sample, in the order of execution: the last module of
+            the stem, then the stages. Instead of a name, a sequence of names
+            stands for a stage and the modules that take its output before the
+            next stage does. A mapping has such a list for each pathway, by the
+            name of the submodule that gets the layer. A function returns any
+            of these for a backbone.
 
     Returns:
         type: The class ``ATFR<name of the base>``, which takes the arguments
@@ -503,7 +502,7 @@ def atfr(
         dict(
             atfr_stages=atfr_stages,
             __doc__=f'{backbone.__name__} with Similarity Guided Sampling.',
-            # Where it is looked up by name, as collections.namedtuple does.
+            # For look-up by name, as in collections.namedtuple.
             __module__=sys._getframe(1).f_globals['__name__'],
         ),
     )
