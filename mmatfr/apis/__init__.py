@@ -1,6 +1,5 @@
 """Recognizers: reads configs, builds and loads models, reads clips."""
 
-from .budget import see_clips
 from .clips import (
     first_view,
     frame_times,
@@ -20,6 +19,7 @@ from .config import (
     without_sampling,
 )
 from .insertion import insert, remove
+from .preparation import calibrate_bin_range, write_inserted
 from .recognizers import (
     build_recognizer,
     check_weights,
@@ -29,6 +29,7 @@ from .recognizers import (
 
 __all__ = [
     'build_recognizer',
+    'calibrate_bin_range',
     'check_weights',
     'clip_shape',
     'first_view',
@@ -45,8 +46,8 @@ __all__ = [
     'read_clips',
     'remove',
     'run_pipeline',
-    'see_clips',
     'test_pipeline',
     'with_crop',
     'without_sampling',
+    'write_inserted',
 ]

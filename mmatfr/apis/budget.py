@@ -11,39 +11,14 @@ from mmatfr.cost.model import CostModel
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import SGS, set_num_bins, sgs_layers
 
-__all__ = ['Clips', 'imagine_clip', 'keep_to', 'look_at', 'see_clips']
+from .preparation import calibrate_bin_range
+from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
+
+__all__ = ['Clips', 'imagine_clip', 'keep_to', 'look_at']
 
 # Largest number of bins to try, as a multiple of the number of frames. Bins of
 # one width for all clips may be narrower than the steps of a clip.
 _MOST_BINS = 4
-_FIT_BATCHES = 200  # as FitSimilarityHook
-
-
-def see_clips(recognizer: nn.Module, batches: Iterable[dict]) -> None:
-    """Estimates the range of magnitudes of the layers from clips.
-
-    Only the running mean of the largest magnitudes, used by
-    ``bin_range='data'``, changes; weights and other statistics do not.
-
-    Args:
-        recognizer (nn.Module): A recognizer of mmaction2, with the weights of
-            the network without sampling.
-        batches (Iterable[dict]): Batches of the data loader.
-    """
-    was_training = recognizer.training
-    recognizer.eval()
-    layers = sgs_layers(recognizer).values()
-    for layer in layers:
-        if layer.bin_range == 'data':
-            layer.train()
-            if hasattr(layer, 'bn'):
-                layer.bn.eval()
-    try:
-        with torch.no_grad():
-            for batch in batches:
-                recognizer.test_step(batch)
-    finally:
-        recognizer.train(was_training)
 
 
 class Clips(NamedTuple):
@@ -77,9 +52,6 @@ def look_at(
     model: nn.Module, clips: Iterable[dict], num_batches: int
 ) -> List[Clips]:
     """Prepares the layers on clips, and records the magnitudes."""
-    # Imported here, because the hooks in its package import this one.
-    from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
-
     layers = sgs_layers(model)
     frames = frames_of(model)
     seen: List[Clips] = []
@@ -102,7 +74,7 @@ def look_at(
             magnitudes.clear()
 
     if learned_similarities(model):
-        fit_similarity(model, islice(clips, _FIT_BATCHES))
+        fit_similarity(model, islice(clips, FIT_BATCHES))
     handles = [
         model.backbone.register_forward_hook(note_clips),
         *(
@@ -113,7 +85,7 @@ def look_at(
         ),
     ]
     try:
-        see_clips(model, islice(clips, num_batches))
+        calibrate_bin_range(model, islice(clips, num_batches))
     finally:
         for handle in handles:
             handle.remove()

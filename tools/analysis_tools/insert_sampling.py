@@ -8,17 +8,11 @@ one.
 """
 
 import argparse
-from itertools import islice
-from pathlib import Path
-from typing import Iterable
 
 from mmengine.config import DictAction
-from mmengine.runner import Runner
 
-from mmatfr.apis import load_config, merge_options, see_clips
+from mmatfr.apis import load_config, merge_options, write_inserted
 from mmatfr.cli import make_progress, run_script
-from mmatfr.engine.sensitivity import fit_similarity, learned_similarities
-from mmatfr.sgs import sgs_layers
 from mmatfr.zoo.models import config_path
 
 
@@ -67,48 +61,21 @@ def run() -> None:
     args = parse_args()
     cfg = load_config(config_path(args.config))
     merge_options(cfg, args.cfg_options)
-    if not Path(args.checkpoint).is_file():
-        raise FileNotFoundError(
-            f'{args.checkpoint!r} does not exist; check the path'
-        )
-    out = Path(args.out)
-    cfg.load_from = args.checkpoint
-    cfg.work_dir = str(out.parent)
-    runner = Runner.from_cfg(cfg)
-    layers = sgs_layers(runner.model)
-    if not layers:
-        raise ValueError(
-            f'{args.config!r} has no layer that samples; name a config '
-            'with `sgs`'
-        )
-    runner.load_or_resume()
-    loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
     with make_progress() as progress:
-
-        def first(number: int, description: str) -> Iterable[dict]:
-            return progress.track(
-                islice(loader, number),
-                total=min(number, len(loader)),
-                description=description,
-            )
-
-        if learned_similarities(runner.model):
-            explained = fit_similarity(
-                runner.model, first(args.fit_batches, 'look at steps')
-            )
-            for name, share in explained.items():
-                print(
-                    f'{name}: the head explains {100 * share:.0f} % of how '
-                    'the steps differ'
-                )
-        see_clips(runner.model, first(args.batches, 'look at clips'))
-    runner.save_checkpoint(
-        str(out.parent),
-        out.name,
-        save_optimizer=False,
-        save_param_scheduler=False,
-    )
-    print(f'written: {out}')
+        explained = write_inserted(
+            cfg,
+            args.checkpoint,
+            args.out,
+            num_fitted=args.fit_batches,
+            num_seen=args.batches,
+            track=progress.track,
+        )
+    for name, share in explained.items():
+        print(
+            f'{name}: the head explains {100 * share:.0f} % of how the steps '
+            'differ'
+        )
+    print(f'written: {args.out}')
 
 
 if __name__ == '__main__':

@@ -7,7 +7,11 @@ from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from ..sensitivity import fit_similarity, learned_similarities
+from mmatfr.apis.sensitivity import (
+    FIT_BATCHES,
+    fit_similarity,
+    learned_similarities,
+)
 
 __all__ = ['FitSimilarityHook']
 
@@ -18,7 +22,7 @@ class FitSimilarityHook(Hook):
 
     The run has to start from the weights of a trained network, because the
     heads learn its gains from the steps between frames, see
-    :func:`mmatfr.engine.sensitivity.fit_similarity`. A resumed run keeps its
+    :func:`mmatfr.apis.sensitivity.fit_similarity`. A resumed run keeps its
     heads.
 
     Args:
@@ -31,7 +35,9 @@ class FitSimilarityHook(Hook):
             iteration, if no layer has such a head.
     """
 
-    def __init__(self, num_batches: int = 100, epochs: int = 48) -> None:
+    def __init__(
+        self, num_batches: int = FIT_BATCHES, epochs: int = 48
+    ) -> None:
         for name, value in (('num_batches', num_batches), ('epochs', epochs)):
             if value < 1:
                 raise ValueError(f'{name}={value!r} must be positive')

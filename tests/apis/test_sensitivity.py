@@ -7,7 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmatfr.engine.sensitivity import find_gains, fit_similarity
+from mmatfr.apis.sensitivity import find_gains, fit_similarity
 from mmatfr.sgs import equal_groups
 
 NAME = 'backbone.sgs'

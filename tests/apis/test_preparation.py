@@ -6,7 +6,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-from mmatfr.apis import see_clips
+from mmatfr.apis import calibrate_bin_range
 
 
 def make_recognizer(bin_range):
@@ -48,7 +48,7 @@ def test_nothing_but_the_range_of_the_bins_is_learned():
     ]
     before = copy.deepcopy(recognizer.state_dict())
     recognizer.train()
-    see_clips(recognizer, batches)
+    calibrate_bin_range(recognizer, batches)
     assert recognizer.training and recognizer.backbone.sgs.training
     after = recognizer.state_dict()
     changed = {

@@ -11,12 +11,15 @@ from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
 from mmatfr.sgs.similarity import find_steps
 
 __all__ = [
+    'FIT_BATCHES',
     'Steps',
     'find_gains',
     'fit_similarity',
     'learned_similarities',
 ]
 
+# Number of batches that heads are fitted to by default.
+FIT_BATCHES = 100
 # Logarithm of the share of a step of length 0.
 _NO_SHARE = -30.0
 # Exponent of the gains; it suppresses small gains, which are noise.

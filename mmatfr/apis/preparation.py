@@ -1,0 +1,122 @@
+"""Layers put into a trained network made ready on clips, without training."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Callable, Dict, Iterable, Optional, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import nn
+
+from mmatfr.sgs import sgs_layers
+
+from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
+
+__all__ = ['calibrate_bin_range', 'write_inserted']
+
+# Number of batches from which layers learn how much happens in a clip.
+SEEN_BATCHES = 20
+
+
+def calibrate_bin_range(
+    recognizer: nn.Module, batches: Iterable[dict]
+) -> None:
+    """Estimates the range of magnitudes of the layers from clips.
+
+    Only the running mean of the largest magnitudes, used by
+    ``bin_range='data'``, changes; weights and other statistics do not.
+
+    Args:
+        recognizer (nn.Module): A recognizer of mmaction2, with the weights of
+            the network without sampling.
+        batches (Iterable[dict]): Batches of the data loader.
+    """
+    was_training = recognizer.training
+    recognizer.eval()
+    layers = sgs_layers(recognizer).values()
+    for layer in layers:
+        if layer.bin_range == 'data':
+            layer.train()
+            if hasattr(layer, 'bn'):
+                layer.bn.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                recognizer.test_step(batch)
+    finally:
+        recognizer.train(was_training)
+
+
+def write_inserted(
+    cfg: Config,
+    weights: Union[str, Path],
+    out: Union[str, Path],
+    *,
+    num_fitted: int = FIT_BATCHES,
+    num_seen: int = SEEN_BATCHES,
+    track: Optional[Callable[..., Iterable[dict]]] = None,
+) -> Dict[str, float]:
+    """Puts the layers of a config into a trained network and writes it.
+
+    The weights of the network without sampling are taken over as they are.
+    Heads that predict steps are fitted to clips of the training list, and the
+    layers find the range of their bins on them.
+
+    Args:
+        cfg (Config): Config of the recognizer with sampling; where its weights
+            come from and its working directory are set here.
+        weights (str | Path): Checkpoint of the network without sampling.
+        out (str | Path): The checkpoint that is written.
+        num_fitted (int): Number of batches that heads are fitted to. Defaults
+            to 100.
+        num_seen (int): Number of batches that the range of the bins is found
+            on. Defaults to 20.
+        track (Callable, optional): Shows the progress, as
+            ``rich.progress.Progress.track``. Defaults to None.
+
+    Returns:
+        dict[str, float]: How much each head explains, by the name of its
+        layer, see :func:`mmatfr.apis.sensitivity.fit_similarity`.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If the recognizer has no layer that samples.
+    """
+    if not Path(weights).is_file():
+        raise FileNotFoundError(
+            f'{str(weights)!r} does not exist; check the path'
+        )
+    out = Path(out)
+    cfg.load_from = str(weights)
+    cfg.work_dir = str(out.parent)
+    runner = Runner.from_cfg(cfg)
+    if not sgs_layers(runner.model):
+        raise ValueError(
+            f'{cfg.filename!r} has no layer that samples; name a config with '
+            '`sgs`'
+        )
+    runner.load_or_resume()
+    loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
+
+    def first(number: int, description: str) -> Iterable[dict]:
+        batches = islice(loader, number)
+        if track is None:
+            return batches
+        return track(
+            batches, total=min(number, len(loader)), description=description
+        )
+
+    explained = {}
+    if learned_similarities(runner.model):
+        explained = fit_similarity(
+            runner.model, first(num_fitted, 'look at steps')
+        )
+    calibrate_bin_range(runner.model, first(num_seen, 'look at clips'))
+    runner.save_checkpoint(
+        str(out.parent),
+        out.name,
+        save_optimizer=False,
+        save_param_scheduler=False,
+    )
+    return explained
