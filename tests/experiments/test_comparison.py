@@ -1,0 +1,170 @@
+"""Rows trained, tested and timed on a few clips."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmatfr.datasets.tempo import Tempo
+from mmatfr.experiments.comparison import Comparison
+
+SIZE = Tempo(12, 2, 4)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Folder of the data set; the first comparison writes to it."""
+    return str(tmp_path_factory.mktemp('data') / 'tempo')
+
+
+@pytest.fixture(scope='module')
+def compare(data, tmp_path_factory):
+    """Makes a comparison whose trainings stay in a folder of the module."""
+    folder = tmp_path_factory.mktemp('work')
+
+    def make(folder=folder, **options):
+        return Comparison(
+            data=data, size=SIZE, work_dir=str(folder), epochs=1, **options
+        )
+
+    return make
+
+
+@pytest.fixture(scope='module')
+def path_is_trained(compare):
+    """A comparison that has trained the path."""
+    comparison = compare()
+    with counted(comparison) as trained:
+        comparison.run(['path'], [0], rounds=1)
+    # The network that all start from, and the row.
+    assert len(trained) == 2
+    return comparison
+
+
+class counted:  # noqa: N801
+    """Lists the checkpoints of the trainings of a block."""
+
+    def __init__(self, comparison):
+        self.folder = Path(comparison.work_dir)
+        self.new = []
+
+    def find(self):
+        paths = self.folder.rglob('epoch_*.pth')
+        return {(path, path.stat().st_mtime_ns) for path in paths}
+
+    def __enter__(self):
+        self.before = self.find()
+        return self.new
+
+    def __exit__(self, *_):
+        new = sorted(self.find() - self.before)
+        self.new += [path.relative_to(self.folder) for path, _ in new]
+
+
+def test_what_is_done_is_not_done_again(path_is_trained):
+    rows = (
+        'path',
+        'full',
+        'pool2',
+        'path_bins4',
+        'base',
+        'inserted_path_bins8',
+    )
+    with counted(path_is_trained) as trained:
+        results = path_is_trained.run(rows, [0], rounds=1)
+    assert [path.parts[1] for path in trained] == ['full_s0', 'pool2_s0']
+    assert list(results) == list(rows)
+    runs = {name: runs[0] for name, runs in results.items()}
+    assert runs['pool2']['cost/length_mean'] == 8
+    assert runs['pool2']['cost/length_std'] == 0
+    assert runs['path_bins4']['cost/length_max'] <= 4
+    assert runs['path']['cost/length_max'] > 4
+    assert runs['full']['cost/length_min'] == 16
+    for name, run in runs.items():
+        assert run['seconds'] > 0
+        gflops = run['cost/gflops_per_clip']
+        of = runs['full']['cost/gflops_per_clip']
+        assert gflops == of if name == 'base' else gflops <= of
+
+
+def test_rows_can_be_trained_for_another_time(compare, path_is_trained):
+    comparison = compare(finetune_epochs=2)
+    with counted(comparison) as trained:
+        weights = comparison.weights('path', 0)
+    # What they start from is there, and stays as it is.
+    assert {path.parts[1] for path in trained} == {'path_2e_s0'}
+    assert weights.endswith('resnet3d/path_2e_s0/epoch_2.pth')
+
+
+def test_several_seeds_and_layers(compare, tmp_path):
+    comparison = compare(tmp_path, model='slowfast')
+    with counted(comparison) as trained:
+        results = comparison.run(['pool2', 'inserted_path'], [0, 1], rounds=1)
+    assert len(trained) == 2 * 2
+    for name, (first, second) in results.items():
+        assert first['seconds'] != second['seconds'], name
+    (pool, _) = results['pool2']
+    for path in ('slow', 'fast'):
+        key = f'cost/backbone.{path}_path.sgs/temporal_resolution'
+        assert pool[key] == 0.5
+
+
+def test_rows_from_scratch_need_no_network_to_start_from(compare, tmp_path):
+    comparison = compare(tmp_path)
+    comparison.generate()
+    with counted(comparison) as trained:
+        comparison.weights('scratch_path', 0)
+    assert len(trained) == 1
+
+
+def test_another_world_trains_on_from_the_still_one(compare, path_is_trained):
+    comparison = compare(world='wild')
+    comparison.generate()
+    with counted(comparison) as trained:
+        comparison.metrics('inserted_pool2', 0)
+    (checkpoint,) = trained
+    assert checkpoint.parts[0] == 'wild'
+    folder = Path(path_is_trained.work_dir)
+    (still,) = folder.glob('resnet3d-*_tempo-small-rgb/s0/epoch_1.pth')
+    log = next((folder / checkpoint).parent.glob('*/*.log')).read_text()
+    assert f'Load checkpoint from {still}' in log
+    # It is another data set, and its trainings lie apart.
+    parameters = json.loads(
+        Path(comparison.data_root, 'tempo.json').read_text()
+    )
+    assert parameters['world'] == 'wild'
+    assert (folder / 'wild/resnet3d/inserted_pool2_s0').is_dir()
+
+
+def test_recipes_for_one_network_start_from_the_same_weights(
+    compare, tmp_path
+):
+    compare().generate()
+    with counted(compare(tmp_path)) as trained:
+        first = compare(tmp_path, model='x3d').weights('base', 0)
+        second = compare(tmp_path, model='x3d-32').weights('base', 0)
+    assert len(trained) == 1 and first == second
+
+
+def test_more_frames_of_longer_videos(compare, tmp_path):
+    with pytest.raises(ValueError, match='64 frames.*--video-frames 64'):
+        compare(tmp_path).run(['inserted_full64'], [0])
+    assert not [*tmp_path.iterdir()]
+    comparison = compare(tmp_path, video_frames=64)
+    results = comparison.run(['inserted_full64'], [0], rounds=1)
+    (run,) = results['inserted_full64']
+    assert run['cost/length_mean'] == 64
+    assert comparison.suffix == '-64frames'
+    assert Path(f'{comparison.data}-64frames/tempo.json').is_file()
+
+
+def test_more_test_videos(compare, path_is_trained):
+    comparison = compare(test_videos=5)
+    comparison.generate()
+    with counted(comparison) as trained:
+        comparison.metrics('path', 0)
+    assert not trained
+    lines = Path(comparison.test_root, 'test.txt').read_text().splitlines()
+    assert len(lines) == 5
+    folder = Path(comparison.work_dir, 'resnet3d', 'path_s0')
+    assert (folder / 'metrics-test5.json').is_file()
