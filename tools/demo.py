@@ -8,39 +8,18 @@ test pipeline.
 """
 
 import argparse
-import os
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Optional
 
-import numpy as np
 import torch
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from torch import nn
 
-from mmatfr.apis import first_view, frame_times, iter_clips, load_recognizer
-from mmatfr.atomic_write import atomic_path, write_text
-from mmatfr.cli import make_table, print_table, run_script
-from mmatfr.cost import ClipRecorder, CostModel
-from mmatfr.deploy import ENGINES, load_model
-from mmatfr.sgs import sgs_layers
-from mmatfr.visualization.charts import draw_timeline
-from mmatfr.visualization.figures import (
-    ClipGroups,
-    GroupsRecorder,
-    draw_groups,
-)
-from mmatfr.visualization.pages import make_page
+from mmatfr.apis import load_recognizer
+from mmatfr.cli import run_script
+from mmatfr.demos.video import show_deployed, show_recognizer
+from mmatfr.deploy import ENGINES
 from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
-_FOREIGN = (
-    'note: these weights have seen generated videos of a moving shape alone; '
-    "their classes mean nothing here and are left out. The groups, B' and "
-    'the GFLOPs are meaningful.'
-)
-_ROWS = 20  # of the table
-_MOVING_CLIPS = 40  # of the page, a few hundred kB each
 # What `make train-demo` trains, where no weights have been released.
 _TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_8.pth'
 
@@ -87,111 +66,25 @@ def parse_args() -> argparse.Namespace:
             f'{args.model!r}; leave one out'
         )
     args.config = args.model or args.config
-    if args.engine and not is_deployed(args.config):
+    if args.engine and not _is_deployed(args.config):
         parser.error('--engine is for an exported file, *.onnx')
     return args
 
 
-def is_deployed(config: Optional[str]) -> bool:
+def _is_deployed(config: Optional[str]) -> bool:
     return config is not None and config.endswith('.onnx')
 
 
-def print_classes(
-    video: str, names: Sequence[str], scores: Sequence[float]
-) -> None:
-    table = make_table(os.path.basename(video), ('class', 'score'))
-    for name, score in zip(names, scores, strict=True):
-        table.add_row(name, f'{score:.3f}')
-    print_table(table)
-
-
-def save_figure(
-    args: argparse.Namespace, layers: List[List[ClipGroups]], note: str = ''
-) -> None:
-    """Writes the figure and the page.
-
-    Args:
-        args (argparse.Namespace): With the video and the path of the figure.
-        layers (list[list[ClipGroups]]): The clips as each layer groups them.
-        note (str): What the page says first. Defaults to ''.
-    """
-    if not layers:
-        print('nothing samples here: no figure to draw')
-        return
-    out = Path(
-        args.out or Path('results/demo') / f'{Path(args.video).stem}.png'
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shown, figures = [], []
-    for clips in layers:
-        ends = [min(clips, key=by_length), max(clips, key=by_length)]
-        shown += ends if len(clips) > 1 else clips
-        if len(clips) > 1 and clips[0].seconds is not None:
-            figures.append(
-                draw_timeline(
-                    [(clip.seconds[0], clip.seconds[-1]) for clip in clips],
-                    [clip.length for clip in clips],
-                    len(clips[0].group),
-                )
-            )
-    figures.append(draw_groups(shown))
-    with atomic_path(out) as part:
-        figures[-1].savefig(part)
-    moving = [clips[:_MOVING_CLIPS] for clips in layers]
-    if len(layers[0]) > _MOVING_CLIPS:
-        note += f' In motion: the first {_MOVING_CLIPS} clips.'
-    page = out.with_suffix('.html')
-    write_text(page, make_page(moving, Path(args.video).name, note, figures))
-    which = (
-        'the clips of fewest and of most groups'
-        if len(shown) > len(layers)
-        else 'the clip'
-    )
-    print(f'figure of {which}: {out}\nall in motion: {page}')
-
-
-def by_length(clip: ClipGroups) -> int:
-    return clip.length
-
-
-def run_deployed(args: argparse.Namespace) -> None:
-    if args.checkpoint:
-        raise ValueError(
-            f'{args.config!r} has its weights in it; leave out '
-            f'{args.checkpoint!r}'
-        )
-    model = load_model(args.config, args.engine or next(iter(ENGINES)))
-    views = model.read_views(args.video)
-    result = model(views)
-    top = result.scores.argsort()[::-1][: args.topk]
-    print_classes(
-        args.video, [model.class_name(i) for i in top], result.scores[top]
-    )
-    clips = []
-    for pathway in model.info.pathways:
-        lengths, groups = result.lengths, result.groups
-        if pathway:
-            lengths, groups = lengths[pathway], groups[pathway]
-        num_frames = groups.shape[1]
-        print(
-            f"{pathway or 'temporal resolution'} B': {lengths.tolist()} of "
-            f'{num_frames} frames, for {len(lengths)} view(s)'
-        )
-        step = model.info.num_frames // num_frames
-        title = ', '.join(filter(None, [Path(args.video).name, pathway]))
-        clips.append([ClipGroups(views[0, ::step], groups[0], title=title)])
-    save_figure(args, clips)
-
-
-def class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
-    if model.classes is None or len(model.classes) <= max(labels):
-        return [f'class {label}' for label in labels]
-    return [model.classes[label] for label in labels]
-
-
 def run(args: argparse.Namespace) -> None:
-    if is_deployed(args.config):
-        return run_deployed(args)
+    out = Path(args.out or f'results/demo/{Path(args.video).stem}.png')
+    if _is_deployed(args.config):
+        if args.checkpoint:
+            raise ValueError(
+                f'{args.config!r} has its weights in it; leave out '
+                f'{args.checkpoint!r}'
+            )
+        engine = args.engine or next(iter(ENGINES))
+        return show_deployed(args.config, engine, args.video, out, args.topk)
     config = config_path(args.config or _NAME)
     checkpoint = args.checkpoint or released_weights(Path(config).stem)
     if checkpoint is None and args.config:
@@ -206,106 +99,7 @@ def run(args: argparse.Namespace) -> None:
         remedy='run `make train-demo` or `tools/train.py`, '
         'or name a config and its checkpoint',
     )
-    foreign = is_of_tempo(model.cfg) and not is_tempo_video(args.video)
-    if foreign:
-        print(_FOREIGN)
-    cost = CostModel(model)
-    layers: List[List[ClipGroups]] = [[] for _ in sgs_layers(model)]
-    rows, scores = [], []
-    for data in iter_clips(model.cfg, args.video):
-        with (
-            ClipRecorder(model, cost) as recorder,
-            GroupsRecorder(model) as groups,
-            torch.no_grad(),
-        ):
-            sample = model.test_step(pseudo_collate([data]))[0]
-            records = recorder.take()
-        scores.append(sample.pred_score.cpu())
-        clip = first_view(model, data['inputs'])
-        times = frame_times(data['data_samples'], clip.shape[1])
-        seconds = None if times is None else times[0]
-        rows.append((seconds, records, cost.gflops(clip.shape, clip.shape[1])))
-        title = f'{Path(args.video).name}, clip {len(rows)}'
-        for own, drawn in zip(
-            layers, groups.groups(0, clip, title, seconds), strict=True
-        ):
-            own.append(drawn)
-
-    if not foreign:
-        mean = torch.stack(scores).mean(0)
-        top = mean.topk(min(args.topk, len(mean)))
-        print_classes(
-            args.video,
-            class_names(model, top.indices.tolist()),
-            top.values.tolist(),
-        )
-    print_clips(rows)
-    save_figure(args, layers, _FOREIGN if foreign else '')
-
-
-def is_of_tempo(cfg: Config) -> bool:
-    """Whether a config trains on the generated videos of tempo."""
-    loader = cfg.get('train_dataloader') or cfg.get('test_dataloader') or {}
-    dataset = loader.get('dataset', {})
-    metrics = cfg.get('test_evaluator') or []
-    metrics = metrics if isinstance(metrics, list) else [metrics]
-    return 'tempo' in str(dataset.get('data_root')) or any(
-        metric.get('type') == 'TempoMetric' for metric in metrics
-    )
-
-
-def is_tempo_video(video: str) -> bool:
-    """Whether a video lies in a data set of tempo."""
-    return any(
-        (folder / 'tempo.json').is_file()
-        for folder in Path(video).resolve().parents
-    )
-
-
-def print_clips(rows: Sequence[tuple]) -> None:
-    """Prints the temporal resolution and the cost of the clips.
-
-    Args:
-        rows (Sequence[tuple]): Of each clip, the times of its frames or None,
-            its :class:`ClipRecords` and the GFLOPs with all frames kept.
-    """
-    table = make_table('clips', ('clip', 'seconds', "B'", 'GFLOPs', 'share'))
-    for number, (seconds, records, full) in enumerate(rows[:_ROWS], 1):
-        gflops = records.gflops.mean().item()
-        table.add_row(
-            str(number),
-            ''
-            if seconds is None
-            else f'{seconds[0]:.2f} to {seconds[-1]:.2f}',
-            str(records.lengths.tolist()).strip('[]'),
-            f'{gflops:.4g}',
-            f'{100 * gflops / full:.0f} %',
-        )
-    print_table(table)
-    if len(rows) > _ROWS:
-        print(f'and {len(rows) - _ROWS} clips more')
-    lengths = torch.cat([records.lengths for _, records, _ in rows])
-    # One number, or one for each layer that samples.
-    layers = zip(
-        lengths.reshape(len(lengths), -1).float().T,
-        np.atleast_1d(rows[0][1].num_frames),
-        strict=True,
-    )
-    found = '; '.join(
-        f'{own.mean():.1f} ({own.min():.0f} to {own.max():.0f}) of '
-        f'{num_frames} frames'
-        if len(own) > 1
-        else f'{own.item():.0f} of {num_frames} frames'
-        for own, num_frames in layers
-    )
-    spent = sum(records.gflops.sum().item() for _, records, _ in rows)
-    full = sum(full * len(records.gflops) for _, records, full in rows)
-    print(
-        f"temporal resolution B': {found}, for {len(lengths)} "
-        f'clip{"s" * (len(lengths) > 1)}\n'
-        f'GFLOPs spent: {spent:.4g} of {full:.4g} with all frames kept '
-        f'({100 * spent / full:.0f} %; multiply-adds)'
-    )
+    show_recognizer(model, args.video, out, args.topk)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,1 @@
+"""Demonstrations: a video clip by clip, and short trainings on tempo."""

@@ -1,0 +1,146 @@
+"""Recognizers on the test videos of tempo: groups drawn, results shown."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Dict, List
+
+import torch
+from torch import nn
+
+from mmatfr.apis import (
+    build_recognizer,
+    first_view,
+    frame_times,
+    load_recognizer,
+    read_batch,
+    read_clips,
+    without_sampling,
+)
+from mmatfr.atomic_write import atomic_path
+from mmatfr.cli import make_progress, make_table, print_table
+from mmatfr.cost import ClipRecorder
+from mmatfr.visualization.figures import GroupsRecorder, draw_groups
+from mmatfr.zoo.models import config_path, list_models, released_weights
+
+__all__ = ['draw_slow_and_fast', 'read_test_list', 'show_released']
+
+_BATCH = 12
+
+
+def show_released(folder: str, name: str, path: Path) -> None:
+    """Prints what the released networks do, and draws the groups of one.
+
+    Args:
+        folder (str): Folder of a data set of tempo.
+        name (str): The network whose groups are drawn.
+        path (Path): The figure.
+    """
+    names = list_models('*_tempo-small-rgb', released=True)
+    table = make_table(
+        f'released weights on {len(read_test_list(folder))} test videos',
+        ('network', 'top-1 %', "B'/T", 'GFLOPs', 'ms/clip'),
+    )
+    with make_progress() as progress:
+        for network in progress.track(names, description='test'):
+            for title, model in _load_pairs(network).items():
+                found = _test(model, folder)
+                table.add_row(
+                    title,
+                    f'{100 * found["top1"]:.1f}',
+                    f'{found["resolution"]:.2f}',
+                    f'{found["gflops"]:.4f}',
+                    f'{1e3 * found["seconds"]:.2f}',
+                )
+    print_table(table)
+    draw_slow_and_fast(
+        load_recognizer(config_path(name), released_weights(name)),
+        path,
+        folder,
+    )
+    print(
+        'Both rows of a network have the same weights, which were trained '
+        'with sampling.\n'
+        f'which frames of a slow and of a fast clip were grouped: {path}'
+    )
+
+
+def read_test_list(folder: str) -> List[dict]:
+    """Reads what tempo says of the videos of the test split."""
+    with open(f'{folder}/test.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def _load_pairs(name: str) -> Dict[str, nn.Module]:
+    """Loads released weights, into the network with sampling and without."""
+    path, weights = config_path(name), released_weights(name)
+    sampled = load_recognizer(path, weights)
+    plain = build_recognizer(without_sampling(sampled.cfg.model)).eval()
+    plain.cfg = sampled.cfg
+    known = plain.state_dict()
+    plain.load_state_dict(
+        {k: v for k, v in sampled.state_dict().items() if k in known}
+    )
+    title = name.split('-atfr')[0]
+    return {f'{title}, all frames': plain, f'{title}, sampled': sampled}
+
+
+def _test(model: nn.Module, folder: str) -> Dict[str, float]:
+    """Tests a recognizer on the test split.
+
+    Returns:
+        dict[str, float]: ``top1`` in [0, 1], means of ``resolution`` (B'/T)
+        and ``gflops``, and ``seconds`` of a clip, without decoding.
+    """
+    names = [line.strip() for line in open(f'{folder}/classes.txt')]
+    rows = read_test_list(folder)
+    hits, shares, gflops, seconds = 0, [], [], 0.0
+    for start in range(0, len(rows), _BATCH):
+        part = rows[start : start + _BATCH]
+        clips = read_batch(
+            model, [f'{folder}/videos/{row["filename"]}' for row in part]
+        )
+        with ClipRecorder(model) as recorder, torch.no_grad():
+            began = time.perf_counter()
+            scores = model(clips, mode='tensor', stage='head')
+            seconds += time.perf_counter() - began
+            records = recorder.take()
+        if isinstance(scores, tuple):
+            scores = scores[0]
+        for guess, row in zip(scores.argmax(1).tolist(), part, strict=True):
+            hits += names[guess] == row['class']
+        shares.append(records.resolution)
+        gflops.append(records.gflops)
+    return dict(
+        top1=hits / len(rows),
+        resolution=torch.cat(shares).mean().item(),
+        gflops=torch.cat(gflops).mean().item(),
+        seconds=seconds / len(rows),
+    )
+
+
+def draw_slow_and_fast(model: nn.Module, path: Path, folder: str) -> None:
+    """Draws the groups of the slowest and of the fastest test action."""
+    rows = sorted(read_test_list(folder), key=lambda row: int(row['length']))
+    drawn = []
+    for kind, row in (('slow', rows[-1]), ('fast', rows[0])):
+        data = read_clips(model.cfg, f'{folder}/videos/{row["filename"]}')
+        with GroupsRecorder(model) as recorder, torch.no_grad():
+            model.test_step(
+                dict(
+                    inputs=[data['inputs']],
+                    data_samples=[data['data_samples']],
+                )
+            )
+        title = (
+            f'{kind} {row["class"]}, action in video frames '
+            f'{row["start"]} to '
+            f'{int(row["start"]) + int(row["length"]) - 1} of 0 to 31'
+        )
+        clip = first_view(model, data['inputs'])
+        times = frame_times(data['data_samples'], clip.shape[1])
+        drawn += recorder.groups(
+            0, clip, title, None if times is None else times[0]
+        )
+    with atomic_path(path) as part:
+        draw_groups(drawn).savefig(part)
