@@ -1,8 +1,8 @@
-"""Importing mmatfr first mends what the released wheels lack."""
+"""Imports mmatfr first, which fixes defects of released wheels."""
 
 import os
 
-# More threads cost networks as small as those of tests more than they save.
+# For the small networks of the tests, more threads cost more than they save.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mmatfr  # noqa: F401  isort: skip
@@ -31,7 +31,7 @@ EPOCHS = dict(by_epoch=True, max_epochs=1, val_begin=2)
 
 @pytest.fixture(scope='session')
 def tempo(tmp_path_factory):
-    """Folder of a data set of 24, 12 and 12 clips; not to be written to."""
+    """Folder of a data set of 24, 12 and 12 clips; read only."""
     folder = tmp_path_factory.mktemp('tempo') / 'data'
     for _ in write_tempo(folder, Tempo(train=24, val=12, test=12)):
         pass
@@ -40,7 +40,7 @@ def tempo(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def write_trained(tempo, tmp_path_factory):
-    """Writes a config on `tempo`, and weights as training writes them."""
+    """Writes a config for `tempo` and a checkpoint as from training."""
     folder = tmp_path_factory.mktemp('trained')
 
     def write(path):
@@ -65,7 +65,7 @@ def write_trained(tempo, tmp_path_factory):
 
 @pytest.fixture
 def full_disk():
-    """Lets no file grow beyond a number of bytes, as on a full disk."""
+    """Limits the size of files, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -75,11 +75,10 @@ def full_disk():
 def build_runner(tempo, tmp_path):
     """Builds mmengine's runner for a small recognizer on `tempo`.
 
-    It takes clips of 8 frames of 32x32; keyword arguments go on top of the
-    config.
+    It takes clips of 8 frames of 32x32; keyword arguments override the config.
     """
     built = []
-    # More threads cost a network as small as this more than they save.
+    # For this small network, more threads cost more than they save.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
 

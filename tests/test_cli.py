@@ -1,4 +1,4 @@
-"""One line for bad input, whoever notices it."""
+"""One line for bad input from any source."""
 
 import pytest
 from mmengine.config import Config

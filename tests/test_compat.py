@@ -22,7 +22,7 @@ DRN = 'mmaction.models.localizers.drn'
 
 
 class Stranger:
-    """A class that no checkpoint should bring along."""
+    """A class that a checkpoint must not contain."""
 
 
 class Call:

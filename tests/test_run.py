@@ -1,4 +1,4 @@
-"""Scripts of mmaction2, run with this package imported before them."""
+"""Scripts of mmaction2, run after importing this package."""
 
 import importlib.util
 import json
@@ -29,7 +29,7 @@ TSM = CONFIGS / 'tsm/tsm-r18-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
 
 @pytest.fixture
 def tool(monkeypatch, tmp_path, capfd):
-    """Runs a script in this process; returns what it printed."""
+    """Runs a script in this process; returns its output."""
     monkeypatch.chdir(tmp_path)
 
     def run(name, *args):
@@ -80,7 +80,7 @@ def test_accuracy_of_predictions(tool, write_trained, tmp_path):
 
 
 def test_as_a_command_with_a_config_of_mmaction2(tmp_path):
-    """In an interpreter that nothing was imported into."""
+    """In a fresh interpreter."""
     done = subprocess.run(
         [
             *(sys.executable, '-m', 'mmatfr.run'),
@@ -132,7 +132,7 @@ def test_browses_a_data_set(tool, write_trained, tmp_path):
     'config,channels', [(SMALL, 128), (SLOWFAST, 160), (TSM, 512)]
 )
 def test_features(tool, write_trained, tmp_path, tempo, config, channels):
-    """The script knows SlowFast and the data set by their names."""
+    """The script identifies SlowFast and the data set by name."""
     names = [
         line.split()[0]
         for line in (tempo / 'test.txt').read_text().splitlines()[:2]
@@ -180,7 +180,7 @@ def test_what_is_not_there_is_named():
 
 @pytest.mark.parametrize('tool', ['train', 'test'])
 def test_slurm_starts_the_script(tmp_path, tool):
-    """A Slurm that runs the command at once, and says what it was given."""
+    """A fake Slurm runs the command at once and prints its arguments."""
     srun = tmp_path / 'srun'
     srun.write_text(
         '#!/usr/bin/env bash\n'

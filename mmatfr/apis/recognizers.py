@@ -64,7 +64,7 @@ def load_recognizer(
         config (str | Config): The config, or its path.
         checkpoint (str): Path or URL of the checkpoint.
         device (str): Device of the recognizer. Defaults to 'cpu'.
-        remedy (str): What to do where there is no such checkpoint.
+        remedy (str): Remedy in the message if the file does not exist.
 
     Returns:
         nn.Module: The recognizer in evaluation mode, with ``cfg`` and
@@ -94,7 +94,7 @@ def load_weights(
         recognizer (nn.Module): The recognizer.
         cfg (Config): The config of the recognizer.
         checkpoint (str): Path or URL of the checkpoint.
-        remedy (str): What to do where there is no such checkpoint.
+        remedy (str): Remedy in the message if the file does not exist.
 
     Returns:
         dict: Metadata of the checkpoint: ``classes``, if present.

@@ -23,7 +23,7 @@ def equal_groups(
     """Divides each clip into a given number of groups of equal size.
 
     Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
+        magnitude (Tensor): (N, T); only the shape matters.
         length (int | Sequence[int]): Number of groups of every clip, or of
             each of the N clips; from 1 to T.
 
@@ -65,7 +65,7 @@ def pool_frames(magnitude: Tensor, size: int) -> Groups:
     """Average pooling over time, with a stride equal to the window size.
 
     Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
+        magnitude (Tensor): (N, T); only the shape matters.
         size (int): Number of frames per group; the last group may be smaller.
 
     Returns:
@@ -87,7 +87,7 @@ def stride_frames(magnitude: Tensor, step: int) -> Groups:
     """Keeps the first of every ``step`` frames and drops the others.
 
     Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
+        magnitude (Tensor): (N, T); only the shape matters.
         step (int): One frame is kept out of this many.
 
     Returns:
@@ -110,7 +110,7 @@ def random_groups(magnitude: Tensor, resolution: float) -> Groups:
     B' varies around its mean from clip to clip.
 
     Args:
-        magnitude (Tensor): (N, T), of which the shape alone counts.
+        magnitude (Tensor): (N, T); only the shape matters.
         resolution (float): Mean of B'/T, from 1/T to 1.
 
     Returns:

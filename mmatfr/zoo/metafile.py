@@ -47,10 +47,10 @@ _PRETRAINED = dict(
 # Like yaml.safe_load, but ten times as fast if libyaml is installed.
 _LOADER = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _HEAD = """\
-# By tools/misc/update_model_zoo.py; Metadata is counted from the config.
-# Published: what the source says, not measured here. Results: measured here; a
-# model without them was not trained, its data could not be downloaded or the
-# training has not been run.
+# By tools/misc/update_model_zoo.py; Metadata is computed from the config.
+# Published: figures of the source, not measured here. Results: measured here.
+# A model without Results was not trained: its data could not be downloaded, or
+# the training has not been run.
 """
 _GIVEN = ('Results', 'Published', 'Weights', 'SHA256', 'Training Log')
 

@@ -1,4 +1,4 @@
-"""A whole video as clips, one after the other, with the times of frames."""
+"""A whole video as consecutive clips, with the times of frames."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sampling put into a built recognizer and taken out, without training."""
+"""Adds sampling to a built recognizer and removes it, without training."""
 
 import copy
 
@@ -101,7 +101,7 @@ def make_recognizer(family='r18', with_cfg=False):
 
 
 def make_batches(is_2d=False, num_clips=4):
-    """Two batches, as a data loader of mmaction2 gives them."""
+    """Returns two batches in the format of a data loader of mmaction2."""
     videos = clips(2 * num_clips, NUM_FRAMES, SIZE)
     videos = videos.transpose(1, 2) if is_2d else videos[:, None]
     return [
@@ -135,11 +135,11 @@ def test_every_family(family):
     recognizer = make_recognizer(family)
     plain, kind = recognizer.backbone, type(recognizer.backbone)
     videos = clips(3, NUM_FRAMES, SIZE)
-    videos[1:] = videos[:1] + 0.1 * videos[1:]  # no still one
+    videos[1:] = videos[:1] + 0.1 * videos[1:]  # none is still
     before = logits(recognizer, videos)
     weights = copy.deepcopy(recognizer.state_dict())
 
-    # Where every frame is a group of its own, nothing changes but rounding.
+    # If every frame is a separate group, only rounding changes.
     assert mmatfr.insert(recognizer, num_bins=1000) is recognizer
     assert not recognizer.training
     assert type(recognizer.backbone).__name__.startswith('ATFR')
@@ -149,14 +149,14 @@ def test_every_family(family):
     assert_all_close([after], [before])
     mmatfr.remove(recognizer)
 
-    # Whatever is in the batch, a clip gives what it gives alone.
+    # A clip gives the same result in any batch as alone.
     mmatfr.insert(recognizer, num_bins=4)
     alone = torch.cat([logits(recognizer, clip[None]) for clip in videos])
     assert_all_close([logits(recognizer, videos)], [alone])
     added = set(recognizer.state_dict()) - set(weights)
     assert all('.sgs.' in name for name in added)
 
-    # The plain network is what it was.
+    # The plain network is unchanged.
     mmatfr.remove(recognizer)
     assert recognizer.backbone is plain and type(plain) is kind
     assert list(recognizer.state_dict()) == list(weights)
@@ -190,7 +190,7 @@ def test_without_clips_none_costs_more():
         logits(recognizer, clips(8, NUM_FRAMES, SIZE))
         spent = recorder.take().gflops / cost.gflops((3, *SHAPE))
     assert 0.6 < spent.max() <= 0.7
-    assert spent.min() < spent.max()  # those that are still for long
+    assert spent.min() < spent.max()  # clips that are still for long
 
 
 def test_config_describes_the_recognizer(tmp_path):
@@ -222,7 +222,7 @@ def test_what_is_trained_in_between_stays():
         for name, value in recognizer.state_dict().items()
         if '.sgs.' not in name
     }
-    # As by load_state_dict(assign=True) or to another device.
+    # As with load_state_dict(assign=True), or after a move to another device.
     recognizer.backbone.conv1.bn.running_mean = torch.ones(8)
     trained['backbone.conv1.bn.running_mean'] = torch.ones(8)
     mmatfr.remove(recognizer)

@@ -1,4 +1,4 @@
-"""What layers learn from clips, without training."""
+"""Layers estimate the range of bins from clips, without training."""
 
 import copy
 

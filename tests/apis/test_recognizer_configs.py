@@ -1,4 +1,4 @@
-"""What a recognizer sees of a video."""
+"""Views and clips of a video for a recognizer."""
 
 import pytest
 import torch

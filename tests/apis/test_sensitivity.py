@@ -1,4 +1,4 @@
-"""What a network makes of steps, and heads fitted to it."""
+"""Gains of a network from steps, and heads fitted to them."""
 
 import copy
 
@@ -80,7 +80,7 @@ def clips():
 
 @pytest.mark.parametrize('execution', ['packed', 'sequential'])
 def test_gains_are_those_of_clips_that_stop_and_start(clips, execution):
-    """The stem is spatial, so that its input may as well stand still."""
+    """The stem is spatial, so freezing its input is equivalent."""
     recognizer = make_recognizer(similarity='path')
     recognizer.backbone.execution = execution
     (steps,) = find_gains(recognizer, make_batch(clips)).values()

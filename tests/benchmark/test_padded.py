@@ -1,4 +1,4 @@
-"""The authors' way: equal to ours where there is nothing to pad."""
+"""The authors' padding: equal to our results without padding."""
 
 import pytest
 import torch

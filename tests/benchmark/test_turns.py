@@ -1,4 +1,4 @@
-"""Processes that are timed in turns; their functions are here to be found."""
+"""Processes that are timed in turns; their functions must be importable."""
 
 import os
 import time
@@ -30,7 +30,7 @@ def die():
 
 
 def spin():
-    """A function that leaves a thread behind which does not rest."""
+    """Returns a function that leaves a busy thread running."""
     import threading
 
     def burn():

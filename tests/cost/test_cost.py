@@ -17,7 +17,7 @@ R18 = dict(
     temporal_strides=(1, 1, 2, 1),
 )
 NON_LOCAL = dict(non_local=((0, 0), (0, 0), (0, 1), (0, 0)))
-# Base and its own arguments, head, and arguments of the adaptive backbone.
+# Base and its arguments, head, and arguments of the adaptive backbone.
 BACKBONES = {
     'x3d-stem': ('X3D', X3D, 'X3DHead', 144, dict(stage=0)),
     'x3d': ('X3D', X3D, 'X3DHead', 144, dict(stage=1)),
@@ -34,7 +34,7 @@ BACKBONES = {
 
 
 class Path(nn.Module):
-    """A convolution, sampling, and one more."""
+    """A convolution, sampling, and another convolution."""
 
     def __init__(self, channels):
         super().__init__()
@@ -50,7 +50,7 @@ class Path(nn.Module):
 
 @MODELS.register_module()
 class TwoPaths(nn.Module):
-    """Two pathways of 4 and of 12 frames, each with a layer of its own."""
+    """Two pathways, with 4 and 12 frames, each with its layer."""
 
     def __init__(self):
         super().__init__()
@@ -65,7 +65,7 @@ class TwoPaths(nn.Module):
 
 @MODELS.register_module()
 class Frames(nn.Module):
-    """A 2D backbone; every frame is given the map of its group."""
+    """A 2D backbone that returns the map of its group for every frame."""
 
     num_segments = 6
 
@@ -255,7 +255,7 @@ def test_2d_recognizer_without_sampling():
     with ClipRecorder(model) as recorder, torch.no_grad():
         model(torch.rand(2, 5, 3, 32, 32), mode='tensor')
         records = recorder.take()
-    # Nothing makes clips of these frames: each is one.
+    # Nothing combines these frames into clips, so each is a clip.
     assert records.lengths.tolist() == [1] * 10 and records.num_frames == 1
     counted = count(model, torch.rand(1, 1, 3, 32, 32))
     assert records.gflops.tolist() == pytest.approx([counted] * 10)

@@ -1,4 +1,4 @@
-"""What the checked data set says of its list and its videos."""
+"""Errors of the checked data set for its list and its videos."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BROKEN = 1
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory):
-    """Three videos, of which one is cut off after a third."""
+    """Three videos, one of which is truncated to a third."""
     folder = tmp_path_factory.mktemp('videos')
     rng = np.random.default_rng(0)
     for label in LABELS:

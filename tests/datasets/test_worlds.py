@@ -1,4 +1,4 @@
-"""What changes in tempo's clips beside the object that acts."""
+"""Changes in the clips of tempo apart from the acting object."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def disturb(world, seed=0, frames=32):
     ],
 )
 def test_still_world_keeps_its_pixels(key, video, sha256):
-    """Those of version 1 of the generator, from before there were worlds."""
+    """The pixels of version 1 of the generator, before worlds existed."""
     frames = render_clip(*key, video)
     assert hashlib.sha256(frames.tobytes()).hexdigest().startswith(sha256)
 
@@ -114,7 +114,7 @@ def test_disturbances_have_no_direction_in_time():
 
 
 def test_objects_and_background_move_alike_under_a_camera():
-    """A mark in the scene is seen where an object in its place would be."""
+    """A mark in the scene appears at the position of an object there."""
     surround = 32
     background = np.zeros((128, 128, 3), np.float32)
     place = np.array([0.2, -0.1])

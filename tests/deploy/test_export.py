@@ -1,4 +1,4 @@
-"""Exported files compute in every engine what PyTorch computes."""
+"""Exported files give the same results as PyTorch in every engine."""
 
 import pytest
 from tiny_recognizers import (

@@ -1,4 +1,4 @@
-"""Groups of one clip, made in the engines."""
+"""Groups of one clip, computed in the engines."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""A deployed file at work, in every engine."""
+"""Deployed files in every engine."""
 
 import threading
 
@@ -25,7 +25,7 @@ def model(deployed, engine):
 
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
-    """A video whose picture changes all the time, in its second half."""
+    """A video that changes only in its second half."""
     path = str(tmp_path_factory.mktemp('video') / 'video.mp4')
     writer = cv2.VideoWriter(
         path, cv2.VideoWriter_fourcc(*'mp4v'), 25, (64, 48)

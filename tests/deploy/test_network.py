@@ -1,4 +1,4 @@
-"""The network of one clip against the recognizer it is made from."""
+"""The network for one clip, compared with its recognizer."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A recognizer in 8 bits, whose groups are decided in float."""
+"""A recognizer in 8 bits, with groups computed in float."""
 
 import sys
 
@@ -39,8 +39,8 @@ def test_quantizes_all_but_what_decides_the_groups(
     assert steps[:12] == [('calibration', done, 12) for done in range(1, 13)]
     assert steps[-1][1:] == (12, 12)
 
-    # Kernels are quantized, and nothing that decides the groups. NNCF leaves
-    # squeeze-excitation alone.
+    # Kernels are quantized, but no node that determines the groups. NNCF skips
+    # squeeze-excitation.
     graph = onnx.load(out).graph
     quantized = {
         name

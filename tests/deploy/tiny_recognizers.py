@@ -108,7 +108,7 @@ def make_config(backbone, **options):
 
 
 def build(cfg, seed=0):
-    """Builds a recognizer whose classes and normalization are not trivial."""
+    """Builds a recognizer with nontrivial classes and normalization."""
     torch.manual_seed(seed)
     recognizer = MODELS.build(copy.deepcopy(cfg.model))
     for module in recognizer.modules():

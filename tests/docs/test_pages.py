@@ -1,4 +1,4 @@
-"""README and docs: links lead somewhere, commands and snippets are right."""
+"""README and docs: links, commands and snippets work."""
 
 import argparse
 import functools
@@ -18,7 +18,7 @@ PAGES = [
     *sorted(ROOT.glob('tools/data/*/README.md')),
     *sorted(ROOT.glob('configs/recognition/*/README.md')),
 ]
-# Their snippets run where what they need is made.
+# Pages with snippets that other tests run, with the files they need.
 TESTED_ELSEWHERE = {'deploy.md', 'forward.md'}
 
 
@@ -53,7 +53,7 @@ def test_readme_is_short():
 
 @functools.cache
 def scripts():
-    """Scripts that read their arguments themselves, by file name."""
+    """Finds the scripts that parse arguments, by file name."""
     names = {}
     for path in sorted(ROOT.glob('tools/**/*.py')):
         if 'def parse_args' in path.read_text():
@@ -141,12 +141,12 @@ def find_types(value):
     ids=page_id,
 )
 def test_snippets_run(page, monkeypatch):
-    """Each runs in the scope of those before it on its page.
+    """Each snippet runs in the scope of those before it on its page.
 
-    What a page leaves out is in a comment before the block, `run: setup`.
+    Code that a page omits is in a comment before the block, `run: setup`.
     """
     for registry in (MODELS, HOOKS, METRICS):
-        # What a page registers is gone after it.
+        # Registrations of a page do not outlive it.
         monkeypatch.setattr(
             registry, '_module_dict', dict(registry._module_dict)
         )

@@ -16,14 +16,14 @@ def test_site_builds(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    # Wherever a page comes from, and what the docstrings say.
+    # Pages from all sources, and text of docstrings.
     for page, text in (
         ('index', 'Similarity Guided Sampling'),
         ('generated/data-tempo', 'check_shortcuts'),
         ('generated/zoo-x3d', 'x3d_m_8xb16'),
         ('generated/changelog', '0.2.0'),
         ('api/sgs', 'mmatfr.sgs.SGS'),
-        # What the notebook prints when it runs.
+        # Output of the notebook.
         ('notebooks/two_videos', "mostly still: oscillate_left_first, B' = 3"),
     ):
         html = (tmp_path / f'site/{page}.html').read_text()

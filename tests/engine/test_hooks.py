@@ -253,7 +253,7 @@ class TestTemporalResolutionHook:
     def test_features_of_videos_without_labels(
         self, build_runner, tempo, tmp_path
     ):
-        """As mmaction2's clip_feature_extraction.py gets them."""
+        """As in mmaction2's clip_feature_extraction.py."""
         names = [
             line.split()[0]
             for line in (tempo / 'test.txt').read_text().splitlines()
@@ -540,7 +540,7 @@ class TestGroupsVisualizationHook:
     def test_draws_the_groups_of_the_view_that_it_shows(
         self, build_runner, monkeypatch, most
     ):
-        """Also where the last forward saw the last view alone."""
+        """Also if the last forward processed only the last view."""
         runner = build_runner(sgs=dict(stage=1), num_clips=4)
         model = runner.model.eval()
         model.test_cfg = dict(max_testing_views=most) if most else None

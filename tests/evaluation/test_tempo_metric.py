@@ -1,4 +1,4 @@
-"""The metric, on its own and inside mmengine's runner."""
+"""The metric, alone and inside mmengine's runner."""
 
 import csv
 

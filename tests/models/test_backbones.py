@@ -1,4 +1,4 @@
-"""Every backbone with adaptive resolution against its base and itself."""
+"""Every backbone with adaptive resolution, compared with its base."""
 
 import copy
 import threading
@@ -144,8 +144,8 @@ BASES = dict(
         pretrained2d=False,
     ),
 )
-# Those whose parts differ from the others'; the slow ones are left out where
-# nothing of theirs is at stake.
+# Backbones with different parts; slow ones are left out where they add
+# nothing.
 KINDS = [name for name in BASES if name not in ('tsm_block', 'slowonly')]
 SGS_CHOICES = dict(
     default=dict(),
@@ -176,7 +176,7 @@ def build(base, **options):
 
 
 def randomize(module):
-    """Gives normalisation layers something to do, of zero-init too."""
+    """Randomizes normalisation layers, including zero-initialized ones."""
     generator = torch.manual_seed(1)
     for m in module.modules():
         if isinstance(m, torch.nn.modules.batchnorm._BatchNorm):
@@ -187,7 +187,7 @@ def randomize(module):
 
 
 def clips(num_clips=8, num_frames=12, size=40):
-    """Clips of unequal activity: the later ones are still for longer."""
+    """Clips of unequal activity; later ones are still for longer."""
     generator = torch.manual_seed(2)
     x = torch.randn(num_clips, 3, num_frames, size, size, generator=generator)
     x *= 1 + torch.arange(num_frames).view(1, 1, -1, 1, 1)
@@ -235,7 +235,7 @@ def results_of(backbone):
 
 
 def normalise_similarity(backbone, x):
-    """Sets the statistics of the layer's BN, that magnitudes may differ."""
+    """Sets the statistics of the layer's BN, so that magnitudes differ."""
     for layer in sgs_of(backbone):
         if layer.embedding == 'mlp_bn':
             layer.bn.train()
@@ -377,7 +377,7 @@ def test_readout_frames_has_the_shape_of_the_base(base, execution):
 
 @pytest.mark.parametrize('base', ['r50_strided', 'r2plus1d', 'slowfast'])
 def test_readout_frames_of_clips_of_several_lengths(base):
-    """Whatever a backbone has seen before."""
+    """Independent of earlier forwards of the backbone."""
     plain = build(base)
     plain.eval()  # mmaction2's returns None
     ours = build(base, sgs=dict(), readout='frames').eval()
@@ -440,7 +440,7 @@ def test_several_outputs_before_and_after_sampling():
 @pytest.mark.parametrize('execution', ['auto', 'packed', 'sequential'])
 @pytest.mark.parametrize('base', ['x3d', 'r18', 'r50_strided'])
 def test_training_normalises_over_real_frames_only(base, execution):
-    """Statistics of the frames without padding, convolved clip by clip."""
+    """Expects the statistics of real frames, convolved clip by clip."""
     backbone = build(base, sgs=dict(), execution=execution).train().double()
     statistics, convolved = {}, []
 
@@ -759,7 +759,7 @@ def test_the_last_stage_can_be_followed_by_a_module():
 
 
 class FrameDifference(nn.Module):
-    """Mixes frames, and nobody has said how on packed clips."""
+    """Mixes frames and has no ragged form."""
 
     def forward(self, x):
         return x - x.roll(1, dims=2)
@@ -805,7 +805,7 @@ def test_own_backbone_refuses_by_path_what_has_no_ragged_form():
 
 
 class OwnFrames(nn.Module):
-    """Of 2D modules: nothing tells a module alone how long a clip is."""
+    """A backbone of 2D modules, which cannot know the length of a clip."""
 
     num_segments = 4
 
@@ -844,7 +844,7 @@ def test_non_local_blocks_in_all_modes(mode, sub_sample):
 
 
 def test_sync_bn():
-    """Converted in place; without processes to talk to it is BN."""
+    """Converted in place; in a single process it equals BN."""
     backbone = build('x3d', sgs=dict()).eval()
     expected = backbone(clips(3))
     backbone = nn.SyncBatchNorm.convert_sync_batchnorm(backbone)
@@ -1003,7 +1003,7 @@ class TestTSM:
             build('tsm', sgs=dict())(torch.rand(13, 3, 32, 32))
 
     def test_shift_stays_within_the_groups_of_a_clip(self):
-        """Against mmaction2's own shift on clips that are whole."""
+        """Compared with mmaction2's shift on whole clips."""
         backbone = build('tsm', sgs=dict(stage=1)).eval()
         shift = backbone.layer2[0].conv1.conv
         shift.net = nn.Identity()

@@ -1,4 +1,4 @@
-"""Faster forms compute the same, whoever runs, counts or compiles them."""
+"""Faster forms give the same results, also counted and compiled."""
 
 import copy
 
@@ -82,7 +82,7 @@ def test_a_watched_module_runs_by_itself(watched):
 @pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize('base', ['x3d', 'r18', 'r2plus1d', 'tsm'])
 def test_a_forward_sets_no_attribute(base, training, monkeypatch):
-    """Threads that share a network would see each other's."""
+    """Threads that share a network would see each other's attributes."""
     backbone = build(base, channels_last=True).train(training)
     changed = []
     for name in ('__setattr__', '__delattr__'):
@@ -128,7 +128,7 @@ def test_compiled_equals_eager(base, training):
 @pytest.mark.parametrize('sgs', [None, dict(num_bins=6)])
 @pytest.mark.parametrize('base', ['x3d', 'r18', 'slowfast', 'mobilenet_tsm'])
 def test_public_counters_agree(base, sgs):
-    """That of mmengine and mmaction2's get_flops.py, and torch's."""
+    """The counters of mmengine (in mmaction2's get_flops.py) and of torch."""
     backbone = build(base, sgs=sgs, channels_last=True).eval()
     x = clips(1)
     if 'tsm' in base:

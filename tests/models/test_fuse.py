@@ -1,4 +1,4 @@
-"""A fused network computes what the unfused one does, and nothing else."""
+"""A fused network gives the same results as the unfused one."""
 
 import copy
 import pickle

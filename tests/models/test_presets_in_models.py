@@ -1,4 +1,4 @@
-"""Presets where the layer meets a network: the border is read off the stem."""
+"""Presets in a network: the border is derived from the stem."""
 
 import pytest
 import torch

@@ -120,7 +120,7 @@ def test_resnet3d_gives_the_authors_features_and_logits():
 
 
 def slowfast_weights():
-    """The authors' weights, those that are not stored replaced by zeros."""
+    """The authors' weights, with zeros for those that are not stored."""
     arrays, weights = reference('slowfast')
     shapes = np.load(DATA / 'slowfast_reference.npz')['shapes']
     weights.update(
@@ -170,7 +170,7 @@ def test_slowfast_gives_the_authors_features_as_far_as_weights_are_stored():
 
 
 class PySlowFastX3D:
-    """X3D-XL with random weights, as PySlowFast lays it out and runs it."""
+    """X3D-XL with random weights, in the layout of PySlowFast."""
 
     widths = (32, 72, 136, 280)
     inner = (72, 162, 306, 630)
@@ -334,7 +334,7 @@ def test_x3d_xl_computes_the_same():
 
 @pytest.mark.parametrize('name', ['resnet3d', 'slowfast'])
 def test_back_to_the_authors_weights(name):
-    """Whose logits the forward direction is compared with, above."""
+    """The weights of the logits in the forward direction, above."""
     weights = (
         reference(name)[1] if name == 'resnet3d' else slowfast_weights()[1]
     )

@@ -15,7 +15,7 @@ SIZES = {
 
 
 class PytorchvideoX3D:
-    """Runs X3D on weights by pytorchvideo's names, as its source describes."""
+    """Runs X3D on weights with pytorchvideo's names, following its source."""
 
     def __init__(self, weights, depths):
         self.unused = dict(weights)

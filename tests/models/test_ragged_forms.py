@@ -26,7 +26,7 @@ CHANNELS = 8
 LENGTHS = st.lists(st.integers(1, 6), min_size=1, max_size=4)
 
 
-# Number of frames of the clip that modules are seen with.
+# Number of frames of the clip with which places are recorded.
 PLACE = 64
 
 

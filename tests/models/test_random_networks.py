@@ -1,6 +1,6 @@
-"""Random options on random clips: what holds for all of them.
+"""Properties that hold for random options on random clips.
 
-The same few cases every time; many others with `--hypothesis-profile=fuzz`.
+The default runs the same few cases; `--hypothesis-profile=fuzz` tries many.
 """
 
 import math
@@ -18,7 +18,7 @@ SIZE = 12
 
 @MODELS.register_module()
 class TinyNetwork(torch.nn.Module):
-    """Three stages; the later ones mix frames, by a stride, too."""
+    """Three stages; the later ones mix frames, also with a stride."""
 
     def __init__(self, stride: int = 1) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ ATFRTinyNetwork = atfr(TinyNetwork, stages=['stem', 'stage1', 'stage2'])
 
 
 def brightness(z):
-    """A similarity as users write it: never above 0."""
+    """A similarity function of a user, never above 0."""
     peak = z.abs().amax(dim=(1, 2)).clamp_min(1e-6)
     return z.mean(dim=-1) / peak[:, None] - 1
 
@@ -162,7 +162,7 @@ def see(layer):
 
 
 def near_edge(layer, magnitude, moved):
-    """Whether rounding may decide to which bin a frame belongs."""
+    """Whether rounding may decide the bin of a frame."""
     num_bins = layer.binning.num_bins or len(magnitude)
     if layer.binning.peak is None:
         peak, last = magnitude.max().clamp_min(1e-12), num_bins

@@ -1,4 +1,4 @@
-"""Backbones with adaptive resolution in mmaction2's own recognizers."""
+"""Backbones with adaptive resolution in mmaction2's recognizers."""
 
 import copy
 
@@ -117,7 +117,7 @@ def tpn():
 
 
 def load(tempo, split, **sampling):
-    """Batch of the first videos of a list, as a data loader makes it."""
+    """Batch of the first videos of a list, as from a data loader."""
     pipeline = Compose(
         [
             dict(type='DecordInit'),
@@ -147,13 +147,13 @@ def load(tempo, split, **sampling):
 
 @torch.no_grad()
 def predict(model, samples):
-    """As mmengine's runner tests a batch, which it changes in place."""
+    """Tests a batch like mmengine's runner, which changes it in place."""
     return model.test_step(pseudo_collate(copy.deepcopy(samples)))
 
 
 @pytest.mark.parametrize('recognizer', [resnet3d, slowfast])
 def test_multi_view_scores_whatever_max_testing_views(tempo, recognizer):
-    """Ten clips of three crops, in one go and in portions."""
+    """Ten clips of three crops, at once and in parts."""
     torch.manual_seed(0)
     model = MODELS.build(recognizer())
     model.init_weights()
@@ -208,7 +208,7 @@ def test_tpn_takes_a_map_for_each_frame(tempo):
 
 
 def test_trains_in_mmengines_runner(build_runner):
-    """The optimizer steps on every parameter, those of the layer included."""
+    """The optimizer updates every parameter, including those of the layer."""
     runner = build_runner(sgs=dict(stage=1))
     before = copy.deepcopy(runner.model.state_dict())
     assert isinstance(runner, Runner)

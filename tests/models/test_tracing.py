@@ -1,4 +1,4 @@
-"""Tracing and exporting are refused; compiling gives what eager gives."""
+"""Tracing and exporting raise an error; compiling equals eager mode."""
 
 import copy
 import io

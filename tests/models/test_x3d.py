@@ -1,4 +1,4 @@
-"""X3D at the sizes of its paper (arXiv:2004.04730)."""
+"""X3D in the sizes of its paper (arXiv:2004.04730)."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Faster convolutions compute what torch's do."""
+"""Faster convolutions give the same results as torch's."""
 
 import itertools
 
@@ -23,7 +23,7 @@ FORMS = {
 
 @pytest.fixture(autouse=True)
 def two_threads():
-    """oneDNN's memory errors in gradients show with more than one."""
+    """Memory errors of oneDNN in gradients need more than one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     yield

@@ -1,4 +1,4 @@
-"""Frames of packed tensors keep the memory format that they have."""
+"""Frames of packed tensors keep their memory format."""
 
 import pytest
 import torch

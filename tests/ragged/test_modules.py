@@ -115,10 +115,10 @@ def assert_equals_alone(module, lengths, channels_last=False, atol=1e-9):
 
 
 def fits(module, lengths):
-    """Whether torch can run the module on each clip, and back.
+    """Whether torch can run the module on each clip, forward and backward.
 
-    The gradient of a max pool whose window lies in the padding alone writes
-    outside its tensor (torch 2.13).
+    The gradient of a max pool writes out of bounds if a window lies entirely
+    in the padding (torch 2.13).
     """
     try:
         outputs = [module.double()(clip) for clip in clips_of(lengths)]
@@ -526,7 +526,7 @@ def test_module_that_runs_at_two_places_is_refused():
 
 
 class Branches(nn.Module):
-    """Both halve a clip of an even number of frames only."""
+    """Both halve clips only if the number of frames is even."""
 
     def __init__(self):
         super().__init__()
@@ -548,7 +548,7 @@ def test_ways_to_a_place_that_differ_are_refused():
 
 
 def test_equal_numbers_of_frames_in_other_clips_are_told_apart():
-    """Clips of 3 and 3 frames, in all as many as of 4 and 2 before."""
+    """Clips of 3 and 3 frames, with the same total as 4 and 2 before."""
 
     class Cut(nn.Module):
         def forward(self, x):

@@ -105,7 +105,7 @@ def test_frames_on_an_edge_stay_together_whatever_rounding_says():
 @pytest.mark.parametrize('normalize', [True, False])
 @pytest.mark.parametrize('kernel', ['delta', 'linear'])
 def test_weights_go_over_into_those_of_a_still_clip(kernel, normalize):
-    """Rounding at the threshold must not turn one result into another."""
+    """Rounding at the threshold must not change the result."""
     spread = torch.tensor([0.0, 0.9e-6, 1.2e-6, 1e-5, 3e-5])[:, None]
     magnitude = 1 - spread * torch.tensor([0.0, 1.0, 0.4, 0.7])
     weight = group_frames(

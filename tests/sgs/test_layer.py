@@ -86,7 +86,7 @@ def test_edge_cases_are_finite(choice, train, scene):
 
 @pytest.mark.parametrize('choice', CHOICES, ids=as_id)
 def test_rounding_is_not_motion(choice):
-    """What a sharp normalisation makes of it does not count, either."""
+    """Also after a normalisation that amplifies rounding."""
     x = torch.rand(1, 6, 1, 3, 3).repeat(2, 1, 8, 1, 1)
     x *= 1 + 1e-7 * torch.randn(2, 6, 8, 3, 3)
     sgs = SGS(6, **choice).eval()
@@ -118,7 +118,7 @@ def test_similarity_that_is_never_positive(kernel, bin_range):
 
 
 def test_bins_of_the_data_are_as_wide_for_every_clip():
-    """The path of a clip is cut every so often, however long it is."""
+    """The path of a clip is cut into bins of a fixed width."""
     steps = torch.ones(3, 11)
     steps[1, :] *= 0.5
     steps[2, 3:] = 0

@@ -51,7 +51,7 @@ def test_step_does_not_depend_on_the_exposure(head, z):
 
 
 def test_sees_where_the_change_is(head, z):
-    """Not only how much: the grid is not averaged before the head."""
+    """The grid is not averaged before the head."""
     cells = z.unflatten(2, (CHANNELS, GRID**2))
     order = torch.tensor([4, 1, 2, 3, 0, 5, 6, 7, 8])
     moved = cells[:, :, :, order].flatten(2)

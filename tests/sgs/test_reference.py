@@ -51,7 +51,7 @@ def clips() -> torch.Tensor:
 
 
 def padded(maps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """The authors' layout: zeros up to the longest clip of the batch."""
+    """The authors' layout: padded with zeros to the longest clip."""
     out = maps.new_zeros(
         len(lengths), maps.shape[1], int(lengths.max()), *maps.shape[3:]
     )

@@ -92,7 +92,7 @@ def test_cosine_is_exact_for_small_angles():
 
 
 def test_cosine_sees_directions_only():
-    """Frames of another brightness are equal; 1 - cos rounds below 0."""
+    """Frames that differ in brightness are equal; 1 - cos rounds below 0."""
     z = torch.rand(100, 1, 6) * torch.linspace(1, 2, 8)[:, None]
     assert (SIMILARITIES['cosine'](z) == 0).all()
 

@@ -1,4 +1,4 @@
-"""Figures and pages: what they show can be told apart and read."""
+"""Figures and pages are legible."""
 
 import io
 import itertools
@@ -73,7 +73,7 @@ def test_colours_of_32_groups_differ_for_all_eyes():
 
 
 def inside(figure):
-    """Whether all that is drawn lies on the figure."""
+    """Whether all artists are inside the figure."""
     figure.canvas.draw()
     box = figure.get_tightbbox()
     width, height = figure.get_size_inches()

@@ -1,4 +1,4 @@
-"""Grad-CAM: mmaction2's own runs, and ours shows the frames in time."""
+"""Grad-CAM: mmaction2's class runs, and ours shows frames in time."""
 
 from itertools import cycle
 

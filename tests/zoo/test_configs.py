@@ -132,7 +132,7 @@ def test_inherits_and_names_its_data(path):
 
 @by_name([path for path in CONFIGS if load(path).get('load_from')])
 def test_starts_from_weights_that_there_are(path, their_weights):
-    """mmaction2's, or what another config of ours trains."""
+    """Weights of mmaction2, or of another config."""
     weights = load(path).load_from
     if weights in their_weights:
         return
@@ -187,7 +187,7 @@ def clips_of():
 
 
 def sampling_of(model):
-    """Where and how each layer of a recognizer samples."""
+    """Returns the place and the options of each sampling layer."""
     return {
         '.'.join(filter(None, ['backbone', name, 'sgs'])): (
             f'stage={pathway.stage}, {pathway.layer.extra_repr()}'
@@ -200,7 +200,7 @@ def sampling_of(model):
 def test_learns_from_a_batch(path, monkeypatch):
     """Forward and one training step, few frames and a small crop.
 
-    Configs that differ in nothing but their data share the network.
+    Configs that differ only in their data share the network.
     """
     cfg = Config.fromfile(path)
     monkeypatch.setattr(MMLogger.get_current_instance(), 'disabled', True)

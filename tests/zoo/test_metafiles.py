@@ -1,4 +1,4 @@
-"""Metafiles, the pages of the zoo and configs say the same."""
+"""Metafiles, pages of the zoo and configs agree."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(ROOT.glob('configs/recognition/*/*.py'))
 ENTRIES = read_entries(ROOT)
 PUBLISHED = [name for name, e in ENTRIES.items() if 'Published' in e]
-# What mmaction2's metafiles say of a model.
+# Fields of a model in mmaction2's metafiles.
 FIELDS = {
     'Architecture',
     'Batch Size',

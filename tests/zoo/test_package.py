@@ -1,4 +1,4 @@
-"""What is built holds configs, tools and metafiles, where mim looks."""
+"""The built package has configs, tools and metafiles for mim."""
 
 import os
 import subprocess

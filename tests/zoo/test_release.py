@@ -1,4 +1,4 @@
-"""Publishing a checkpoint, and verifying what was published."""
+"""Publishes a checkpoint and verifies the release."""
 
 import json
 import subprocess
@@ -275,7 +275,7 @@ def run(*args):
 
 
 def test_commands_measure_on_the_data_set(trained, tempo, tmp_path):
-    """As commands: publish tests what it has written, verify once more."""
+    """As commands: publishing tests the release, verifying tests it again."""
     options = [
         '--cfg-options',
         'test_dataloader.num_workers=0',
