@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmatfr.models.segments import frames_of
-from mmatfr.sgs import SGS, sgs_layers
+from mmatfr.sgs import SGS, Groups, sgs_layers
 
 from .model import CostModel
 
@@ -22,11 +22,14 @@ class ClipRecords(NamedTuple):
         num_frames (int | tuple[int]): T, the number of frames that the layer
             sees; one number per layer if L > 1 layers sample.
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
+        groups (tuple[Tensor]): For each layer that samples, the group of each
+            frame, (N, T), numbered through the batch.
     """
 
     lengths: Tensor
     num_frames: Union[int, Tuple[int, ...]]
     gflops: Tensor
+    groups: Tuple[Tensor, ...]
 
     @property
     def resolution(self) -> Tensor:
@@ -75,7 +78,7 @@ class ClipRecorder:
         self._sgs = sgs_layers(recognizer)
         self.layers: Tuple[str, ...] = tuple(self._sgs)
         self._shapes: List[Tuple[int, ...]] = []
-        self._lengths: Dict[SGS, List[Tensor]] = {}
+        self._groups: Dict[SGS, List[Groups]] = {}
         self._handles: list = []
 
     def __enter__(self) -> 'ClipRecorder':
@@ -83,7 +86,7 @@ class ClipRecorder:
         self._handles = [
             self._backbone.register_forward_hook(self._see_clips),
             *(
-                layer.register_forward_hook(self._see_lengths)
+                layer.register_forward_hook(self._see_groups)
                 for layer in self._sgs.values()
             ),
         ]
@@ -96,7 +99,7 @@ class ClipRecorder:
 
     def _forget(self) -> None:
         self._shapes = []
-        self._lengths = {layer: [] for layer in self._sgs.values()}
+        self._groups = {layer: [] for layer in self._sgs.values()}
 
     def _see_clips(self, backbone: nn.Module, args: tuple, out) -> None:
         x = args[0]
@@ -107,12 +110,12 @@ class ClipRecorder:
             shape = x.shape[1], self._frames, *x.shape[2:]
         self._shapes += [tuple(shape)] * num_clips
 
-    def _see_lengths(self, layer: SGS, args: tuple, out) -> None:
-        self._lengths[layer].append(layer.groups.lengths)
+    def _see_groups(self, layer: SGS, args: tuple, out) -> None:
+        self._groups[layer].append(layer.groups)
 
     def take(self) -> ClipRecords:
         """Returns the records since the last call and clears them."""
-        shapes, seen = self._shapes, list(self._lengths.values())
+        shapes, seen = self._shapes, list(self._groups.values())
         self._forget()
         num_frames = tuple(
             layer.groups.index.shape[1]
@@ -123,7 +126,10 @@ class ClipRecorder:
             lengths = torch.tensor([[shape[1]] for shape in shapes])
             num_frames = tuple(shape[1] for shape in shapes[-1:])
         elif shapes:
-            lengths = torch.stack([torch.cat(batch) for batch in seen], dim=1)
+            lengths = torch.stack(
+                [torch.cat([groups.lengths for groups in of]) for of in seen],
+                dim=1,
+            )
         else:
             lengths = torch.empty(0, len(seen))
         gflops = [
@@ -134,4 +140,9 @@ class ClipRecorder:
             lengths.long().flatten() if len(seen) < 2 else lengths.long(),
             num_frames if len(seen) > 1 else sum(num_frames),
             torch.tensor(gflops, dtype=torch.float64),
+            tuple(
+                torch.cat([groups.index for groups in of])
+                for of in seen
+                if shapes
+            ),
         )

@@ -6,7 +6,77 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-__all__ = ['ShuffleFrames']
+__all__ = ['LimitToWord', 'ShuffleFrames']
+
+
+@TRANSFORMS.register_module()
+class LimitToWord(BaseTransform):
+    """Limits a video to the frames of clips that hold a word.
+
+    ``SampleFrames`` after it takes a clip with all of the word in it: at any
+    place in training, and at the ``place`` that the data set names in testing.
+    A clip stays within the video, so that the word may have fewer places.
+    Videos without ``word`` are left as they are.
+
+    Required Keys:
+
+        - total_frames
+        - start_index
+        - word (optional), its first frame and the one after its last
+        - place (optional), from 0, the word at the end of the clip, to 1
+
+    Modified Keys:
+
+        - total_frames
+        - start_index
+
+    Args:
+        num_frames (int): Number of frames of a clip.
+        test_mode (bool): Whether to leave a single clip. Defaults to False.
+    """
+
+    def __init__(self, num_frames: int, test_mode: bool = False) -> None:
+        self.num_frames = num_frames
+        self.test_mode = test_mode
+
+    def transform(self, results: Dict) -> Dict:
+        """Limits the video.
+
+        Args:
+            results (dict): With ``total_frames`` and ``start_index``.
+
+        Returns:
+            dict: The same with others.
+
+        Raises:
+            ValueError: If the word is longer than a clip.
+        """
+        if 'word' not in results:
+            return results
+        start, end = results['word']
+        if end - start > self.num_frames:
+            raise ValueError(
+                f'clips of {self.num_frames} frames cannot hold a word of '
+                f'{end - start}; set a larger num_frames'
+            )
+        total = results['total_frames']
+        latest = max(0, min(start, total - self.num_frames))
+        earliest = min(latest, max(0, end - self.num_frames))
+        if self.test_mode:
+            place = results.get('place', 0.5)
+            earliest += round(place * (latest - earliest))
+            latest = earliest
+        results['start_index'] += earliest
+        results['total_frames'] = (
+            min(total, latest + self.num_frames) - earliest
+        )
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{self.__class__.__name__}(num_frames={self.num_frames}, '
+            f'test_mode={self.test_mode})'
+        )
 
 
 @TRANSFORMS.register_module()

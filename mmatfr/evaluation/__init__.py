@@ -1,5 +1,5 @@
 """Metrics for mmengine's evaluator."""
 
-from .metrics import AdaptiveCostMetric, TempoMetric
+from .metrics import AdaptiveCostMetric, DensityMetric, TempoMetric
 
-__all__ = ['AdaptiveCostMetric', 'TempoMetric']
+__all__ = ['AdaptiveCostMetric', 'DensityMetric', 'TempoMetric']

@@ -31,7 +31,9 @@ class TemporalResolutionHook(Hook):
 
     - adds to every data sample ``lengths`` (B' of each view), ``num_frames``
       (T), ``gflops`` (of each view) and ``sgs_layers`` (names of the sampling
-      layers), for :class:`mmatfr.evaluation.AdaptiveCostMetric`;
+      layers), for :class:`mmatfr.evaluation.AdaptiveCostMetric`, and
+      ``groups`` (for each of these layers the group of each frame of each
+      view), for :class:`mmatfr.evaluation.DensityMetric`;
     - writes ``temporal_resolution_val_<epoch>.json`` or
       ``temporal_resolution_test.json`` into the folder of the log, with
       statistics of the whole data set and of every class, sorted by temporal
@@ -124,11 +126,13 @@ class TemporalResolutionHook(Hook):
         if not data_samples:
             return
         views = len(records.lengths) // len(data_samples)
-        for sample, lengths, gflops in zip(
-            data_samples,
-            records.lengths.split(views),
-            records.gflops.split(views),
-            strict=True,
+        for place, (sample, lengths, gflops) in enumerate(
+            zip(
+                data_samples,
+                records.lengths.split(views),
+                records.gflops.split(views),
+                strict=True,
+            )
         ):
             video = dict(
                 lengths=lengths.tolist(),
@@ -136,7 +140,9 @@ class TemporalResolutionHook(Hook):
                 gflops=gflops.tolist(),
                 sgs_layers=self._recorder.layers,
             )
-            sample.set_metainfo(video)
+            of_video = slice(place * views, (place + 1) * views)
+            groups = [of[of_video].tolist() for of in records.groups]
+            sample.set_metainfo(dict(video, groups=groups))
             self.videos.append(dict(video, **_judge(sample)))
 
     def _finish(

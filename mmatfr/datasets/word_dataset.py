@@ -1,0 +1,93 @@
+"""Videos of sentences, one word of which is to be recognized."""
+
+import csv
+import os.path as osp
+from typing import List
+
+from mmaction.registry import DATASETS
+
+from .video_dataset import CheckedVideoDataset
+
+__all__ = ['WordVideoDataset']
+
+_START, _END = '_start', '_end'
+
+
+@DATASETS.register_module()
+class WordVideoDataset(CheckedVideoDataset):
+    """Videos of sentences with one word of each as the label.
+
+    The list is a table, such as tools/data/grid/prepare.py writes: ``video``,
+    ``split``, and for each kind of word, such as ``color``, the word, its
+    first frame ``color_start`` and the one after its last ``color_end``.
+    Classes are the words of that kind in the whole table, in alphabetical
+    order.
+
+    Gives the pipeline, beside the label, ``word`` and ``sentence``, the first
+    frame of each and the one after the last, and ``place``, where
+    :class:`LimitToWord` puts a window for testing.
+
+    Takes the arguments of :class:`CheckedVideoDataset`, and also:
+
+    Args:
+        word (str): The kind of word that is asked for, such as 'color'.
+        split (str): The rows of the table that belong to the data set.
+        windows (int): How many times each video is tested, with the word at
+            as many places. Defaults to 1.
+
+    Raises:
+        FileNotFoundError: If there is no such table.
+        ValueError: If it has no such kind of word or no such split.
+    """
+
+    def __init__(
+        self, *args, word: str, split: str, windows: int = 1, **kwargs
+    ) -> None:
+        if windows < 1:
+            raise ValueError(f'windows={windows!r} must be positive')
+        self.word = word
+        self.split = split
+        self.windows = windows
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Reads the table."""
+        if not osp.isfile(self.ann_file):
+            raise FileNotFoundError(
+                f'the table {self.ann_file!r} does not exist; prepare the '
+                'data set, or set `ann_file` in the config'
+            )
+        with open(self.ann_file, newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        kinds = [
+            name.removesuffix(_START)
+            for name in (rows[0] if rows else ())
+            if name.endswith(_START)
+        ]
+        splits = sorted({row['split'] for row in rows})
+        for name, choices in (('word', kinds), ('split', splits)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f'{self.ann_file!r} has no {name} '
+                    f'{getattr(self, name)!r}; choose one of {choices}'
+                )
+        classes = sorted({row[self.word] for row in rows})
+        self._metainfo.setdefault('classes', classes)
+        folder = self.data_prefix['video'] or ''
+        return [
+            dict(
+                filename=osp.join(folder, row['video']),
+                label=classes.index(row[self.word]),
+                word=tuple(
+                    int(row[self.word + end]) for end in (_START, _END)
+                ),
+                sentence=(
+                    min(int(row[kind + _START]) for kind in kinds),
+                    max(int(row[kind + _END]) for kind in kinds),
+                ),
+                place=(window + 0.5) / self.windows,
+            )
+            for row in rows
+            if row['split'] == self.split
+            for window in range(self.windows)
+        ]

@@ -1,0 +1,142 @@
+"""Where the groups of clips lie: within a word, or elsewhere."""
+
+from typing import Dict, List, Sequence, Tuple
+
+import numpy as np
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
+
+__all__ = ['DensityMetric', 'count_groups']
+
+
+def count_groups(groups: Sequence[int]) -> np.ndarray:
+    """Tells how much of a group each frame of a clip is.
+
+    Args:
+        groups (Sequence[int]): The group of each of the T frames.
+
+    Returns:
+        np.ndarray: (T,), 1 for a frame alone, 1/2 for each of two that share
+        a group. They add up to B'.
+    """
+    _, place, sizes = np.unique(
+        groups, return_inverse=True, return_counts=True
+    )
+    return 1 / sizes[place]
+
+
+@METRICS.register_module()
+class DensityMetric(BaseMetric):
+    """How the groups are spread over the frames of the clips.
+
+    The density of a span of frames is its share of the groups of a clip over
+    its share of the frames: 1 with equal groups, 2 where its frames have twice
+    as many groups as the mean frame. A group that is partly in the span counts
+    by its frames. Reports the means over the clips
+
+    - ``word`` and ``sentence``, the densities of the word that is asked for
+      and of the whole sentence around it;
+    - ``word_to_rest`` and ``sentence_to_rest``, their densities over that of
+      the other frames of the clips: all groups of all spans over all their
+      frames, by the same of the rest.
+
+    Clips that lie in the span, or have none of it, are left out. Where several
+    layers sample, each counts like a clip; without any there is no figure.
+
+    Reads the spans that :class:`mmatfr.datasets.WordVideoDataset` gives, and
+    the groups that :class:`mmatfr.engine.TemporalResolutionHook` writes into
+    the data samples. The pipeline has to hand the spans on:
+    ``dict(type='PackActionInputs', meta_keys=('frame_inds', 'word',
+    'sentence'))``.
+
+    Args:
+        collect_device (str): Where the results of all ranks are collected.
+            Defaults to 'cpu'.
+        prefix (str, optional): Prefix of the names. Defaults to None, which
+            stands for 'density'.
+    """
+
+    default_prefix = 'density'
+    _SPANS = ('word', 'sentence')
+
+    def process(
+        self, data_batch: Sequence[Dict], data_samples: Sequence[Dict]
+    ) -> None:
+        """Takes in the videos of a batch.
+
+        Raises:
+            ValueError: If there are no samples, or one has no groups,
+                frames or spans.
+        """
+        for sample in data_samples:
+            if not isinstance(sample, dict):
+                raise ValueError(
+                    'DensityMetric needs data samples, and the head gives '
+                    'none; leave it out'
+                )
+            for key, remedy in (
+                ('groups', 'add TemporalResolutionHook to `custom_hooks`'),
+                *(
+                    (key, f'add {key!r} to `meta_keys` of PackActionInputs')
+                    for key in ('frame_inds', *self._SPANS)
+                ),
+            ):
+                if key not in sample:
+                    raise ValueError(
+                        f'DensityMetric found no `{key}` in the data samples; '
+                        f'{remedy}'
+                    )
+            views = len(sample['lengths'])
+            times = np.reshape(sample['frame_inds'], (views, -1))
+            measured = []
+            for clips in map(np.asarray, sample['groups']):
+                # A layer of fewer frames sees the first of each stretch.
+                step = times.shape[1] // clips.shape[1]
+                measured += [
+                    self._measure(groups, time, sample)
+                    for groups, time in zip(
+                        clips, times[:, ::step], strict=True
+                    )
+                ]
+            self.results.append(measured)
+
+    def _measure(
+        self, groups: np.ndarray, times: np.ndarray, sample: Dict
+    ) -> Dict[str, Tuple[float, float, int, int]]:
+        """Groups and frames within each span, and outside of it."""
+        shares = count_groups(groups)
+        measured = {}
+        for name in self._SPANS:
+            start, end = sample[name]
+            inside = (start <= times) & (times < end)
+            measured[name] = (
+                float(shares[inside].sum()),
+                float(shares[~inside].sum()),
+                int(inside.sum()),
+                int((~inside).sum()),
+            )
+        return measured
+
+    def compute_metrics(self, results: List[List]) -> Dict[str, float]:
+        """Averages the clips."""
+        metrics = {}
+        for name in self._SPANS:
+            spans = np.array(
+                [
+                    clip[name]
+                    for video in results
+                    for clip in video
+                    if all(clip[name][2:])
+                ]
+            )
+            if not len(spans):
+                continue
+            within, without, frames, others = spans.T
+            share = within / (within + without)
+            density = share / (frames / (frames + others))
+            rest = without.sum() / others.sum()
+            metrics[name] = float(density.mean())
+            metrics[f'{name}_to_rest'] = float(
+                within.sum() / frames.sum() / rest
+            )
+        return metrics
