@@ -40,6 +40,7 @@ _DATASETS = dict(
     ucf101='UCF101',
     hmdb51='HMDB51',
     tempo='tempo',
+    grid='GRID',
 )
 _PRETRAINED = dict(
     imagenet='ImageNet', kinetics400='Kinetics-400', ig65m='IG65M'
@@ -225,8 +226,8 @@ def _resources(name: str, data: str) -> Dict[str, str]:
     match = re.search(r'_(\d+)xb\d+-', name)
     if match is None:
         return {}
-    # The small networks on tempo are trained without a GPU.
-    kind = 'CPU' if data.startswith('tempo') else 'GPU'
+    # The small networks on tempo and GRID are trained without a GPU.
+    kind = 'CPU' if data.startswith(('tempo', 'GRID')) else 'GPU'
     processes = int(match[1])
     return {
         'Training Resources': f'{processes} {kind}{"s" * (processes != 1)}'

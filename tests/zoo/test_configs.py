@@ -109,6 +109,7 @@ def test_inherits_and_names_its_data(path):
         'UCF101': 101,
         'HMDB51': 51,
         'tempo': 12,
+        'GRID': 4,
     }
     assert cfg.model.cls_head.num_classes == classes[data.split()[0]]
     folder = NAME.fullmatch(path.stem)['data'].split('-')

@@ -1,0 +1,97 @@
+# GRID: a mouth says a sentence of six words, the second is a color. Make it
+# as tools/data/grid/README.md says. A clip is a window of 32 of 75 frames with
+# all of the color in it, at any place in training and at each of five in
+# testing, which are counted one by one.
+data_root = 'data/grid'
+clip_len = 32
+
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='LimitToWord', num_frames=clip_len),
+    dict(type='SampleFrames', clip_len=clip_len, keep_tail_frames=True),
+    dict(type='DecordDecode'),
+    dict(
+        type='RandomResizedCrop',
+        area_range=(0.7, 1.0),
+        aspect_ratio_range=(1.8, 2.2),
+    ),
+    dict(type='Resize', scale=(64, 32), keep_ratio=False),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='LimitToWord', num_frames=clip_len, test_mode=True),
+    dict(type='SampleFrames', clip_len=clip_len, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(64, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(
+        type='PackActionInputs',
+        meta_keys=('img_shape', 'frame_inds', 'word', 'sentence'),
+    ),
+]
+
+train_dataloader = dict(
+    batch_size=12,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='WordVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='words.csv',
+        word='color',
+        split='train',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=12,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='WordVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='words.csv',
+        word='color',
+        split='val',
+        windows=5,
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = dict(
+    batch_size=12,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='WordVideoDataset',
+        data_root=data_root,
+        data_prefix=dict(video='videos'),
+        ann_file='words.csv',
+        word='color',
+        split='test',
+        windows=5,
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+
+val_evaluator = [
+    dict(type='AccMetric'),
+    dict(type='AdaptiveCostMetric'),
+    dict(type='DensityMetric'),
+]
+test_evaluator = val_evaluator
+
+custom_hooks = [
+    dict(type='NumClassesCheckHook'),
+    dict(type='TemporalResolutionHook'),
+]
