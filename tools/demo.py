@@ -1,9 +1,9 @@
-"""What sampling does to a video, clip after clip: groups, B', GFLOPs, classes.
+"""Shows groups, B', GFLOPs and classes of a video, clip by clip.
 
-Cuts the whole video into clips, prints a table of them, draws a figure and
-writes a page that shows the frames in motion beside the means of their groups.
-MODEL is a config by path or by name, or a file of
-tools/deployment/export_model.py, which is run in --engine on the views of its
+It cuts the whole video into clips, prints a table of them, draws a figure, and
+writes a page that shows the frames in motion next to the means of their
+groups. MODEL is a config (path or name), or a file from
+tools/deployment/export_model.py, which runs in --engine on the views of its
 test pipeline.
 """
 
@@ -20,7 +20,7 @@ from mmatfr.deploy import ENGINES
 from mmatfr.zoo.models import config_path, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
-# What `make train-demo` trains, where no weights have been released.
+# The checkpoint of `make train-demo`, if there are no released weights.
 _TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_8.pth'
 
 
@@ -38,12 +38,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--model',
-        help='config of a recognizer, by path or by name, or an exported '
-        f'file, *.onnx (default: {_NAME})',
+        help='config of a recognizer (path or name), or an exported file, '
+        f'*.onnx (default: {_NAME})',
     )
     parser.add_argument(
         '--out',
-        help='the figure, beside which the page is written '
+        help='path of the figure; the page is written next to it '
         '(default: results/demo/VIDEO.png)',
     )
     parser.add_argument(
@@ -57,17 +57,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--engine',
         choices=list(ENGINES),
-        help=f'of an exported file (default: {next(iter(ENGINES))})',
+        help=f'engine of an exported file (default: {next(iter(ENGINES))})',
     )
     args = parser.parse_args()
     if args.model and args.config:
         parser.error(
-            f'the model is named twice, {args.config!r} and --model '
+            f'the model is given twice, {args.config!r} and --model '
             f'{args.model!r}; leave one out'
         )
     args.config = args.model or args.config
     if args.engine and not _is_deployed(args.config):
-        parser.error('--engine is for an exported file, *.onnx')
+        parser.error('--engine needs an exported file, *.onnx')
     return args
 
 
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
     if _is_deployed(args.config):
         if args.checkpoint:
             raise ValueError(
-                f'{args.config!r} has its weights in it; leave out '
+                f'{args.config!r} contains its weights; leave out '
                 f'{args.checkpoint!r}'
             )
         engine = args.engine or next(iter(ENGINES))
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
     checkpoint = args.checkpoint or released_weights(Path(config).stem)
     if checkpoint is None and args.config:
         raise ValueError(
-            f'no weights have been released for {args.config!r}; name a '
+            f'no weights have been released for {args.config!r}; give a '
             'checkpoint'
         )
     model = load_recognizer(
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoint or str(_TRAINED),
         args.device,
         remedy='run `make train-demo` or `tools/train.py`, '
-        'or name a config and its checkpoint',
+        'or give a config and its checkpoint',
     )
     show_recognizer(model, args.video, out, args.topk)
 

@@ -1,9 +1,9 @@
-"""The short demonstration: released weights at work, then a short training.
+"""Short demonstration: runs released weights, then a short training.
 
-Generates a few hundred videos, tests the released networks on them with and
-without sampling, draws which frames were grouped, and trains one of the
-networks anew while its curve grows. What is complete already is not done
-again, and an interrupted training goes on where it was.
+It generates a few hundred videos, tests the released networks on them with and
+without sampling, draws the groups, and trains one of the networks from scratch
+with a live curve. Finished steps are skipped, and an interrupted training
+continues.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def parse_args() -> argparse.Namespace:
         '--epochs',
         type=int,
         default=6,
-        help='of the short training, 0 for none (default: %(default)s)',
+        help='epochs of the short training, 0 for none (default: %(default)s)',
     )
     for split, count in (('train', 1200), ('val', 60), ('test', 120)):
         parser.add_argument(
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def generate(args: argparse.Namespace) -> None:
-    """Makes the videos, unless they are there."""
+    """Generates the videos, unless they exist."""
     splits = ('train', 'val', 'test')
     run_tool(
         'tools/data/tempo/generate.py',
@@ -55,8 +55,8 @@ def generate(args: argparse.Namespace) -> None:
 
 
 def train_shortly(args: argparse.Namespace, out: Path) -> None:
-    """Trains a network with sampling from scratch, and shows the curve."""
-    # Of other videos or epochs it is another training.
+    """Trains a network with sampling from scratch and shows the curve."""
+    # With other videos or epochs it is another training.
     work_dir = Path(f'work_dirs/quick_demo_{args.train}x{args.epochs}')
     options = {
         'load_from': None,
@@ -79,7 +79,7 @@ def train_shortly(args: argparse.Namespace, out: Path) -> None:
 
     print(
         f'short training of resnet3d-mini-dense with sampling, '
-        f'from scratch, on {args.train} videos; its curve grows in '
+        f'from scratch, on {args.train} videos; the live curve is '
         f'{out / "curve.png"}'
     )
     train(
@@ -108,7 +108,7 @@ def main() -> None:
         train_shortly(args, out)
         print(
             f'loss and accuracy: {out / "curve.png"}. `make train-demo` '
-            'trains until the accuracy is that of the released weights'
+            'trains to the accuracy of the released weights'
         )
 
 

@@ -1,9 +1,9 @@
-"""The long demonstration: does sampling save anything on tempo, and what?
+"""Long demonstration: measures the savings of sampling on tempo.
 
-Generates tempo small, trains a 3D ResNet, puts sampling into it and trains a
-few epochs on, tests both, times both and draws what was grouped. Every step is
-one of the commands that the README names; what is complete already is not done
-again, and an interrupted training goes on where it was.
+It generates tempo small, trains a 3D ResNet, adds sampling, fine-tunes for a
+few epochs, tests and times both networks, and draws groups. Every step is a
+command of the README. Finished steps are skipped, and an interrupted training
+continues.
 """
 
 import argparse
@@ -40,13 +40,13 @@ def parse_args() -> argparse.Namespace:
         '--clips',
         type=int,
         default=96,
-        help='number of test clips that are timed (default: %(default)s)',
+        help='number of test clips to time (default: %(default)s)',
     )
     parser.add_argument(
         '--rounds',
         type=int,
         default=5,
-        help='how often each model is timed on them (default: %(default)s)',
+        help='number of rounds of timing (default: %(default)s)',
     )
     return parser.parse_args()
 

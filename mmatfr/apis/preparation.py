@@ -1,4 +1,4 @@
-"""Layers put into a trained network made ready on clips, without training."""
+"""Prepares layers in a trained network on clips, without training."""
 
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
 
 __all__ = ['calibrate_bin_range', 'write_inserted']
 
-# Number of batches from which layers learn how much happens in a clip.
+# Number of batches for estimating the range of bins.
 SEEN_BATCHES = 20
 
 
@@ -57,26 +57,25 @@ def write_inserted(
     num_seen: int = SEEN_BATCHES,
     track: Optional[Callable[..., Iterable[dict]]] = None,
 ) -> Dict[str, float]:
-    """Puts the layers of a config into a trained network and writes it.
+    """Inserts the layers of a config into a trained network and saves it.
 
-    The weights of the network without sampling are taken over as they are.
-    Heads that predict steps are fitted to clips of the training list, and the
-    layers find the range of their bins on them.
+    The weights of the network without sampling do not change. On clips of the
+    training list, heads that predict steps are fitted, and the layers estimate
+    the range of their bins.
 
     Args:
-        cfg (Config): Config of the recognizer with sampling; where its weights
-            come from and its working directory are set here.
+        cfg (Config): Config of the recognizer with sampling; its origin of
+            weights and working directory are overridden.
         weights (str | Path): Checkpoint of the network without sampling.
-        out (str | Path): The checkpoint that is written.
-        num_fitted (int): Number of batches that heads are fitted to. Defaults
-            to 100.
-        num_seen (int): Number of batches that the range of the bins is found
-            on. Defaults to 20.
+        out (str | Path): Path of the new checkpoint.
+        num_fitted (int): Number of batches for fitting heads. Defaults to 100.
+        num_seen (int): Number of batches for estimating the range of bins.
+            Defaults to 20.
         track (Callable, optional): Shows the progress, as
             ``rich.progress.Progress.track``. Defaults to None.
 
     Returns:
-        dict[str, float]: How much each head explains, by the name of its
+        dict[str, float]: The part that each head explains, by name of its
         layer, see :func:`mmatfr.apis.sensitivity.fit_similarity`.
 
     Raises:
@@ -93,7 +92,7 @@ def write_inserted(
     runner = Runner.from_cfg(cfg)
     if not sgs_layers(runner.model):
         raise ValueError(
-            f'{cfg.filename!r} has no layer that samples; name a config with '
+            f'{cfg.filename!r} has no layer that samples; use a config with '
             '`sgs`'
         )
     runner.load_or_resume()
@@ -110,9 +109,9 @@ def write_inserted(
     explained = {}
     if learned_similarities(runner.model):
         explained = fit_similarity(
-            runner.model, first(num_fitted, 'look at steps')
+            runner.model, first(num_fitted, 'gains of steps')
         )
-    calibrate_bin_range(runner.model, first(num_seen, 'look at clips'))
+    calibrate_bin_range(runner.model, first(num_seen, 'range of bins'))
     runner.save_checkpoint(
         str(out.parent),
         out.name,

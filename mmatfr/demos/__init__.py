@@ -1,1 +1,1 @@
-"""Demonstrations: a video clip by clip, and short trainings on tempo."""
+"""Demonstrations: videos clip by clip, and trainings on tempo."""

@@ -1,4 +1,4 @@
-"""The long demonstration: networks trained, tested and timed on tempo."""
+"""The long demonstration: trains, tests and times networks on tempo."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class Network(NamedTuple):
     """A network of the demonstration.
 
     Attributes:
-        title (str): What it is called.
+        title (str): Name in the table.
         config (str): Name of its config.
         epochs (int): Number of epochs that it trains.
     """
@@ -45,15 +45,14 @@ def compare(
 ) -> None:
     """Trains, tests and times networks; prints and writes a table.
 
-    What is complete already is not done again. The groups of the last network
-    are drawn.
+    Finished steps are skipped. The groups of the last network are drawn.
 
     Args:
         networks (Sequence[Network]): The networks.
         data (str): Folder of the data set, which their configs read.
         out (Path): Folder of the table and the figure.
-        num_clips (int): Number of test clips that are timed. Defaults to 96.
-        rounds (int): How often each network is timed on them. Defaults to 5.
+        num_clips (int): Number of test clips to time. Defaults to 96.
+        rounds (int): Number of rounds of timing. Defaults to 5.
     """
     models, rows = {}, []
     for title, name, epochs in networks:
@@ -95,18 +94,17 @@ def compare(
     )
     _show(rows)
     print(
-        "± is the standard deviation over the clips; Spearman correlates B' "
-        'with the length of the action; of the time, on the '
-        f'CPU without decoding, the median of {rounds} rounds and '
-        f'[least, most].\nwritten: {out / "table.json"}, '
-        f'{out / "groups.png"}'
+        '± is the standard deviation over the clips; Spearman is the rank '
+        "correlation of B' with the length of the action; times are on the "
+        f'CPU without decoding, median [min, max] of {rounds} rounds.\n'
+        f'written: {out / "table.json"}, {out / "groups.png"}'
     )
 
 
 def _time(
     models: Dict[str, nn.Module], data: str, num_clips: int, rounds: int
 ) -> Dict[str, List[float]]:
-    """Seconds a clip of each model in each round, decoding left out."""
+    """Returns the seconds per clip in each round, without decoding."""
     videos = [
         f'{data}/videos/{row["filename"]}'
         for row in read_test_list(data)[:num_clips]

@@ -1,4 +1,4 @@
-"""The curve of a training, while it grows."""
+"""The curve of a running training."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,11 @@ from mmatfr.visualization.figures import COLUMN, new_figure, tidy
 
 __all__ = ['describe_epoch', 'draw_curve', 'read_curve']
 
-_BAR = 24  # characters
+_BAR = 24  # width in characters
 
 
 def read_curve(work_dir: Path) -> Dict[str, List[tuple]]:
-    """Reads the log of a training, over all its interruptions.
+    """Reads the logs of a training, including interrupted runs.
 
     Returns:
         dict[str, list[tuple]]: ``loss`` and ``top1`` (in %), each a list of
@@ -72,7 +72,7 @@ def draw_curve(curve: Dict[str, List[tuple]], epochs: int, path: Path) -> None:
 
 
 def describe_epoch(curve: Dict[str, List[tuple]], epochs: int) -> str:
-    """Puts the latest epoch of a curve into a line, with a bar."""
+    """Formats the latest epoch of a curve as a line with a bar."""
     epoch, top1 = curve['top1'][-1]
     loss = dict(curve['loss']).get(epoch, float('nan'))
     bar = '█' * round(_BAR * top1 / 100)

@@ -1,4 +1,4 @@
-"""Recognizers on the test videos of tempo: groups drawn, results shown."""
+"""Runs recognizers on the test videos of tempo and draws groups."""
 
 import csv
 import time
@@ -29,12 +29,12 @@ _BATCH = 12
 
 
 def show_released(folder: str, name: str, path: Path) -> None:
-    """Prints what the released networks do, and draws the groups of one.
+    """Prints the results of the released networks and draws groups of one.
 
     Args:
         folder (str): Folder of a data set of tempo.
-        name (str): The network whose groups are drawn.
-        path (Path): The figure.
+        name (str): Name of the network for the figure.
+        path (Path): Path of the figure.
     """
     names = list_models('*_tempo-small-rgb', released=True)
     table = make_table(
@@ -66,13 +66,13 @@ def show_released(folder: str, name: str, path: Path) -> None:
 
 
 def read_test_list(folder: str) -> List[dict]:
-    """Reads what tempo says of the videos of the test split."""
+    """Reads the table of the test videos of tempo."""
     with open(f'{folder}/test.csv', newline='') as file:
         return list(csv.DictReader(file))
 
 
 def _load_pairs(name: str) -> Dict[str, nn.Module]:
-    """Loads released weights, into the network with sampling and without."""
+    """Loads released weights into the network with and without sampling."""
     path, weights = config_path(name), released_weights(name)
     sampled = load_recognizer(path, weights)
     plain = build_recognizer(without_sampling(sampled.cfg.model)).eval()
@@ -90,7 +90,7 @@ def _test(model: nn.Module, folder: str) -> Dict[str, float]:
 
     Returns:
         dict[str, float]: ``top1`` in [0, 1], means of ``resolution`` (B'/T)
-        and ``gflops``, and ``seconds`` of a clip, without decoding.
+        and ``gflops``, and ``seconds`` per clip, without decoding.
     """
     names = [line.strip() for line in open(f'{folder}/classes.txt')]
     rows = read_test_list(folder)
@@ -120,7 +120,7 @@ def _test(model: nn.Module, folder: str) -> Dict[str, float]:
 
 
 def draw_slow_and_fast(model: nn.Module, path: Path, folder: str) -> None:
-    """Draws the groups of the slowest and of the fastest test action."""
+    """Draws the groups of the slowest and the fastest test action."""
     rows = sorted(read_test_list(folder), key=lambda row: int(row['length']))
     drawn = []
     for kind, row in (('slow', rows[-1]), ('fast', rows[0])):

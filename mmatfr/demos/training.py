@@ -1,6 +1,6 @@
-"""Trainings and tests through the project's scripts, with a progress bar.
+"""Trains and tests with the scripts in ``tools``, with a progress bar.
 
-They run in the folder that holds ``tools/``.
+The functions run in the folder that contains ``tools/``.
 """
 
 import json
@@ -32,7 +32,7 @@ _STEP = re.compile(
 
 
 def run_tool(*command: str) -> None:
-    """Runs one of the project's scripts and lets it speak for itself."""
+    """Runs a script of the project and shows its output."""
     done = subprocess.run([sys.executable, *command])
     if done.returncode:
         sys.exit(done.returncode)
@@ -41,7 +41,7 @@ def run_tool(*command: str) -> None:
 def plan_training(
     name: str, checkpoint: Path, options: Sequence[str] = ()
 ) -> Optional[List[str]]:
-    """Finds out what is left of a training.
+    """Returns the command for the rest of a training.
 
     Args:
         name (str): Name of the config.
@@ -50,8 +50,8 @@ def plan_training(
             to ().
 
     Returns:
-        list[str]: The command that trains, or goes on. None if the checkpoint
-        is there and whole.
+        list[str]: The command that starts or continues the training; None if
+        the checkpoint is complete.
     """
     if _is_whole(checkpoint):
         return None
@@ -69,7 +69,7 @@ def _is_whole(checkpoint: Path) -> bool:
     try:
         read_checkpoint(str(checkpoint))
     except ValueError:
-        print(f'{checkpoint} is incomplete and is written anew')
+        print(f'{checkpoint} is incomplete and will be replaced')
         return False
     return True
 
@@ -82,13 +82,13 @@ def train(
     options: Sequence[str] = (),
     on_validation: Callable[[], Any] = lambda: None,
 ) -> Path:
-    """Trains a config through tools/train.py, with a progress bar.
+    """Trains a config with tools/train.py, with a progress bar.
 
     Args:
-        title (str): What the bar is called.
+        title (str): Title of the bar.
         name (str): Name of the config.
-        epochs (int): Number of epochs that it trains.
-        work_dir (Path, optional): Where to. Defaults to None,
+        epochs (int): Number of epochs of the config.
+        work_dir (Path, optional): Folder of the training. Defaults to None,
             ``work_dirs/<name>``.
         options (Sequence[str]): More arguments of tools/train.py. Defaults
             to ().
@@ -101,7 +101,7 @@ def train(
     checkpoint = work_dir / f'epoch_{epochs}.pth'
     command = plan_training(name, checkpoint, options)
     if command is None:
-        print(f'{title}: {checkpoint} is there already')
+        print(f'{title}: {checkpoint} already exists')
         return checkpoint
     columns = (
         TextColumn('{task.description}'),
@@ -124,7 +124,7 @@ def train(
         validated = False
         for line in process.stdout:
             said = (said + [line])[-30:]
-            # The metrics are written after the line that tells them.
+            # The metrics are written after the line that announces them.
             if validated:
                 on_validation()
             validated = 'Epoch(val)' in line and 'acc/top1' in line
@@ -146,10 +146,10 @@ def train(
 
 
 def test(title: str, name: str, checkpoint: Path) -> Dict[str, float]:
-    """Tests a checkpoint through tools/test.py.
+    """Tests a checkpoint with tools/test.py.
 
     Returns:
-        dict[str, float]: The metrics that it logged.
+        dict[str, float]: The logged metrics.
     """
     work_dir = Path('work_dirs') / f'{name}_test'
     with Console().status(f'test {title}'):

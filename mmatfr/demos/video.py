@@ -1,4 +1,4 @@
-"""What sampling does to a video, clip after clip."""
+"""Shows the effect of sampling on a video, clip by clip."""
 
 import os
 from pathlib import Path
@@ -27,24 +27,24 @@ from mmatfr.visualization.pages import make_page
 __all__ = ['show_deployed', 'show_recognizer']
 
 _FOREIGN = (
-    'note: these weights have seen generated videos of a moving shape alone; '
+    'note: these weights were trained on generated videos of a moving shape; '
     "their classes mean nothing here and are left out. The groups, B' and "
     'the GFLOPs are meaningful.'
 )
-_ROWS = 20  # of the table
-_MOVING_CLIPS = 40  # of the page, a few hundred kB each
+_ROWS = 20  # in the table
+_MOVING_CLIPS = 40  # on the page, a few hundred kB each
 
 
 def show_recognizer(
     model: nn.Module, video: str, out: Path, topk: int = 5
 ) -> None:
-    """Shows what a recognizer does to a video, clip after clip.
+    """Shows the results of a recognizer for a video, clip by clip.
 
     Args:
         model (nn.Module): The recognizer, with its config as ``model.cfg``.
         video (str): A video file.
-        out (Path): The figure, beside which the page is written.
-        topk (int): Number of classes that are printed. Defaults to 5.
+        out (Path): Path of the figure; the page is written next to it.
+        topk (int): Number of classes to print. Defaults to 5.
     """
     foreign = _is_of_tempo(model.cfg) and not _is_tempo_video(video)
     if foreign:
@@ -86,14 +86,14 @@ def show_recognizer(
 def show_deployed(
     path: str, engine: str, video: str, out: Path, topk: int = 5
 ) -> None:
-    """Shows what an exported file does to the views of a video.
+    """Shows the results of an exported file for the views of a video.
 
     Args:
-        path (str): A file of tools/deployment/export_model.py.
+        path (str): A file from tools/deployment/export_model.py.
         engine (str): One of :data:`mmatfr.deploy.ENGINES`.
         video (str): A video file.
-        out (Path): The figure, beside which the page is written.
-        topk (int): Number of classes that are printed. Defaults to 5.
+        out (Path): Path of the figure; the page is written next to it.
+        topk (int): Number of classes to print. Defaults to 5.
     """
     model = load_model(path, engine)
     views = model.read_views(video)
@@ -137,8 +137,8 @@ def _print_clips(rows: Sequence[tuple]) -> None:
     """Prints the temporal resolution and the cost of the clips.
 
     Args:
-        rows (Sequence[tuple]): Of each clip, the times of its frames or None,
-            its :class:`ClipRecords` and the GFLOPs with all frames kept.
+        rows (Sequence[tuple]): For each clip, the times of its frames or None,
+            its :class:`ClipRecords`, and the GFLOPs with all frames kept.
     """
     table = make_table('clips', ('clip', 'seconds', "B'", 'GFLOPs', 'share'))
     for number, (seconds, records, full) in enumerate(rows[:_ROWS], 1):
@@ -154,9 +154,9 @@ def _print_clips(rows: Sequence[tuple]) -> None:
         )
     print_table(table)
     if len(rows) > _ROWS:
-        print(f'and {len(rows) - _ROWS} clips more')
+        print(f'and {len(rows) - _ROWS} more clips')
     lengths = torch.cat([records.lengths for _, records, _ in rows])
-    # One number, or one for each layer that samples.
+    # One number, or one for each sampling layer.
     layers = zip(
         lengths.reshape(len(lengths), -1).float().T,
         np.atleast_1d(rows[0][1].num_frames),
@@ -186,9 +186,10 @@ def _save_figure(
 
     Args:
         video (str): The video file.
-        out (Path): The figure; the page is written beside it.
-        layers (list[list[ClipGroups]]): The clips as each layer groups them.
-        note (str): What the page says first. Defaults to ''.
+        out (Path): Path of the figure; the page has the same name.
+        layers (list[list[ClipGroups]]): For each layer, the clips with their
+            groups.
+        note (str): First paragraph of the page. Defaults to ''.
     """
     if not layers:
         print('nothing samples here: no figure to draw')
@@ -211,11 +212,11 @@ def _save_figure(
         figures[-1].savefig(part)
     moving = [clips[:_MOVING_CLIPS] for clips in layers]
     if len(layers[0]) > _MOVING_CLIPS:
-        note += f' In motion: the first {_MOVING_CLIPS} clips.'
+        note += f' The first {_MOVING_CLIPS} clips are in motion.'
     page = out.with_suffix('.html')
     write_text(page, make_page(moving, Path(video).name, note, figures))
     which = (
-        'the clips of fewest and of most groups'
+        'the clips with the fewest and the most groups'
         if len(shown) > len(layers)
         else 'the clip'
     )
@@ -227,7 +228,7 @@ def _length(clip: ClipGroups) -> int:
 
 
 def _is_of_tempo(cfg: Config) -> bool:
-    """Whether a config trains on the generated videos of tempo."""
+    """Returns whether a config trains on the generated videos of tempo."""
     loader = cfg.get('train_dataloader') or cfg.get('test_dataloader') or {}
     dataset = loader.get('dataset', {})
     metrics = cfg.get('test_evaluator') or []
@@ -238,7 +239,7 @@ def _is_of_tempo(cfg: Config) -> bool:
 
 
 def _is_tempo_video(video: str) -> bool:
-    """Whether a video lies in a data set of tempo."""
+    """Returns whether a video belongs to a data set of tempo."""
     return any(
         (folder / 'tempo.json').is_file()
         for folder in Path(video).resolve().parents

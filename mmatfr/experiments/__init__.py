@@ -1,1 +1,1 @@
-"""Recipes trained and tested against each other on tempo."""
+"""Experiments: compares recipes on tempo."""

@@ -1,4 +1,4 @@
-"""Rows of a table trained, tested and timed, each once."""
+"""Trains, tests and times the rows of a table, each once."""
 
 import json
 import statistics
@@ -22,37 +22,36 @@ from .tables import ROWS
 
 __all__ = ['Comparison']
 
-_NUM_TIMED = 48  # clips
+_NUM_TIMED = 48  # number of clips to time
 
-# For each row the metrics of each seed.
+# Metrics of each seed, by row.
 Results = Dict[str, List[Dict[str, float]]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What rows are trained and tested on, for how long, and where.
+    """Data, duration and folders of the trainings of rows.
 
-    For each seed the network without sampling is trained once; in another
-    world than still it trains on from the one that was trained there. Every
-    row, but for those from scratch, starts from its weights. What is done
-    already is not done again.
+    For each seed the network without sampling is trained once; in other worlds
+    than still it starts from that of the still world. Every row starts from
+    these weights, except for rows from scratch. Finished steps are skipped.
 
     Attributes:
         model (str): Key of :data:`mmatfr.experiments.models.MODELS`.
         data (str): Folder of the data set, generated if missing.
-        size (str | Tempo): Of the data set, by its name or by its
-            parameters.
-        world (str): What else changes in the videos than the object that
-            acts. Data and trainings of another world than still go beside
-            the others.
-        test_videos (int, optional): Number of videos to test on, in a folder
-            beside the data set. None stands for those of its test split.
-        video_frames (int, optional): Length of the videos; a clip is taken
-            from all of it. None stands for that of the size.
+        size (str | Tempo): Size of the data set, a name or parameters.
+        world (str): World of the videos. Other worlds than still have separate
+            data and trainings.
+        test_videos (int, optional): Number of test videos, generated in a
+            folder next to the data set. None means the test split of the data
+            set.
+        video_frames (int, optional): Length of the videos; a clip spans the
+            whole video. None means the length of the size.
         work_dir (str): Folder of the trainings.
-        epochs (int, optional): Of every training, instead of the configs'.
-        finetune_epochs (int, optional): Of the rows' trainings, instead of
-            the recipe's.
+        epochs (int, optional): Number of epochs of every training; overrides
+            the configs.
+        finetune_epochs (int, optional): Number of epochs of the rows;
+            overrides the recipe.
     """
 
     model: str = 'resnet3d'
@@ -74,14 +73,15 @@ class Comparison:
             names (Sequence[str]): Keys of
                 :data:`mmatfr.experiments.tables.ROWS`.
             seeds (Sequence[int]): Seeds of the trainings.
-            rounds (int): How often each row is timed. Defaults to 5.
+            rounds (int): Number of rounds of timing. Defaults to 5.
 
         Returns:
-            dict[str, list[dict[str, float]]]: For each row the metrics of
-            each seed, with ``seconds`` a clip.
+            dict[str, list[dict[str, float]]]: For each row the metrics of each
+            seed, with ``seconds`` per clip.
 
         Raises:
-            ValueError: If a row cannot have its frames; before the training.
+            ValueError: Before the training, if the frames of a row are not
+                possible.
         """
         for name in names:
             self.config(name, seeds[0])
@@ -102,10 +102,10 @@ class Comparison:
 
     @property
     def still(self) -> Optional['Comparison']:
-        """Comparison | None: That of the still world, in another one.
+        """Comparison | None: The comparison in the still world, for others.
 
-        What other worlds ask for is learned in steps: their network without
-        sampling starts from that of the still world.
+        Other worlds are learned in two steps: their network without sampling
+        starts from that of the still world.
         """
         if self.world == 'still':
             return None
@@ -113,7 +113,7 @@ class Comparison:
 
     @property
     def suffix(self) -> str:
-        """str: What the names of data and reports end in."""
+        """str: Suffix of the names of data and reports."""
         world = '' if self.world == 'still' else f'-{self.world}'
         if self.video_frames is None:
             return world
@@ -132,7 +132,7 @@ class Comparison:
         return f'{self.data_root}-test{self.test_videos}'
 
     def generate(self) -> None:
-        """Generates the data, if need be."""
+        """Generates the data if needed."""
         if self.still is not None:
             self.still.generate()
         size = self.size
@@ -142,7 +142,7 @@ class Comparison:
             video = replace(size.video, frames=self.video_frames)
             size = replace(size, video=video)
         sizes = {self.data_root: size}
-        # The videos of a split do not depend on their number.
+        # Videos do not depend on the size of their split.
         if self.test_videos is not None:
             sizes[self.test_root] = replace(
                 size, train=1, val=1, test=self.test_videos
@@ -155,7 +155,7 @@ class Comparison:
                     pass
 
     def folder(self, name: str, seed: int, is_base: bool = False) -> Path:
-        """Where a row, or what all start from, keeps weights and metrics."""
+        """Returns the folder of weights and metrics of a row or the base."""
         folder = Path(self.work_dir, *self.suffix.split('-')[1:])
         if is_base:
             # Recipes for the same network start from the same weights.
@@ -166,7 +166,7 @@ class Comparison:
 
     @staticmethod
     def is_finetuned(name: str) -> bool:
-        """Whether a row trains on from what all start from."""
+        """Returns whether a row is fine-tuned from the common base."""
         return name != 'base' and not ROWS[name].from_scratch
 
     def config(self, name: str, seed: int, is_base: bool = False) -> Config:
@@ -175,13 +175,13 @@ class Comparison:
         Args:
             name (str): Key of :data:`mmatfr.experiments.tables.ROWS`.
             seed (int): Seed of the training.
-            is_base (bool): Whether of the training that all rows start from.
+            is_base (bool): Whether to make the config of the common base.
 
         Returns:
-            Config: Ready for a runner.
+            Config: The config for a runner.
 
         Raises:
-            ValueError: If its clips cannot have their frames.
+            ValueError: If the frames of its clips are not possible.
         """
         if is_base:
             cfg = self.networks.full_config()
@@ -207,15 +207,15 @@ class Comparison:
         return cfg
 
     def weights(self, name: str, seed: int) -> str:
-        """Trains a row, if need be.
+        """Trains a row if needed.
 
         Args:
             name (str): Key of :data:`mmatfr.experiments.tables.ROWS`; 'base'
-                for what all rows start from.
+                for the common base.
             seed (int): Seed of the training.
 
         Returns:
-            str: Its last checkpoint.
+            str: The last checkpoint.
         """
         is_base = name == 'base'
         row = ROWS[name]
@@ -247,7 +247,7 @@ class Comparison:
         return str(checkpoint)
 
     def metrics(self, name: str, seed: int) -> Dict[str, float]:
-        """Tests a row, if need be.
+        """Tests a row if needed.
 
         Args:
             name (str): Key of :data:`mmatfr.experiments.tables.ROWS`.
@@ -278,12 +278,11 @@ class Comparison:
             names (Sequence[str]): Keys of
                 :data:`mmatfr.experiments.tables.ROWS`.
             seed (int): Seed of the training.
-            rounds (int): How often each is timed. Defaults to 5.
+            rounds (int): Number of rounds. Defaults to 5.
 
         Returns:
-            dict[str, float]: Median over the rounds of the seconds a clip,
-            without decoding, of the faster of two ways, clip by clip and in
-            batches.
+            dict[str, float]: Median seconds per clip over the rounds, without
+            decoding, clip by clip or in batches, whichever is faster.
         """
         recognizers, clips = {}, {}
         lines = Path(self.test_root, 'test.txt').read_text().splitlines()

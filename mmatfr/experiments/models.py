@@ -1,4 +1,4 @@
-"""The networks that rows are made of: configs without and with sampling."""
+"""The networks of the rows: configs with and without sampling."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ['MODELS', 'Model']
 
 @dataclass(frozen=True)
 class Model:
-    """A recognizer that is compared.
+    """A recognizer for comparisons.
 
     Attributes:
         full (str): Name of its config without sampling.
@@ -26,8 +26,8 @@ class Model:
         """Reads the config without sampling.
 
         Returns:
-            Config: In the class and the memory layout that the recipe has on
-            this device, so that what rows differ in is sampling alone.
+            Config: The config with the class and memory layout of the recipe
+            on this device, so that rows differ only in sampling.
         """
         cfg = Config.fromfile(config_path(self.full))
         cfg.model.backbone.update(

@@ -1,4 +1,4 @@
-"""The results of a comparison as a table, a figure and files."""
+"""Reports the results of a comparison in a table, a figure and files."""
 
 import statistics
 from pathlib import Path
@@ -19,7 +19,7 @@ __all__ = ['make_series', 'make_table', 'write_comparison']
 
 
 def _over_seeds(values: Sequence[float], digits: int) -> str:
-    """Mean and, of several, the least and the greatest."""
+    """Formats the mean and, for several values, the range."""
     text = f'{statistics.mean(values):.{digits}f}'
     if len(values) > 1:
         text += f' [{min(values):.{digits}f}, {max(values):.{digits}f}]'
@@ -27,13 +27,13 @@ def _over_seeds(values: Sequence[float], digits: int) -> str:
 
 
 def make_table(results: Results) -> Table:
-    """Lays the results of all rows out.
+    """Creates a table of the results of all rows.
 
     Args:
         results (dict): For each row the metrics of each seed.
 
     Returns:
-        Table: In Markdown.
+        Table: A table in Markdown.
     """
     table = Table(box=MARKDOWN)
     for column in (
@@ -72,7 +72,7 @@ def make_table(results: Results) -> Table:
             least = min(run['cost/length_min'] for run in runs)
             most = max(run['cost/length_max'] for run in runs)
             bounds = f'{least:.0f} to {most:.0f}'
-        else:  # several layers: the share of its frames that each keeps
+        else:  # several layers: the share of kept frames of each
             lengths = ', '.join(
                 ' ± '.join(
                     f'{statistics.mean(run[key + end] for run in runs):.2f}'
@@ -103,13 +103,13 @@ def make_table(results: Results) -> Table:
 def make_series(
     results: Results,
 ) -> Dict[str, List[Dict[str, float]]]:
-    """Makes points and lines of the rows.
+    """Converts rows to points and lines of a chart.
 
     Args:
         results (dict): For each row the metrics of each seed.
 
     Returns:
-        dict: What :func:`mmatfr.visualization.tradeoffs.draw_tradeoff` draws.
+        dict: Input of :func:`mmatfr.visualization.tradeoffs.draw_tradeoff`.
     """
     series: Dict[str, List[Dict[str, float]]] = {}
     for name, runs in results.items():
@@ -128,11 +128,11 @@ def make_series(
 def write_comparison(
     out: Path, name: str, seeds: Sequence[int], results: Results
 ) -> None:
-    """Prints the table and writes it with the figure and all numbers.
+    """Prints the table, and writes it with the figure and all values.
 
     Args:
-        out (Path): Folder, made if need be.
-        name (str): Name of the files, without their ending.
+        out (Path): Folder, created if needed.
+        name (str): Name of the files, without extension.
         seeds (Sequence[int]): Seeds of the trainings.
         results (dict): For each row the metrics of each seed.
     """

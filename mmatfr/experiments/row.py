@@ -1,4 +1,4 @@
-"""A row of a table: a change of a recipe, and its config."""
+"""A row of a table: a variation of a recipe."""
 
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Optional, Tuple
@@ -18,24 +18,21 @@ class Row:
     """A row of a table.
 
     Attributes:
-        title (str): What it is called.
-        sgs (dict, optional): What it changes in the options of the recipe's
-            layer; with the key ``_delete_`` nothing but its place is kept.
-            None stands for the network without sampling.
-        binning (Callable, optional): What takes the place of the layer's
-            binning.
+        title (str): Title in the table.
+        sgs (dict, optional): Options of the layer that differ from the recipe;
+            with the key ``_delete_`` only the stage of the recipe is kept.
+            None means the network without sampling.
+        binning (Callable, optional): Replaces the binning of the layer.
         num_frames (int, optional): Number of frames of a clip, over the same
             stretch of the video.
-        random_bins (bool): Whether it is trained with random numbers of bins,
-            where it has any, as in the recipe.
-        lr_factor (float): What the learning rate of the recipe is multiplied
-            with.
-        hooks (tuple[dict]): Hooks that its training has beside the recipe's.
-        from_scratch (bool): Whether it is trained from scratch, by the
-            schedule of the network that the other rows start from.
-        weights_of (str, optional): The row whose weights are tested, 'base'
-            for the trained network that all rows start from. None if it is
-            trained itself.
+        random_bins (bool): Whether to train with random numbers of bins, as in
+            the recipe, if the row has bins.
+        lr_factor (float): Factor of the learning rate of the recipe.
+        hooks (tuple[dict]): Additional hooks of the training.
+        from_scratch (bool): Whether to train from scratch, with the schedule
+            of the common base.
+        weights_of (str, optional): Uses the weights of this row, or of the
+            common base for 'base'. None if the row is trained.
     """
 
     title: str
@@ -49,16 +46,16 @@ class Row:
     weights_of: Optional[str] = None
 
     def config(self, model: Model, span: Optional[int] = None) -> Config:
-        """Makes the config of the row.
+        """Returns the config of the row.
 
         Args:
             model (Model): The recognizer.
-            span (int, optional): Number of frames of the video that a clip
-                is taken from. Defaults to that of the recipe.
+            span (int, optional): Number of video frames that a clip spans.
+                Defaults to that of the recipe.
 
         Returns:
-            Config: Schedule and data are those of the recipe, but for rows
-            from scratch.
+            Config: The config, with schedule and data of the recipe except for
+            rows from scratch.
         """
         cfg = model.recipe_config()
         if self.from_scratch:
@@ -90,7 +87,7 @@ class Row:
         return cfg
 
     def prepare(self, recognizer: nn.Module) -> None:
-        """Gives the layers of a recognizer the binning of the row."""
+        """Sets the binning of the row in the layers of a recognizer."""
         if self.binning is not None:
             for layer in sgs_layers(recognizer).values():
                 layer.binning = self.binning
@@ -99,16 +96,16 @@ class Row:
 def spread_frames(
     cfg: Config, num_frames: Optional[int] = None, span: Optional[int] = None
 ) -> None:
-    """Takes clips of another number of frames, or from a longer stretch.
+    """Changes the number of frames of a clip, or the span in the video.
 
     Args:
-        cfg (Config): Changed in place.
+        cfg (Config): The config, changed in place.
         num_frames (int, optional): Number of frames of a clip.
-        span (int, optional): Number of frames of the video that they are
-            taken from, at equal distances.
+        span (int, optional): Number of video frames that they span, at equal
+            distances.
 
     Raises:
-        ValueError: If they cannot be at equal distances.
+        ValueError: If equal distances are not possible.
     """
     if num_frames is None and span is None:
         return
@@ -120,8 +117,8 @@ def spread_frames(
         if rest or not sample.frame_interval:
             raise ValueError(
                 f'{sample.clip_len} frames at equal distances cannot be '
-                f'taken from {stretch}: give videos of a multiple of that, '
-                f'as with --video-frames {sample.clip_len}'
+                f'taken from {stretch}: use videos with a multiple of that, '
+                f'e.g. with --video-frames {sample.clip_len}'
             )
 
 

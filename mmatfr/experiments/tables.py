@@ -1,4 +1,4 @@
-"""The rows that are compared and the tables that they form."""
+"""The rows of comparisons, and the tables."""
 
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ from .row import Row
 
 __all__ = ['CURVES', 'ROWS', 'TABLES']
 
-# To be compared with the path in one number of bins throughout.
+# Compared with the path with one number of bins throughout.
 _variant = partial(Row, random_bins=False)
 _PAPER = dict(_delete_=True, preset='paper')
 _AUTHORS = dict(_delete_=True, preset='authors')
@@ -36,7 +36,7 @@ _EVIDENCE = {
     ),
     'paper': Row("ATFR, the paper's setting", sgs=_PAPER),
     'authors': Row("ATFR, the authors' setting", sgs=_AUTHORS),
-    # Twice the frames at the cost of the recipe.
+    # Twice as many frames at the cost of the recipe.
     'pool5_of32': Row(
         '32 frames, average pool 5',
         binning=partial(pool_frames, size=5),
@@ -57,13 +57,13 @@ _ABLATION = {
         )
         for length in _EQUAL
     },
-    # Over steps that a head predicts, fitted before the training.
+    # Over steps predicted by a head that is fitted before the training.
     'learned_path': Row(
         'learned path',
         sgs=_PREDICTED,
         hooks=(dict(type='FitSimilarityHook'),),
     ),
-    # From the paper's setting to the recipe, and away from it.
+    # Variations from the paper's setting to the recipe and beyond.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
     'neighbours': Row(
         'l2, order of time, neighbours only',
@@ -120,7 +120,7 @@ _ABLATION = {
         sgs=_PAPER,
         lr_factor=0.1,
     ),
-    # From scratch, as long as the network that the others start from.
+    # From scratch, for as many epochs as the common base.
     'scratch_path': Row(
         'from scratch, path sampling (ours)', from_scratch=True
     ),
@@ -138,7 +138,7 @@ _ABLATION = {
     'full32': Row('full, 32 frames', sgs=None, num_frames=32),
     'path32': _variant('path, 32 frames', num_frames=32),
 }
-# Of videos longer than the data set's own.
+# With longer videos than those of the data set.
 _FRAMES = {
     'full64': Row('full, 64 frames', sgs=None, num_frames=64),
     'path64': _variant('path, 64 frames', num_frames=64),
@@ -177,7 +177,7 @@ _BUDGET = {
     ),
 }
 _TRAINED = {**_EVIDENCE, **_ABLATION, **_FRAMES}
-# Without training: in the network that all start from.
+# Without training, in the common base.
 _INSERTED = {
     'base': Row('without sampling', sgs=None, weights_of='base'),
     **{
@@ -243,7 +243,7 @@ TABLES: Dict[str, List[str]] = {
     # With --video-frames 64.
     'frames': ['full', 'fixed_bins', 'full32', 'path32', 'full64', 'path64'],
 }
-# Rows that are drawn as a line, by how their names begin.
+# Rows that are drawn as lines, by prefix of their names.
 CURVES = {
     'path_bins': 'path sampling, one checkpoint, other bins when tested',
     'inserted_path_bins': 'put into the trained network without training',

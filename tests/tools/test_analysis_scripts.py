@@ -124,7 +124,7 @@ def test_demo_on_videos_of_another_kind(
         return capsys.readouterr().out, page
 
     said, page = demo(foreign)
-    assert said.startswith('note: these weights have seen generated videos')
+    assert said.startswith('note: these weights were trained on generated')
     assert 'score' not in said and "temporal resolution B': " in said
     assert 'mean nothing here' in page
     said, page = demo(known)

@@ -41,5 +41,5 @@ def test_it_writes_a_table_named_by_what_it_compares(tmp_path):
 def test_one_line_says_what_is_wrong(tmp_path):
     done = compare(tmp_path, '--video-frames', '9')
     assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'give videos of a multiple' in done.stderr.splitlines()[-1]
+    assert 'use videos with a multiple' in done.stderr.splitlines()[-1]
     assert not (tmp_path / 'work').exists()

@@ -1,12 +1,12 @@
-"""Compares ways to spend fewer frames on tempo: makes one table.
+"""Compares recipes on tempo in one table.
 
-For each seed the network without sampling is trained once; in another world
-than still it trains on from the one that was trained there. Every row, but for
-those from scratch, starts from its weights, trains with one and the same
-schedule and is tested on the test split; rows that only change how a trained
-network is run take the weights of another. All rows of a seed are then timed
-in turns. What is done already is not done again, so that an interrupted run
-goes on with the same command.
+For each seed the network without sampling is trained once; in other worlds
+than still it starts from that of the still world. Every row starts from these
+weights, except for rows from scratch. All rows are trained with the same
+schedule and tested on the test split; rows that only change the execution of a
+trained network use the weights of another row. Finally all rows of a seed are
+timed in turns. Finished steps are skipped, so an interrupted run continues
+with the same command.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         '--table',
         choices=list(TABLES),
         default='evidence',
-        help='which rows (default: %(default)s)',
+        help='set of rows (default: %(default)s)',
     )
     rows.add_argument(
         '--rows', nargs='+', choices=list(ROWS), help='instead of a table'
@@ -53,28 +53,27 @@ def parse_args() -> argparse.Namespace:
         '--size',
         choices=list(SIZES),
         default='small',
-        help='of the data set (default: %(default)s)',
+        help='size of the data set (default: %(default)s)',
     )
     parser.add_argument(
         '--world',
         choices=WORLDS,
         default='still',
-        help='what else changes in the videos than the object that acts; of '
-        'another world than still, data, trainings and report go beside the '
-        'others (default: %(default)s)',
+        help='world of the videos; other worlds than still have separate '
+        'data, trainings and reports (default: %(default)s)',
     )
     parser.add_argument(
         '--test-videos',
         type=int,
-        help='test on so many videos, generated in a folder beside the data '
-        'set (default: those of its test split)',
+        help='number of test videos, generated in a folder next to the data '
+        'set (default: the test split of the data set)',
     )
     parser.add_argument(
         '--video-frames',
         type=int,
-        help='length of the videos; a clip is taken from all of it, so that '
-        'rows of more frames take closer ones; data, trainings and report go '
-        'beside the others (default: that of the size)',
+        help='length of the videos; a clip spans the whole video, so more '
+        'frames are closer together; data, trainings and reports are '
+        'separate (default: that of the size)',
     )
     parser.add_argument(
         '--work-dir',
@@ -87,18 +86,18 @@ def parse_args() -> argparse.Namespace:
         help='folder of the table and the figure (default: %(default)s)',
     )
     parser.add_argument(
-        '--epochs', type=int, help='of every training, instead of the configs'
+        '--epochs', type=int, help='of every training; overrides the configs'
     )
     parser.add_argument(
         '--finetune-epochs',
         type=int,
-        help="of the rows' trainings, instead of the recipe's",
+        help='of the rows; overrides the recipe',
     )
     parser.add_argument(
         '--rounds',
         type=int,
         default=5,
-        help='how often each row is timed (default: %(default)s)',
+        help='number of rounds of timing (default: %(default)s)',
     )
     return parser.parse_args()
 

@@ -1,10 +1,9 @@
-"""Puts sampling into a trained recognizer without training it.
+"""Adds sampling to a trained recognizer without training it.
 
-The weights of the network without sampling are taken over as they are. With
-`similarity='learned_path'` the heads of the layers, and nothing else, then
-learn from clips of the training list what the network makes of their steps;
-with `bin_range='data'` the layers look at clips, to learn how much happens in
-one.
+The weights of the network without sampling do not change. With
+`similarity='learned_path'` only the heads of the layers are fitted, to the
+gains of the network on clips of the training list. With `bin_range='data'` the
+layers estimate the range of their bins from clips.
 """
 
 import argparse
@@ -23,31 +22,30 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         'config',
-        help='config of a recognizer that samples, by path or by name',
+        help='config of a recognizer that samples, path or name',
     )
     parser.add_argument(
-        'checkpoint', help='of the same recognizer without sampling'
+        'checkpoint', help='checkpoint of the recognizer without sampling'
     )
-    parser.add_argument('out', help='the checkpoint that is written')
+    parser.add_argument('out', help='path of the new checkpoint')
     parser.add_argument(
         '--batches',
         type=int,
         default=20,
-        help='number of batches that are looked at (default: %(default)s)',
+        help='number of batches for the range of bins (default: %(default)s)',
     )
     parser.add_argument(
         '--fit-batches',
         type=int,
         default=100,
-        help='number of batches that heads are fitted to (default: '
-        '%(default)s)',
+        help='number of batches for fitting heads (default: %(default)s)',
     )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
         default={},
-        help='settings that go on top of the config, name=value',
+        help='settings that override the config, name=value',
     )
     args = parser.parse_args()
     for name in ('batches', 'fit_batches'):
@@ -72,8 +70,8 @@ def run() -> None:
         )
     for name, share in explained.items():
         print(
-            f'{name}: the head explains {100 * share:.0f} % of how the steps '
-            'differ'
+            f'{name}: the head explains {100 * share:.0f} % of the '
+            'differences between the steps'
         )
     print(f'written: {args.out}')
 
