@@ -309,8 +309,8 @@ def check_checkpoints() -> bool:
     mmengine loads the weights of another model with only a warning, so a test
     of wrong weights reports chance accuracy, and a damaged file gives a
     traceback (mmengine 0.10.7). With this work-around, every loaded file is
-    compared with its known hash, and a test requires all weights, except those
-    of sampling layers, which a checkpoint of mmaction2 does not have.
+    compared with its known hash, and a test requires all weights. Only those
+    of sampling layers may be missing, as in a checkpoint of mmaction2.
 
     Returns:
         bool: Whether the check was added.

@@ -1,9 +1,9 @@
 """Compares published models with the cost of their configs, in one table.
 
-For every model of the zoo that a paper reports, the table has the published
-GFLOPs and parameters, those counted from the config with all frames kept,
-those of the network without sampling, and the temporal resolution at which the
-counted GFLOPs equal those published with sampling. Neither data nor a
+The table has the models of the zoo that papers report: the published GFLOPs
+and parameters, those counted from the config with all frames kept, and those
+of the network without sampling. It also has the temporal resolution at which
+the counted GFLOPs equal those published with sampling. Neither data nor a
 checkpoint is needed. The exit code is 1 if an unexplained figure deviates by
 more than 1.5 % (GFLOPs) or 1 % (parameters).
 """

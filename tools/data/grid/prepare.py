@@ -1,7 +1,7 @@
 """Prepares clips of a mouth and lists of words from the GRID corpus.
 
-It reads the videos and alignments of a speaker in the format of the corpus,
-crops the mouth, and writes the videos, words.csv with the first and last frame
+It reads the videos and alignments of a speaker in the format of the corpus and
+crops the mouth. It writes the videos, words.csv with the first and last frame
 of every word, and a list for each split and word.
 """
 
