@@ -11,19 +11,19 @@ __all__ = ['LimitToWord', 'ShuffleFrames']
 
 @TRANSFORMS.register_module()
 class LimitToWord(BaseTransform):
-    """Limits a video to the frames of clips that hold a word.
+    """Limits a video to the frames of clips that contain a word.
 
-    ``SampleFrames`` after it takes a clip with all of the word in it: at any
-    place in training, and at the ``place`` that the data set names in testing.
-    A clip stays within the video, so that the word may have fewer places.
-    Videos without ``word`` are left as they are.
+    A subsequent ``SampleFrames`` then takes a clip with the whole word, at a
+    random position in training and at the ``place`` of the data set in
+    testing. Clips stay within the video, which may limit the positions. Videos
+    without ``word`` are not changed.
 
     Required Keys:
 
         - total_frames
         - start_index
-        - word (optional), its first frame and the one after its last
-        - place (optional), from 0, the word at the end of the clip, to 1
+        - word (optional), its first frame and the frame after its last
+        - place (optional), from 0, with the word at the end of the clip, to 1
 
     Modified Keys:
 
@@ -43,10 +43,10 @@ class LimitToWord(BaseTransform):
         """Limits the video.
 
         Args:
-            results (dict): With ``total_frames`` and ``start_index``.
+            results (dict): Results with ``total_frames`` and ``start_index``.
 
         Returns:
-            dict: The same with others.
+            dict: The same, with new values of these keys.
 
         Raises:
             ValueError: If the word is longer than a clip.
@@ -56,7 +56,7 @@ class LimitToWord(BaseTransform):
         start, end = results['word']
         if end - start > self.num_frames:
             raise ValueError(
-                f'clips of {self.num_frames} frames cannot hold a word of '
+                f'clips of {self.num_frames} frames cannot contain a word of '
                 f'{end - start}; set a larger num_frames'
             )
         total = results['total_frames']

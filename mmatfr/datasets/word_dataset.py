@@ -1,4 +1,4 @@
-"""Videos of sentences, one word of which is to be recognized."""
+"""Videos of sentences with one word as the label."""
 
 import csv
 import os.path as osp
@@ -15,25 +15,25 @@ _START, _END = '_start', '_end'
 
 @DATASETS.register_module()
 class WordVideoDataset(CheckedVideoDataset):
-    """Videos of sentences with one word of each as the label.
+    """Videos of sentences; the label is one kind of word.
 
-    The list is a table, such as tools/data/grid/prepare.py writes: ``video``,
-    ``split``, and for each kind of word, such as ``color``, the word, its
-    first frame ``color_start`` and the one after its last ``color_end``.
-    Classes are the words of that kind in the whole table, in alphabetical
-    order.
+    The list is a table, as written by tools/data/grid/prepare.py, with
+    ``video``, ``split``, and for each kind of word, such as ``color``, the
+    word, its first frame ``color_start`` and the frame after its last
+    ``color_end``. The classes are all words of this kind in the table, in
+    alphabetical order.
 
-    Gives the pipeline, beside the label, ``word`` and ``sentence``, the first
-    frame of each and the one after the last, and ``place``, where
-    :class:`LimitToWord` puts a window for testing.
+    In addition to the label, the pipeline gets ``word`` and ``sentence``, each
+    with its first frame and the frame after its last, and ``place``, the
+    position of the word in a test window for :class:`LimitToWord`.
 
-    Takes the arguments of :class:`CheckedVideoDataset`, and also:
+    It takes the arguments of :class:`CheckedVideoDataset`, and also:
 
     Args:
-        word (str): The kind of word that is asked for, such as 'color'.
-        split (str): The rows of the table that belong to the data set.
-        windows (int): How many times each video is tested, with the word at
-            as many places. Defaults to 1.
+        word (str): The kind of word to recognize, such as 'color'.
+        split (str): Split of the table to use.
+        windows (int): Number of test windows of each video, with the word at
+            different positions. Defaults to 1.
 
     Raises:
         FileNotFoundError: If there is no such table.

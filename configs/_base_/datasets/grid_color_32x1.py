@@ -1,7 +1,7 @@
-# GRID: a mouth says a sentence of six words, the second is a color. Make it
-# as tools/data/grid/README.md says. A clip is a window of 32 of 75 frames with
-# all of the color in it, at any place in training and at each of five in
-# testing, which are counted one by one.
+# GRID: a mouth says a sentence of six words, of which the second is a color.
+# Prepare it as described in tools/data/grid/README.md. A clip is a window of
+# 32 of 75 frames with the whole color, at a random position in training and at
+# five positions in testing, which count separately.
 data_root = 'data/grid'
 clip_len = 32
 

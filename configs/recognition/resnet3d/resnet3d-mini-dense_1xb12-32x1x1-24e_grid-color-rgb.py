@@ -5,7 +5,7 @@ _base_ = [
 ]
 
 model = dict(cls_head=dict(num_classes=4))
-# Longer windows are learned in steps, half of them first.
+# Longer windows are learned in two steps, with half of the frames first.
 load_from = (
     'work_dirs/resnet3d-mini-dense_1xb12-16x1x1-24e_grid-color-rgb/'
     'epoch_24.pth'

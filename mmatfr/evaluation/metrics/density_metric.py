@@ -1,4 +1,4 @@
-"""Where the groups of clips lie: within a word, or elsewhere."""
+"""Density of the groups of clips inside and outside a word."""
 
 from typing import Dict, List, Sequence, Tuple
 
@@ -10,14 +10,14 @@ __all__ = ['DensityMetric', 'count_groups']
 
 
 def count_groups(groups: Sequence[int]) -> np.ndarray:
-    """Tells how much of a group each frame of a clip is.
+    """Returns the share of each frame of a clip in its group.
 
     Args:
         groups (Sequence[int]): The group of each of the T frames.
 
     Returns:
-        np.ndarray: (T,), 1 for a frame alone, 1/2 for each of two that share
-        a group. They add up to B'.
+        np.ndarray: (T,), 1 for a single frame, 1/2 for each of two frames that
+        share a group. The sum is B'.
     """
     _, place, sizes = np.unique(
         groups, return_inverse=True, return_counts=True
@@ -27,25 +27,27 @@ def count_groups(groups: Sequence[int]) -> np.ndarray:
 
 @METRICS.register_module()
 class DensityMetric(BaseMetric):
-    """How the groups are spread over the frames of the clips.
+    """Distribution of the groups over the frames of clips.
 
-    The density of a span of frames is its share of the groups of a clip over
-    its share of the frames: 1 with equal groups, 2 where its frames have twice
-    as many groups as the mean frame. A group that is partly in the span counts
-    by its frames. Reports the means over the clips
+    The density of a span of frames is its share of the groups of a clip
+    divided by its share of the frames: 1 with equal groups, 2 if its frames
+    have twice as many groups as the average frame. A group that is partly in
+    the span counts with these frames. The metric reports the means over the
+    clips:
 
-    - ``word`` and ``sentence``, the densities of the word that is asked for
-      and of the whole sentence around it;
-    - ``word_to_rest`` and ``sentence_to_rest``, their densities over that of
-      the other frames of the clips: all groups of all spans over all their
-      frames, by the same of the rest.
+    - ``word`` and ``sentence``, the densities of the word and of the whole
+      sentence around it;
+    - ``word_to_rest`` and ``sentence_to_rest``, ratios of these densities to
+      that of the other frames: all groups of all spans divided by all their
+      frames, over the same for the rest.
 
-    Clips that lie in the span, or have none of it, are left out. Where several
-    layers sample, each counts like a clip; without any there is no figure.
+    Clips entirely inside or outside the span are left out. With several
+    sampling layers, each counts like a clip; without sampling nothing is
+    reported.
 
-    Reads the spans that :class:`mmatfr.datasets.WordVideoDataset` gives, and
-    the groups that :class:`mmatfr.engine.TemporalResolutionHook` writes into
-    the data samples. The pipeline has to hand the spans on:
+    It reads the spans from :class:`mmatfr.datasets.WordVideoDataset`, and the
+    groups that :class:`mmatfr.engine.TemporalResolutionHook` adds to the data
+    samples. The pipeline has to pass on the spans:
     ``dict(type='PackActionInputs', meta_keys=('frame_inds', 'word',
     'sentence'))``.
 
@@ -53,7 +55,7 @@ class DensityMetric(BaseMetric):
         collect_device (str): Where the results of all ranks are collected.
             Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None, which
-            stands for 'density'.
+            means 'density'.
     """
 
     default_prefix = 'density'
@@ -62,7 +64,7 @@ class DensityMetric(BaseMetric):
     def process(
         self, data_batch: Sequence[Dict], data_samples: Sequence[Dict]
     ) -> None:
-        """Takes in the videos of a batch.
+        """Adds the videos of a batch.
 
         Raises:
             ValueError: If there are no samples, or one has no groups,
@@ -71,8 +73,8 @@ class DensityMetric(BaseMetric):
         for sample in data_samples:
             if not isinstance(sample, dict):
                 raise ValueError(
-                    'DensityMetric needs data samples, and the head gives '
-                    'none; leave it out'
+                    'DensityMetric needs data samples, but the head returns '
+                    'none; remove the metric'
                 )
             for key, remedy in (
                 ('groups', 'add TemporalResolutionHook to `custom_hooks`'),
@@ -90,7 +92,7 @@ class DensityMetric(BaseMetric):
             times = np.reshape(sample['frame_inds'], (views, -1))
             measured = []
             for clips in map(np.asarray, sample['groups']):
-                # A layer of fewer frames sees the first of each stretch.
+                # A layer with fewer frames sees the first of each stretch.
                 step = times.shape[1] // clips.shape[1]
                 measured += [
                     self._measure(groups, time, sample)
@@ -103,7 +105,7 @@ class DensityMetric(BaseMetric):
     def _measure(
         self, groups: np.ndarray, times: np.ndarray, sample: Dict
     ) -> Dict[str, Tuple[float, float, int, int]]:
-        """Groups and frames within each span, and outside of it."""
+        """Counts groups and frames inside and outside each span."""
         shares = count_groups(groups)
         measured = {}
         for name in self._SPANS:
