@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 import torch
 import yaml
+from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -25,6 +26,7 @@ __all__ = [
     'hash_beside',
     'hash_in_name',
     'load_local',
+    'load_remote',
     'open_checkpoint',
     'pack_checkpoint',
     'read_checkpoint',
@@ -217,6 +219,28 @@ def load_local(
                 f'{type(part).__name__} instead of a dict; use another file'
             )
     return loaded
+
+
+def load_remote(
+    url: str, map_location: Optional[Any] = None
+) -> Dict[str, Any]:
+    """Downloads a file for mmengine's ``CheckpointLoader`` and loads it.
+
+    Args:
+        url (str): Where it is; the main process downloads it.
+        map_location (optional): As for :func:`torch.load`. Defaults to None.
+
+    Returns:
+        dict: Its content.
+
+    Raises:
+        FileNotFoundError: If it cannot be downloaded.
+        ValueError: As :func:`load_local`.
+    """
+    if is_main_process():
+        fetch(url)
+    barrier()
+    return load_local(fetch(url), map_location)
 
 
 # Layers that are missing in a checkpoint of the base, and counters that torch

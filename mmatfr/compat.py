@@ -15,6 +15,7 @@ import importlib.util
 import inspect
 import sys
 import types
+import warnings
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from pickle import UnpicklingError
@@ -44,6 +45,28 @@ def require_mmcv() -> None:
             'the compiled operators, the full package with '
             '`mim install "mmcv>=2.0.0rc4,<2.2.0"`; not both.'
         )
+
+
+def hide_warnings_about_wheels() -> bool:
+    """Hides warnings that tell one wheel about another.
+
+    In each process mmcv-lite warns of an operator that no recognizer needs,
+    mmengine of ``pkg_resources`` and mmaction2's pipelines of ``FileClient``,
+    which they use themselves (mmengine 0.10.7, mmaction2 1.2.0; not
+    reported). Filters that are set already take precedence.
+
+    Returns:
+        bool: True, as the warnings come later.
+    """
+    for message in (
+        'Fail to import ``MultiScaleDeformableAttention``',
+        'pkg_resources is deprecated',
+    ):
+        warnings.filterwarnings('ignore', message, UserWarning, append=True)
+    from mmengine.fileio import file_client
+
+    file_client.print_log = lambda *args, **kwargs: None
+    return True
 
 
 def provide_missing_drn() -> bool:
@@ -303,6 +326,26 @@ def distribute_without_gpu() -> bool:
     return True
 
 
+def find_weights_without_torchvision() -> bool:
+    """Lets ``torchvision://resnet50`` work where torchvision is missing.
+
+    The ImageNet weights that mmaction2's configs start from are downloaded by
+    a list of mmengine's own, which it only reads if torchvision can be
+    imported (mmengine 0.10.7; not reported).
+
+    Returns:
+        bool: Whether torchvision is missing.
+    """
+    import mmengine
+    from mmengine.runner import checkpoint
+
+    if importlib.util.find_spec('torchvision') is not None:
+        return False
+    urls = Path(mmengine.__file__).parent / 'hub' / 'torchvision_0.12.json'
+    checkpoint.get_torchvision_models = lambda: mmengine.load(urls)
+    return True
+
+
 def check_checkpoints() -> bool:
     """Makes mmengine check the checkpoints that it loads.
 
@@ -315,11 +358,15 @@ def check_checkpoints() -> bool:
     Returns:
         bool: Whether the check was added.
     """
-    from mmengine.runner import CheckpointLoader, Runner
+    from mmengine.runner import CheckpointLoader, Runner, checkpoint
 
-    from .checkpoint import check_fit, load_local
+    from .checkpoint import check_fit, load_local, load_remote
 
     CheckpointLoader.register_scheme('', load_local, force=True)
+    CheckpointLoader.register_scheme(
+        ('http://', 'https://'), load_remote, force=True
+    )
+    checkpoint.load_from_http = load_remote  # of the schemes by name
     load, test = Runner.load_checkpoint, Runner.test
 
     @functools.wraps(load)
@@ -378,11 +425,13 @@ def return_module_from_train() -> bool:
 def apply() -> None:
     """Applies all work-arounds; called once by ``import mmatfr``."""
     require_mmcv()
+    hide_warnings_about_wheels()
     provide_missing_drn()
     provide_removed_names_of_numpy()
     provide_moviepy_editor()
     allow_checkpoint_classes()
     keep_checkpoints_whole()
     distribute_without_gpu()
+    find_weights_without_torchvision()
     check_checkpoints()
     return_module_from_train()

@@ -1,4 +1,7 @@
+import functools
+import http.server
 import shutil
+import threading
 
 import pytest
 import torch
@@ -59,6 +62,51 @@ def test_a_flipped_bit_is_found(tmp_path, ending):
         path.with_suffix('.yml').unlink()
         with pytest.raises(ValueError, match='not the published file'):
             CheckpointLoader.load_checkpoint(str(path))
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder and the address that it is served at."""
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
+    monkeypatch.setenv('no_proxy', '*')
+    server = http.server.ThreadingHTTPServer(
+        ('127.0.0.1', 0),
+        functools.partial(
+            http.server.SimpleHTTPRequestHandler, directory=str(folder)
+        ),
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+    server.server_close()
+
+
+def test_weights_from_the_net_are_checked(served):
+    """As ``load_from`` of a config names them."""
+    folder, address = served
+    torch.save(dict(state_dict=dict(a=torch.ones(2))), folder / 'raw.pth')
+    sha = sha256_of(str(folder / 'raw.pth'))[:8]
+    content = (folder / 'raw.pth').read_bytes()
+    (folder / f'whole_20260101-{sha}.pth').write_bytes(content)
+    (folder / f'cut_20260101-{sha}.pth').write_bytes(content[:-9])
+    load = CheckpointLoader.load_checkpoint
+    loaded = load(f'{address}/whole_20260101-{sha}.pth')
+    assert loaded['state_dict']['a'].tolist() == [1, 1]
+    with pytest.raises(ValueError, match='is not what was published'):
+        load(f'{address}/cut_20260101-{sha}.pth')
+    missing = f'{address}/missing.pth'
+    with pytest.raises(FileNotFoundError, match=f"'{missing}' cannot be down"):
+        load(missing)
+
+
+def test_imagenet_weights_by_name_need_no_torchvision(served, tmp_path):
+    cached = tmp_path / 'hub/checkpoints/resnet50-0676ba61.pth'
+    cached.parent.mkdir(parents=True)
+    torch.save(dict(fc=torch.ones(3)), cached)
+    loaded = CheckpointLoader.load_checkpoint('torchvision://resnet50')
+    assert loaded['fc'].tolist() == [1, 1, 1]
 
 
 def test_damaged_entry_beside_a_release_is_named(tmp_path):

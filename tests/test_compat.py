@@ -40,7 +40,7 @@ def python(code):
         [sys.executable, '-c', code],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -55,6 +55,16 @@ def test_models_of_mmaction2_can_be_imported():
     result = python('import mmatfr, mmaction.models as m; print(m.X3D)')
     assert result.returncode == 0, result.stderr
     assert 'mmaction.models.backbones.x3d.X3D' in result.stdout
+
+
+def test_no_warning_of_one_wheel_about_another():
+    result = python(
+        'import mmatfr, mmaction.apis, mmengine\n'
+        "assert mmengine.utils.is_installed('torch')\n"
+        "mmengine.FileClient('disk')\n"
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == result.stderr == ''
 
 
 def test_missing_mmcv_is_named_with_its_remedy():
@@ -243,7 +253,7 @@ def test_full_disk_and_kill_leave_the_last_checkpoint(tmp_path):
         [sys.executable, '-c', code, str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert killed.returncode == -signal.SIGXFSZ, killed.stderr
     # Before that the disk was full, which is said in one line.
