@@ -40,7 +40,7 @@ html_show_copyright = False
 html_static_path = ['static']
 html_css_files = ['site.css']
 
-# Pages that live beside what they describe, and their place on the site.
+# Pages from other folders, and their names on the site.
 GENERATED = DOCS / 'generated'
 PAGES = {
     ROOT / 'CHANGELOG.md': 'changelog',

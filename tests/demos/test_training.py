@@ -1,4 +1,4 @@
-"""Trainings through the scripts: nothing half done is taken for done."""
+"""Trainings with the scripts; incomplete checkpoints are not used."""
 
 import torch
 

@@ -19,7 +19,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def compare(data, tmp_path_factory):
-    """Makes a comparison whose trainings stay in a folder of the module."""
+    """Makes a comparison with trainings in a folder of the module."""
     folder = tmp_path_factory.mktemp('work')
 
     def make(folder=folder, **options):
@@ -36,7 +36,7 @@ def path_is_trained(compare):
     comparison = compare()
     with counted(comparison) as trained:
         comparison.run(['path'], [0], rounds=1)
-    # The network that all start from, and the row.
+    # The common base, and the row.
     assert len(trained) == 2
     return comparison
 
@@ -91,7 +91,7 @@ def test_rows_can_be_trained_for_another_time(compare, path_is_trained):
     comparison = compare(finetune_epochs=2)
     with counted(comparison) as trained:
         weights = comparison.weights('path', 0)
-    # What they start from is there, and stays as it is.
+    # The common base exists and does not change.
     assert {path.parts[1] for path in trained} == {'path_2e_s0'}
     assert weights.endswith('resnet3d/path_2e_s0/epoch_2.pth')
 
@@ -128,7 +128,7 @@ def test_another_world_trains_on_from_the_still_one(compare, path_is_trained):
     (still,) = folder.glob('resnet3d-*_tempo-small-rgb/s0/epoch_1.pth')
     log = next((folder / checkpoint).parent.glob('*/*.log')).read_text()
     assert f'Load checkpoint from {still}' in log
-    # It is another data set, and its trainings lie apart.
+    # It is another data set with separate trainings.
     parameters = json.loads(
         Path(comparison.data_root, 'tempo.json').read_text()
     )

@@ -18,7 +18,7 @@ TOOLS = Path(__file__).parents[2] / 'tools/data'
 
 @pytest.fixture
 def run(capfd, monkeypatch):
-    """Runs a script in this process, as if it had been called itself."""
+    """Runs a script in this process, as if called directly."""
 
     def run(script, *args, cwd):
         monkeypatch.chdir(cwd)
@@ -29,7 +29,7 @@ def run(capfd, monkeypatch):
         except SystemExit as stop:
             code = stop.code
         out, err = capfd.readouterr()
-        if isinstance(code, str):  # what Python itself would print
+        if isinstance(code, str):  # what Python would print
             err, code = err + code, 1
         return SimpleNamespace(returncode=code or 0, stdout=out, stderr=err)
 
@@ -203,7 +203,7 @@ SENTENCES = {
 
 
 def write_grid(folder):
-    """Writes videos of 360x288 and alignments as the corpus has them."""
+    """Writes videos of 360x288 and alignments in the format of the corpus."""
     (folder / 's1').mkdir()
     (folder / 'align').mkdir()
     frames = np.zeros((75, 288, 360, 3), np.uint8)

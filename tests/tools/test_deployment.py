@@ -25,7 +25,7 @@ def run(script, *args):
 
 @pytest.fixture(scope='module')
 def folder(tempo, tmp_path_factory):
-    """What the page calls model.onnx and video.mp4."""
+    """The files model.onnx and video.mp4 of the page."""
     folder = tmp_path_factory.mktemp('page')
     done = run(
         'deployment/export_model.py', NAME, 'released', folder / 'model.onnx'
@@ -97,7 +97,7 @@ def test_accuracy_of_an_exported_file(folder, tempo, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     (log,) = tmp_path.rglob('*.json')
     metrics = read_metrics(str(log))
-    # 12 videos of which the network has seen none.
+    # 12 videos that the network has not seen.
     assert metrics['acc/top1'] > 0.7 and metrics['acc/top5'] == 1
     assert 1 <= metrics['cost/length_mean'] <= 16
     assert {'cost/length_std', 'tempo/spearman'} <= set(metrics)
