@@ -227,7 +227,7 @@ def load_remote(
     """Downloads a file for mmengine's ``CheckpointLoader`` and loads it.
 
     Args:
-        url (str): Where it is; the main process downloads it.
+        url (str): URL of the file; the main process downloads it.
         map_location (optional): As for :func:`torch.load`. Defaults to None.
 
     Returns:

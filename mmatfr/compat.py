@@ -48,15 +48,15 @@ def require_mmcv() -> None:
 
 
 def hide_warnings_about_wheels() -> bool:
-    """Hides warnings that tell one wheel about another.
+    """Hides warnings of one wheel about another.
 
-    In each process mmcv-lite warns of an operator that no recognizer needs,
-    mmengine of ``pkg_resources`` and mmaction2's pipelines of ``FileClient``,
-    which they use themselves (mmengine 0.10.7, mmaction2 1.2.0; not
-    reported). Filters that are set already take precedence.
+    In each process mmcv-lite warns about an operator that no recognizer needs.
+    mmengine and the pipelines of mmaction2 warn about ``pkg_resources`` and
+    ``FileClient``, which they use themselves (mmengine 0.10.7, mmaction2
+    1.2.0; not reported). Existing filters take precedence.
 
     Returns:
-        bool: True, as the warnings come later.
+        bool: True, because the warnings appear later.
     """
     for message in (
         'Fail to import ``MultiScaleDeformableAttention``',
@@ -327,11 +327,11 @@ def distribute_without_gpu() -> bool:
 
 
 def find_weights_without_torchvision() -> bool:
-    """Lets ``torchvision://resnet50`` work where torchvision is missing.
+    """Makes ``torchvision://resnet50`` work without torchvision.
 
-    The ImageNet weights that mmaction2's configs start from are downloaded by
-    a list of mmengine's own, which it only reads if torchvision can be
-    imported (mmengine 0.10.7; not reported).
+    Configs of mmaction2 start from ImageNet weights. mmengine has a list of
+    their URLs, but reads it only if torchvision can be imported (mmengine
+    0.10.7; not reported).
 
     Returns:
         bool: Whether torchvision is missing.
@@ -366,7 +366,7 @@ def check_checkpoints() -> bool:
     CheckpointLoader.register_scheme(
         ('http://', 'https://'), load_remote, force=True
     )
-    checkpoint.load_from_http = load_remote  # of the schemes by name
+    checkpoint.load_from_http = load_remote  # for named schemes
     load, test = Runner.load_checkpoint, Runner.test
 
     @functools.wraps(load)

@@ -66,7 +66,7 @@ def test_a_flipped_bit_is_found(tmp_path, ending):
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A folder and the address that it is served at."""
+    """A folder and the address at which it is served."""
     folder = tmp_path / 'served'
     folder.mkdir()
     monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path / 'hub'))
@@ -84,7 +84,7 @@ def served(tmp_path, monkeypatch):
 
 
 def test_weights_from_the_net_are_checked(served):
-    """As ``load_from`` of a config names them."""
+    """As in ``load_from`` of a config."""
     folder, address = served
     torch.save(dict(state_dict=dict(a=torch.ones(2))), folder / 'raw.pth')
     sha = sha256_of(str(folder / 'raw.pth'))[:8]
@@ -94,7 +94,7 @@ def test_weights_from_the_net_are_checked(served):
     load = CheckpointLoader.load_checkpoint
     loaded = load(f'{address}/whole_20260101-{sha}.pth')
     assert loaded['state_dict']['a'].tolist() == [1, 1]
-    with pytest.raises(ValueError, match='is not what was published'):
+    with pytest.raises(ValueError, match='is not the published file'):
         load(f'{address}/cut_20260101-{sha}.pth')
     missing = f'{address}/missing.pth'
     with pytest.raises(FileNotFoundError, match=f"'{missing}' cannot be down"):
