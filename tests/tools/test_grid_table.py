@@ -1,0 +1,74 @@
+"""The comparison on GRID, by its command, on videos of noise."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmatfr.datasets.tempo import write_video
+
+SCRIPT = Path(__file__).parents[2] / 'tools/analysis_tools/grid_table.py'
+COLORS = ('blue', 'green', 'red', 'white')
+VIDEOS = dict(train=12, val=1, test=1)
+
+
+@pytest.fixture
+def compare(monkeypatch, tmp_path):
+    def compare(*args):
+        folders = {
+            '--data': tmp_path / 'grid',
+            '--work-dir': tmp_path / 'work',
+            '--out': tmp_path / 'out',
+        }
+        folders = [str(part) for pair in folders.items() for part in pair]
+        monkeypatch.setattr('sys.argv', [str(SCRIPT), *folders, *args])
+        runpy.run_path(str(SCRIPT), run_name='__main__')
+
+    return compare
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / 'grid/videos').mkdir(parents=True)
+    lines = ['video,split,color,color_start,color_end']
+    rng = np.random.default_rng(0)
+    for split, number in VIDEOS.items():
+        for index in range(number):
+            name = f'{split}{index}.mp4'
+            frames = rng.integers(0, 256, (40, 32, 64, 3), np.uint8)
+            write_video(tmp_path / 'grid/videos' / name, frames)
+            lines.append(f'{name},{split},{COLORS[index % 4]},12,18')
+    (tmp_path / 'grid/words.csv').write_text('\n'.join(lines) + '\n')
+    return tmp_path
+
+
+def test_it_trains_what_rows_start_from_and_writes_a_table(
+    folder, compare, capsys
+):
+    rows = 'path_bins12', 'pool2'
+    compare('--seeds', '1', '--epochs', '1', '--rows', *rows)
+    report = json.loads((folder / 'out/grid_color.json').read_text())
+    assert list(report['rows']) == list(rows)
+    (path,), (pool,) = report['rows'].values()
+    assert pool['cost/length_mean'] == 16 and pool['density/word'] == 1
+    assert path['cost/length_mean'] < 32 and path['density/word'] > 0
+    trained = {
+        f'{path.parents[1].name}/{path.parent.name}'
+        for path in folder.glob('work/*/*/epoch_1.pth')
+    }
+    full = 'resnet3d-mini-dense_1xb12-{}x1x1-24e_grid-color-rgb'
+    assert trained == {
+        f'{full.format(16)}/s0',
+        f'{full.format(32)}/s1',
+        'path/s1',
+        'pool2/s1',
+    }
+    assert '| average pool 2 ' in capsys.readouterr().out
+
+
+def test_one_line_says_what_is_wrong(compare, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        compare()
+    assert 'has no words.csv; make the data' in str(stopped.value)
