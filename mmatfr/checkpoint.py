@@ -119,7 +119,7 @@ def hash_beside(path: str) -> Optional[str]:
         return None
     try:
         models = yaml.safe_load(entry.read_text(encoding='utf-8'))['Models']
-        hashes = {}
+        hashes: Dict[str, str] = {}
         for model in models:
             hashes.update(model.get('SHA256') or {})
     except (

@@ -100,7 +100,7 @@ def provide_missing_drn() -> bool:
     package.__spec__ = ModuleSpec(_DRN, None, is_package=True)
     module = types.ModuleType(f'{_DRN}.drn')
     module.__spec__ = ModuleSpec(f'{_DRN}.drn', None)
-    module.DRN = package.DRN = DRN
+    vars(module)['DRN'] = vars(package)['DRN'] = DRN
     sys.modules[package.__name__] = package
     sys.modules[module.__name__] = module
     return True
@@ -278,7 +278,11 @@ def provide_moviepy_editor() -> bool:
         bool: Whether moviepy is installed without the module.
     """
     spec = importlib.util.find_spec('moviepy')
-    if spec is None or Path(spec.origin).with_name('editor.py').exists():
+    if (
+        spec is None
+        or spec.origin is None
+        or Path(spec.origin).with_name('editor.py').exists()
+    ):
         return False
 
     class Editor(types.ModuleType):
@@ -418,7 +422,7 @@ def return_module_from_train() -> bool:
 
     for backbone in vars(backbones).values():
         if isinstance(backbone, type) and 'train' in vars(backbone):
-            backbone.train = mend(backbone.train)
+            type.__setattr__(backbone, 'train', mend(vars(backbone)['train']))
     return True
 
 

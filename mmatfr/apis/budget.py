@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from mmatfr.cost.calibration import pick_bins, try_bins
@@ -49,7 +50,7 @@ def imagine_clip(
 
 
 def look_at(
-    model: nn.Module, clips: Iterable[dict], num_batches: int
+    model: BaseRecognizer, clips: Iterable[dict], num_batches: int
 ) -> List[Clips]:
     """Prepares the layers on clips, and records the magnitudes."""
     layers = sgs_layers(model)

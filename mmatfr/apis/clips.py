@@ -4,11 +4,12 @@ import os.path as osp
 from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
+from mmaction.models.recognizers import BaseRecognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmatfr.datasets.video_dataset import reason_of
 from mmatfr.models.segments import frames_of
@@ -160,11 +161,11 @@ def frame_times(
     return np.reshape(indices, (-1, num_frames)) / rate
 
 
-def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:
+def read_batch(recognizer: BaseRecognizer, videos: Sequence[str]) -> Tensor:
     """Reads videos with the test pipeline of a recognizer.
 
     Args:
-        recognizer (nn.Module): A recognizer with ``cfg``, as from
+        recognizer (BaseRecognizer): A recognizer with ``cfg``, as from
             :func:`load_recognizer`.
         videos (Sequence[str]): Paths of the videos.
 
@@ -175,11 +176,13 @@ def read_batch(recognizer: nn.Module, videos: Sequence[str]) -> Tensor:
     return recognizer.data_preprocessor(pseudo_collate(data))['inputs']
 
 
-def first_view(recognizer: nn.Module, inputs: Tensor, view: int = 0) -> Tensor:
+def first_view(
+    recognizer: BaseRecognizer, inputs: Tensor, view: int = 0
+) -> Tensor:
     """Picks a view of a video.
 
     Args:
-        recognizer (nn.Module): The recognizer for which the views are.
+        recognizer (BaseRecognizer): The recognizer for which the views are.
         inputs (Tensor): Inputs of a video from the data loader, (V, 3, T, H,
             W), or (V T, 3, H, W) for a 2D recognizer.
         view (int): Index of the view. Defaults to 0.

@@ -2,7 +2,7 @@
 
 import copy
 import os.path as osp
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
@@ -80,8 +80,8 @@ def without_sampling(model: Dict[str, Any]) -> ConfigDict:
         ConfigDict: A copy with ``sgs=None`` in the backbone and its pathways,
         and without a sampling neck.
     """
-    model = ConfigDict(copy.deepcopy(model))
-    backbone = model.backbone
+    plain = ConfigDict(copy.deepcopy(model))
+    backbone = plain.backbone
     for part in (
         backbone,
         backbone.get('slow_pathway'),
@@ -89,9 +89,9 @@ def without_sampling(model: Dict[str, Any]) -> ConfigDict:
     ):
         if part is not None and 'sgs' in part:
             part.sgs = None
-    if (model.get('neck') or {}).get('type') == 'SGSNeck':
-        del model['neck']
-    return model
+    if (plain.get('neck') or {}).get('type') == 'SGSNeck':
+        del plain['neck']
+    return plain
 
 
 def test_pipeline(cfg: Config) -> List[dict]:
@@ -112,13 +112,13 @@ def test_pipeline(cfg: Config) -> List[dict]:
 
 
 def clip_shape(
-    cfg: Config, shape: Optional[List[int]] = None
+    cfg: Config, shape: Optional[Sequence[int]] = None
 ) -> Tuple[int, ...]:
     """Finds the shape of the test clips of a config.
 
     Args:
         cfg (Config): The config.
-        shape (list[int], optional): (T, H, W), overrides the config.
+        shape (Sequence[int], optional): (T, H, W), overrides the config.
 
     Returns:
         tuple[int]: (C, T, H, W).
@@ -157,12 +157,12 @@ def clip_shape(
     return channels, num_frames, height, width
 
 
-def with_crop(cfg: Config, size: Tuple[int, int]) -> Config:
+def with_crop(cfg: Config, size: Sequence[int]) -> Config:
     """Changes the size of the test clips of a config.
 
     Args:
         cfg (Config): A config with a test pipeline.
-        size (tuple[int]): Height and width.
+        size (Sequence[int]): Height and width.
 
     Returns:
         Config: A copy that finally crops the centre of every frame.

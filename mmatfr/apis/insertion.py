@@ -4,6 +4,7 @@ import copy
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mmaction.models.backbones.x3d import X3D
+from mmaction.models.recognizers import BaseRecognizer
 from torch import nn
 
 from mmatfr.cost.model import CostModel
@@ -24,7 +25,7 @@ _BACKBONE_OPTIONS = ('readout', 'execution', 'channels_last', 'lateral_length')
 
 
 def insert(
-    model: nn.Module,
+    model: BaseRecognizer,
     budget: float = 0.5,
     clips: Optional[Iterable[dict]] = None,
     stage: int = 0,
@@ -32,7 +33,7 @@ def insert(
     clip_shape: Optional[Sequence[int]] = None,
     num_batches: int = 20,
     **options,
-) -> nn.Module:
+) -> BaseRecognizer:
     """Adds sampling to a built recognizer, in place, without training.
 
     By default it adds path sampling after the stem. No weight changes, and the
@@ -49,8 +50,8 @@ def insert(
     that describes the recognizer with sampling.
 
     Args:
-        model (nn.Module): A recognizer of mmaction2, as returned by
-            ``init_recognizer``.
+        model (BaseRecognizer): A recognizer of mmaction2, as returned
+            by ``init_recognizer``.
         budget (float): Share of the multiply-adds of the recognizer with all
             frames, greater than 0 and at most 1. Ignored if ``options`` has
             ``num_bins``. Defaults to 0.5.
@@ -69,7 +70,7 @@ def insert(
             None to leave the pathway unchanged.
 
     Returns:
-        nn.Module: The same recognizer.
+        BaseRecognizer: The same recognizer.
 
     Raises:
         ValueError: If the recognizer is not supported, an option is invalid,
@@ -98,10 +99,10 @@ def insert(
     plain = model.backbone
     sgs, backbone_options = _split(model, stage, options)
     has_bins = any('num_bins' in (own or ()) for own in _parts(sgs))
-    shape = full = None
-    if not has_bins:
-        full = CostModel(model)
-        shape = _find_shape(model, clip_shape) if clips is None else None
+    full = None if has_bins else CostModel(model)
+    shape: Tuple[int, ...] = ()
+    if clips is None and full is not None:
+        shape = _find_shape(model, clip_shape)
     model.backbone = with_sampling(plain, sgs, **backbone_options)
     try:
         if clips is not None:
@@ -114,7 +115,7 @@ def insert(
                 'the head of a learned path is fitted to clips, but there '
                 'are none; set clips to batches of the training list'
             )
-        if not has_bins:
+        if full is not None:
             cost = CostModel(model)
             if clips is None:
                 seen = [imagine_clip(model, cost, shape)]
@@ -126,15 +127,15 @@ def insert(
     return model
 
 
-def remove(model: nn.Module) -> nn.Module:
+def remove(model: BaseRecognizer) -> BaseRecognizer:
     """Removes the layers that :func:`insert` added.
 
     Args:
-        model (nn.Module): The recognizer; changed in place.
+        model (BaseRecognizer): The recognizer; changed in place.
 
     Returns:
-        nn.Module: The same recognizer, with the original class of backbone and
-        the current weights.
+        BaseRecognizer: The same recognizer, with the original class of
+        backbone and the current weights.
 
     Raises:
         ValueError: If :func:`insert` added nothing, or the recognizer is
@@ -148,7 +149,7 @@ def remove(model: nn.Module) -> nn.Module:
     return model
 
 
-def _check(model: nn.Module, budget: float) -> None:
+def _check(model: BaseRecognizer, budget: float) -> None:
     kind = type(model).__name__
     backbone = getattr(model, 'backbone', None)
     if not isinstance(backbone, nn.Module):
@@ -170,7 +171,7 @@ def _check(model: nn.Module, budget: float) -> None:
         )
 
 
-def _refuse_fused(model: nn.Module) -> None:
+def _refuse_fused(model: BaseRecognizer) -> None:
     if any(isinstance(module, Fused) for module in model.modules()):
         raise ValueError(
             f'{type(model).__name__} is fused: its normalization is folded '
@@ -184,7 +185,7 @@ def _pathways(backbone: nn.Module) -> List[str]:
 
 
 def _split(
-    model: nn.Module, stage: int, options: Dict[str, Any]
+    model: BaseRecognizer, stage: int, options: Dict[str, Any]
 ) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """Separates the options of the layers from those of the backbone."""
     pathways = _pathways(model.backbone)
@@ -217,7 +218,7 @@ def _parts(sgs: Dict[str, Any]) -> List[Optional[Dict[str, Any]]]:
 
 
 def _describe(
-    model: nn.Module, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
+    model: BaseRecognizer, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
 ) -> None:
     """Makes the config describe the recognizer with sampling."""
     cfg = getattr(model, 'cfg', None)
@@ -240,7 +241,7 @@ def _describe(
 
 
 def _find_shape(
-    model: nn.Module, clip_shape: Optional[Sequence[int]]
+    model: BaseRecognizer, clip_shape: Optional[Sequence[int]]
 ) -> Tuple[int, ...]:
     if clip_shape is not None:
         kernel = next(p for p in model.backbone.parameters() if p.dim() > 3)

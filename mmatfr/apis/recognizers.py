@@ -4,9 +4,10 @@ import copy
 import os.path as osp
 from typing import Any, Dict, Mapping, Union
 
+from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmatfr.checkpoint import check_fit, open_checkpoint
 
@@ -20,20 +21,21 @@ __all__ = [
 ]
 
 
-def build_recognizer(model: Dict[str, Any]) -> nn.Module:
+def build_recognizer(model: Dict[str, Any]) -> BaseRecognizer:
     """Builds a recognizer, in evaluation mode, on the CPU.
 
     Args:
         model (dict): The model of a config.
 
     Returns:
-        nn.Module: The recognizer with its initial weights; nothing is loaded.
+        BaseRecognizer: The recognizer with its initial weights; nothing is
+        loaded.
     """
     return MODELS.build(copy.deepcopy(model)).eval()
 
 
 def check_weights(
-    recognizer: nn.Module,
+    recognizer: BaseRecognizer,
     weights: Mapping[str, Tensor],
     checkpoint: str,
     config: str,
@@ -41,7 +43,7 @@ def check_weights(
     """Checks that weights match a recognizer.
 
     Args:
-        recognizer (nn.Module): The recognizer.
+        recognizer (BaseRecognizer): The recognizer.
         weights (Mapping[str, Tensor]): The state dict to load.
         checkpoint (str): Origin of the weights, for the message.
         config (str): Origin of the recognizer, for the message.
@@ -57,7 +59,7 @@ def load_recognizer(
     checkpoint: str,
     device: str = 'cpu',
     remedy: str = 'check the path',
-) -> nn.Module:
+) -> BaseRecognizer:
     """Builds a recognizer and loads exactly matching weights.
 
     Args:
@@ -67,7 +69,7 @@ def load_recognizer(
         remedy (str): Remedy in the message if the file does not exist.
 
     Returns:
-        nn.Module: The recognizer in evaluation mode, with ``cfg`` and
+        BaseRecognizer: The recognizer in evaluation mode, with ``cfg`` and
         ``classes``.
 
     Raises:
@@ -83,7 +85,7 @@ def load_recognizer(
 
 
 def load_weights(
-    recognizer: nn.Module,
+    recognizer: BaseRecognizer,
     cfg: Config,
     checkpoint: str,
     remedy: str = 'check the path',
@@ -91,7 +93,7 @@ def load_weights(
     """Loads weights that match a recognizer exactly.
 
     Args:
-        recognizer (nn.Module): The recognizer.
+        recognizer (BaseRecognizer): The recognizer.
         cfg (Config): The config of the recognizer.
         checkpoint (str): Path or URL of the checkpoint.
         remedy (str): Remedy in the message if the file does not exist.

@@ -5,6 +5,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
+from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
@@ -41,7 +42,7 @@ class Steps(NamedTuple):
     gain: Tensor
 
 
-def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
+def find_gains(recognizer: BaseRecognizer, batch: dict) -> Dict[str, Steps]:
     """Computes the gain of a network from each step between frames.
 
     The network sees the clip up to frame t, which is repeated to the end, and
@@ -53,7 +54,7 @@ def find_gains(recognizer: nn.Module, batch: dict) -> Dict[str, Steps]:
     ``2 T - 1`` forwards.
 
     Args:
-        recognizer (nn.Module): A trained recognizer of mmaction2, in
+        recognizer (BaseRecognizer): A trained recognizer of mmaction2, in
             evaluation mode.
         batch (dict): A batch of the data loader.
 
@@ -220,6 +221,7 @@ def _fit(
 ) -> float:
     """Fits one head and returns the explained part of the divergence."""
     head = layer.similarity
+    assert isinstance(head, LearnedPath)
     features = layer._replicate_inner(steps.features)
     # Steps of length 0, as at the border, have nothing to predict.
     moved = (find_steps(features) != 0).any(dim=-1)

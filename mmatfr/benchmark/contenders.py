@@ -10,9 +10,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
-from mmaction.models.recognizers import Recognizer2D
+from mmaction.models.recognizers import BaseRecognizer, Recognizer2D
 from mmengine.config import Config
-from torch import nn
 
 from mmatfr.apis import (
     build_recognizer,
@@ -88,9 +87,9 @@ class Task:
                 f'--shape {" ".join(map(str, self.shape))}: '
                 f'{self.config!r} takes clips of {own} frames; set T to that'
             )
-        return with_crop(cfg, tuple(size))
+        return with_crop(cfg, size)
 
-    def build(self, cfg: Config, adaptive: bool = True) -> nn.Module:
+    def build(self, cfg: Config, adaptive: bool = True) -> BaseRecognizer:
         """Builds the recognizer, or the same without sampling.
 
         Args:
@@ -209,7 +208,7 @@ def _eager(
             recognizer(inputs, mode='tensor', stage='head')
         return tuple(int(layer.groups.lengths) for layer in layers.values())
 
-    functions = []
+    functions: List[Callable[[], Tuple[int, ...]]] = []
     for case in cases:
         frames = torch.from_numpy(case.frames)
         if axes is None:
@@ -265,7 +264,7 @@ def _engine(
         outputs = runner.run(['scores', 'lengths'][: 1 + adaptive], inputs)
         return tuple(map(int, outputs[1])) if adaptive else ()
 
-    functions = []
+    functions: List[Callable[[], Tuple[int, ...]]] = []
     for case in cases:
         inputs = dict(frames=case.frames)
         if case.num_bins:

@@ -170,7 +170,7 @@ class EngineBenchmark:
                     else self.base_gflops
                 )
                 seconds = [timing.seconds for timing in taken]
-                row = dict(
+                row: Dict[str, Any] = dict(
                     threads=threads,
                     contender=contender.name,
                     kept=case.kept if contender.adaptive else None,
@@ -261,7 +261,7 @@ def choose_cases(
     clips = [
         clip
         for seed in range(_NUM_SEEDS)
-        for clip in make_clips(network.num_frames, tuple(size), seed)
+        for clip in make_clips(network.num_frames, size, seed)
     ]
     cases: Dict[float, Case] = {}
     for rounding in _ROUNDINGS:

@@ -139,7 +139,8 @@ def compare_with_floors(
     Returns:
         list[dict]: A row for each network; times are in seconds per clip.
     """
-    rows, functions = [], {}
+    rows: List[Dict[str, Any]] = []
+    functions: Dict[str, Callable[[], None]] = {}
     for side, config in (
         ('base', static_model(model)),
         ('base, channels last', static_model(model, channels_last=True)),

@@ -4,8 +4,8 @@ import statistics
 from typing import Any, Callable, Dict, List, Sequence
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from rich.progress import Progress
-from torch import nn
 
 from mmatfr.apis import frames_of
 from mmatfr.sgs import force_lengths, sgs_layers
@@ -19,7 +19,7 @@ _FRAMES_OF_A_ROUND = 1024
 
 
 def measure_growth(
-    model: nn.Module,
+    model: BaseRecognizer,
     frames: Sequence[int],
     batch_sizes: Sequence[int],
     size: int,
@@ -30,7 +30,7 @@ def measure_growth(
     """Times batches of noise, with half of the frames kept on average.
 
     Args:
-        model (nn.Module): A 3D recognizer with one layer that samples.
+        model (BaseRecognizer): A 3D recognizer with one layer that samples.
         frames (Sequence[int]): T of the clips.
         batch_sizes (Sequence[int]): Numbers of clips per batch.
         size (int): Height and width of the clips.
@@ -70,8 +70,8 @@ def measure_growth(
     task = progress.add_task('time', total=len(functions) * (rounds + 1))
     seconds = time_in_turns(functions, rounds, lambda: progress.advance(task))
     rows = []
-    for (clips, number), taken in seconds.items():
-        taken = [each / _repeats_of(clips, number) for each in taken]
+    for (clips, number), calls in seconds.items():
+        taken = [each / _repeats_of(clips, number) for each in calls]
         rows.append(
             dict(
                 clips=clips,

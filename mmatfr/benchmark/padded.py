@@ -4,6 +4,7 @@ import copy
 from typing import Any, Dict
 
 import torch.nn.functional as F
+from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -56,17 +57,19 @@ class PaddedGroups(nn.Module):
         return F.pad(x, (0, 0, 0, 0, 0, missing))
 
 
-def make_padded(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
+def make_padded(
+    recognizer: BaseRecognizer, model: Dict[str, Any]
+) -> BaseRecognizer:
     """Builds the padded peer of a recognizer.
 
     Args:
-        recognizer (nn.Module): A recognizer with one sampling layer, in its
-            backbone.
+        recognizer (BaseRecognizer): A recognizer with one sampling layer, its
+            in backbone.
         model (dict): The ``model`` of its config.
 
     Returns:
-        nn.Module: The recognizer without sampling, with the same weights and
-        :class:`PaddedGroups` at the same place; in evaluation mode.
+        BaseRecognizer: The recognizer without sampling, with the same weights
+        and :class:`PaddedGroups` at the same place; in evaluation mode.
 
     Raises:
         ValueError: If the recognizer samples elsewhere.

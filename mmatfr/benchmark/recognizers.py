@@ -101,7 +101,9 @@ class Benchmark:
                 ways: seconds[side.name, ways] for ways in sizes[side.name]
             }
             fastest = min(found, key=lambda n: statistics.median(found[n]))
-            row = dict(work=work, batch_size=size, side=side.name)
+            row: Dict[str, Any] = dict(
+                work=work, batch_size=size, side=side.name
+            )
             row.update(
                 self._measure(
                     side,
@@ -129,7 +131,7 @@ class Benchmark:
         """Returns the figures of one contender."""
         gflops, lengths = self._cost_of(work, side, size)
         number = len(gflops)
-        found = dict(
+        found: Dict[str, Any] = dict(
             clips_at_once=size,
             seconds_per_clip=statistics.median(taken) / number,
             seconds_per_clip_min=min(taken) / number,

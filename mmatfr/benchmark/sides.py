@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmatfr.apis import (
     build_recognizer,
@@ -31,7 +32,7 @@ class Side:
 
     Attributes:
         name (str): Name in the table.
-        model (nn.Module): The recognizer.
+        model (BaseRecognizer): The recognizer.
         cfg (Config): Its config.
         cost (CostModel): Cost of its clips.
         clips (Tensor, optional): Its input.
@@ -40,7 +41,7 @@ class Side:
     """
 
     name: str
-    model: nn.Module
+    model: BaseRecognizer
     cfg: Config
     cost: CostModel
     clips: Optional[Tensor] = None
@@ -49,6 +50,7 @@ class Side:
     @property
     def shape(self) -> Tuple[int, ...]:
         """tuple[int]: (C, T, H, W) of its clips."""
+        assert self.clips is not None
         if frames_of(self.model) is None:
             return tuple(self.clips.shape[2:])
         _, num_frames, channels, *size = self.clips.shape
@@ -64,10 +66,10 @@ def static_model(
         model (dict): The ``model`` of a config.
         channels_last (bool): Whether to use the faster memory format.
     """
-    model = without_sampling(model)
+    static = without_sampling(model)
     if channels_last:
-        model.backbone.channels_last = True
-    return model
+        static.backbone.channels_last = True
+    return static
 
 
 def make_sides(options: BenchmarkOptions) -> List[Side]:
@@ -96,7 +98,7 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
         )
     weights = adaptive.state_dict()
 
-    def build(model: Dict[str, Any]) -> nn.Module:
+    def build(model: Dict[str, Any]) -> BaseRecognizer:
         recognizer = build_recognizer(model)
         recognizer.load_state_dict(weights, strict=False)
         return recognizer

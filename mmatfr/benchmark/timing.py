@@ -13,6 +13,7 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
+    TypeVar,
 )
 
 import torch
@@ -22,11 +23,14 @@ from torch.profiler import ProfilerActivity, profile
 __all__ = ['peak_memory', 'time_in_turns', 'time_per_clip', 'time_within']
 
 
+Name = TypeVar('Name', bound=Hashable)
+
+
 def time_in_turns(
-    functions: Mapping[Hashable, Callable[[], object]],
+    functions: Mapping[Name, Callable[[], object]],
     rounds: int = 5,
     after_call: Optional[Callable[[], object]] = None,
-) -> Dict[Hashable, List[float]]:
+) -> Dict[Name, List[float]]:
     """Times functions in turns, in several rounds.
 
     Disturbances of the machine then affect all functions alike. The first call
@@ -41,7 +45,7 @@ def time_in_turns(
     Returns:
         dict[Hashable, list[float]]: Seconds of each call.
     """
-    seconds: Dict[Hashable, List[float]] = {name: [] for name in functions}
+    seconds: Dict[Name, List[float]] = {name: [] for name in functions}
     for number in range(rounds + 1):
         for name, function in functions.items():
             _synchronize()

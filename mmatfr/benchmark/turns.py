@@ -9,6 +9,7 @@ import statistics
 import time
 import traceback
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import (
     Any,
     Callable,
@@ -19,6 +20,7 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    Union,
 )
 
 __all__ = ['Timing', 'TimedProcess', 'median_ratio', 'time_processes']
@@ -167,7 +169,7 @@ def median_ratio(
     )
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def _context() -> Union[SpawnContext, ForkServerContext]:
     """Returns a context whose processes share only imported modules."""
     if 'forkserver' not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context('spawn')

@@ -5,10 +5,11 @@ from contextlib import ExitStack, nullcontext
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmatfr.apis import clip_shape, frames_of
 from mmatfr.cli import make_progress
@@ -42,12 +43,12 @@ def draw_lengths(
 
 
 def make_noise(
-    model: nn.Module, num_clips: int, shape: Sequence[int], device: str
+    model: BaseRecognizer, num_clips: int, shape: Sequence[int], device: str
 ) -> Tensor:
     """Generates normalized clips of noise for a recognizer.
 
     Args:
-        model (nn.Module): The recognizer.
+        model (BaseRecognizer): The recognizer.
         num_clips (int): Number of clips N.
         shape (Sequence[int]): (C, T, H, W).
         device (str): The device.
@@ -149,11 +150,13 @@ class Work:
             batches = self._loader(side.cfg, size)
             step = side.model.test_step
         elif work == 'forward':
+            assert side.clips is not None
             batches = side.clips.split(size)
 
             def step(clips: Tensor) -> None:
                 side.model(clips, mode='tensor', stage='head')
         else:
+            assert side.clips is not None
             batches = side.clips.split(size)
             # A learning rate of 0 keeps the weights, and so the lengths.
             optimizer = torch.optim.SGD(
@@ -182,14 +185,14 @@ class Work:
         if self.lengths is not None and sgs_layers(side.model):
             lengths = self.lengths
             if side.peer == 'longest':
-                lengths = self._longest(size)
+                lengths = self._longest(lengths, size)
             stack.enter_context(force_lengths(side.model, lengths))
         return stack
 
-    def _longest(self, size: int) -> Lengths:
+    def _longest(self, lengths: Lengths, size: int) -> Lengths:
         """Returns for each clip the lengths of the longest in its batch."""
         clips = list(
-            itertools.islice(itertools.cycle(self.lengths), self.options.clips)
+            itertools.islice(itertools.cycle(lengths), self.options.clips)
         )
         batches = [clips[i : i + size] for i in range(0, len(clips), size)]
         return [
@@ -200,7 +203,7 @@ class Work:
 
 
 def _train(
-    model: nn.Module, clips: Tensor, optimizer: torch.optim.Optimizer
+    model: BaseRecognizer, clips: Tensor, optimizer: torch.optim.Optimizer
 ) -> None:
     samples = [ActionDataSample().set_gt_label(0) for _ in clips]
     samples = [sample.to(clips.device) for sample in samples]

@@ -2,13 +2,15 @@
 
 import copy
 from functools import partial
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from torch import Tensor, nn
+from mmaction.models.recognizers import BaseRecognizer
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from mmatfr.models import ATFR
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import Lengths, as_lengths, equal_groups, sgs_layers
 
@@ -36,8 +38,8 @@ class CostModel:
     head. Each combination of shape and lengths is counted once and cached.
 
     Args:
-        recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
-            number of sampling layers, or none.
+        recognizer (BaseRecognizer): A 2D or 3D recognizer of mmaction2, with
+            any number of sampling layers, or none.
 
     Attributes:
         layers (tuple[str]): Names of the sampling layers, in the order of
@@ -62,13 +64,13 @@ class CostModel:
         ['backbone.conv1_s', 'backbone.conv1_t', 'backbone.layer1']
     """
 
-    def __init__(self, recognizer: nn.Module) -> None:
+    def __init__(self, recognizer: BaseRecognizer) -> None:
         with torch.no_grad():
             self._recognizer = copy.deepcopy(recognizer).to('meta').eval()
         self._sgs = sgs_layers(self._recognizer)
         self.layers: Tuple[str, ...] = tuple(self._sgs)
         for module in self._recognizer.modules():
-            if hasattr(module, 'execution'):
+            if isinstance(module, ATFR):
                 # Packed clips have fill between them; a single clip has none.
                 module.execution = 'sequential'
         self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
@@ -215,8 +217,8 @@ class CostModel:
         views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
         self._recognizer(views, mode='tensor', stage='head')
 
-    def _stage_names(self) -> Sequence[str]:
-        names = []
+    def _stage_names(self) -> Iterable[str]:
+        names: List[str] = []
         for name, child in self._recognizer.named_children():
             if name != 'backbone':
                 names.append(name)

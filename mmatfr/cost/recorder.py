@@ -3,6 +3,7 @@
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from mmatfr.models.segments import frames_of
@@ -42,8 +43,8 @@ class ClipRecorder:
     """Records the clips of a recognizer; each view is a clip.
 
     Args:
-        recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, with any
-            number of sampling layers, or none.
+        recognizer (BaseRecognizer): A 2D or 3D recognizer of mmaction2, with
+            any number of sampling layers, or none.
         cost (CostModel, optional): Cost model of the recognizer. Defaults to
             None, which creates one.
 
@@ -70,7 +71,7 @@ class ClipRecorder:
     """
 
     def __init__(
-        self, recognizer: nn.Module, cost: Optional[CostModel] = None
+        self, recognizer: BaseRecognizer, cost: Optional[CostModel] = None
     ) -> None:
         self._cost = CostModel(recognizer) if cost is None else cost
         self._backbone = recognizer.backbone

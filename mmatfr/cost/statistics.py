@@ -7,7 +7,7 @@ A *video* is a dict from :class:`mmatfr.engine.TemporalResolutionHook`:
 known, ``correct``, whether it was recognized.
 """
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -25,11 +25,13 @@ __all__ = [
 PERCENTILES = (5, 50, 95)
 
 
-def describe(values: Sequence[float], mean: str, stem: str) -> Dict:
+def describe(
+    values: Union[np.ndarray, Sequence[float]], mean: str, stem: str
+) -> Dict[str, float]:
     """Computes mean, standard deviation and percentiles of values.
 
     Args:
-        values (Sequence[float]): The values.
+        values (np.ndarray | Sequence[float]): The values.
         mean (str): Name of the mean.
         stem (str): Prefix of the other names.
 
@@ -37,10 +39,10 @@ def describe(values: Sequence[float], mean: str, stem: str) -> Dict:
         dict[str, float]: ``mean``, ``<stem>_std``, ``<stem>_p5``,
         ``<stem>_p50`` and ``<stem>_p95``.
     """
-    values = np.asarray(values, dtype=float)
-    described = {mean: values.mean(), f'{stem}_std': values.std()}
+    numbers = np.asarray(values, dtype=float)
+    described = {mean: numbers.mean(), f'{stem}_std': numbers.std()}
     for percentile in PERCENTILES:
-        described[f'{stem}_p{percentile}'] = np.percentile(values, percentile)
+        described[f'{stem}_p{percentile}'] = np.percentile(numbers, percentile)
     return {name: float(value) for name, value in described.items()}
 
 
@@ -81,7 +83,7 @@ def summarize(videos: Sequence[Dict]) -> Dict[str, float]:
         without ``gflops``.
     """
     shares = np.concatenate([_shares(video) for video in videos])
-    summary = {}
+    summary: Dict[str, float] = {}
     if shares.shape[1] == 1:
         lengths = np.concatenate([np.ravel(v['lengths']) for v in videos])
         summary.update(
@@ -138,15 +140,15 @@ def headline(summary: Dict[str, float]) -> Dict[str, float]:
 
 
 def rank_classes(
-    videos: Sequence[Dict], classes: Optional[Sequence[str]] = None
+    videos: Sequence[Dict], classes: Sequence[str] = ()
 ) -> List[Dict]:
     """Ranks classes by the temporal resolution that their videos need.
 
     Args:
         videos (Sequence[dict]): The videos; a video with several classes
             counts for each.
-        classes (Sequence[str], optional): Names of the classes. Defaults to
-            None, which numbers them.
+        classes (Sequence[str]): Names of the classes; those without one are
+            numbered. Defaults to none.
 
     Returns:
         list[dict]: Classes from the lowest mean B'/T to the highest: ``name``,
@@ -159,9 +161,9 @@ def rank_classes(
             by_label.setdefault(label, []).append(video)
     ranked = []
     for label, members in by_label.items():
-        named = classes is not None and 0 <= label < len(classes)
-        row = dict(
-            name=str(classes[label]) if named else f'class {label}',
+        known = 0 <= label < len(classes)
+        row: Dict[str, Any] = dict(
+            name=str(classes[label]) if known else f'class {label}',
             label=label,
             videos=len(members),
             **summarize(members),

@@ -614,7 +614,7 @@ def write_video(
     size = (frames.shape[2], frames.shape[1])
     with atomic_path(path) as part:
         writer = cv2.VideoWriter(
-            str(part), cv2.VideoWriter_fourcc(*codec), fps, size
+            str(part), cv2.VideoWriter.fourcc(*codec), fps, size
         )
         if not writer.isOpened():
             raise TempoError(

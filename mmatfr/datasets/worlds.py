@@ -67,26 +67,17 @@ def draw_disturbance(
     Returns:
         Disturbance: The disturbance; none in ``still``.
     """
-    parts = dict(
-        camera=_draw_camera(rng, frames),
-        distractors=_draw_distractors(rng, frames),
-        exposure=_draw_exposure(rng, frames),
-        cut=int(rng.integers(1, frames)),
-    )
-    still = Disturbance(None, np.zeros((0, frames, 4)), np.ones(frames), None)
-    names = dict(
-        camera='camera',
-        distractors='distractor',
-        exposure='flicker',
-        cut='cut',
-    )
+    camera = _draw_camera(rng, frames)
+    distractors = _draw_distractors(rng, frames)
+    exposure = _draw_exposure(rng, frames)
+    cut = int(rng.integers(1, frames))
     return Disturbance(
-        **{
-            part: value
-            if world in (names[part], 'wild')
-            else getattr(still, part)
-            for part, value in parts.items()
-        }
+        camera=camera if world in ('camera', 'wild') else None,
+        distractors=distractors
+        if world in ('distractor', 'wild')
+        else np.zeros((0, frames, 4)),
+        exposure=exposure if world in ('flicker', 'wild') else np.ones(frames),
+        cut=cut if world in ('cut', 'wild') else None,
     )
 
 
@@ -97,7 +88,7 @@ def _smooth(
     margin = int(np.ceil(3 * sigma))
     noise = rng.standard_normal((frames + 2 * margin, channels))
     kernel = cv2.getGaussianKernel(2 * margin + 1, sigma).ravel()
-    kernel /= np.linalg.norm(kernel)
+    kernel = kernel / np.linalg.norm(kernel)
     return np.stack(
         [np.convolve(column, kernel, 'valid') for column in noise.T], 1
     )

@@ -37,6 +37,16 @@ class Engine:
     metadata: Dict[str, str]
     size: Optional[Tuple[int, int]] = None
 
+    def __init__(
+        self,
+        path: str,
+        num_threads: Optional[int] = None,
+        precision: Optional[str] = None,
+        fixed_size: bool = True,
+        options: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        raise NotImplementedError
+
     @classmethod
     def is_available(cls) -> bool:
         """Returns whether the package of the engine is installed."""

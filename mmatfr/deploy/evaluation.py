@@ -2,7 +2,7 @@
 
 import json
 from ast import literal_eval
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Union
 
 import numpy as np
 import torch
@@ -141,12 +141,10 @@ def _describe_lengths(
     info: ModelInfo, prediction: Prediction
 ) -> Dict[str, Any]:
     """Returns B' of a video in the form of :mod:`mmatfr.cost.statistics`."""
-    lengths, groups = prediction.lengths, prediction.groups
-    if not isinstance(lengths, dict):
-        lengths, groups = {'': lengths}, {'': groups}
-    num_frames = [each.shape[1] for each in groups.values()]
+    lengths, groups = map(_by_pathway, (prediction.lengths, prediction.groups))
+    num_frames = [each.shape[1] for each in groups]
     several = len(num_frames) > 1
-    columns = np.stack(list(lengths.values()), axis=1)
+    columns = np.stack(lengths, axis=1)
     return dict(
         lengths=(columns if several else columns[:, 0]).tolist(),
         num_frames=num_frames if several else num_frames[0],
@@ -155,6 +153,14 @@ def _describe_lengths(
             for pathway in info.pathways
         ),
     )
+
+
+def _by_pathway(
+    found: Union[None, np.ndarray, Dict[str, np.ndarray]],
+) -> List[np.ndarray]:
+    if found is None:
+        return []
+    return list(found.values()) if isinstance(found, dict) else [found]
 
 
 def _as_list(evaluator: Any) -> List[dict]:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Optional, Sequence
+from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config, ConfigDict
-from torch import nn
 
 from mmatfr.apis import clip_shape, test_pipeline
 from mmatfr.atomic_write import atomic_path
@@ -31,7 +31,7 @@ _SIZE = (128, 160)
 
 
 def export_onnx(
-    recognizer: nn.Module,
+    recognizer: BaseRecognizer,
     cfg: Config,
     out: str,
     checkpoint: Optional[str] = None,
@@ -46,7 +46,8 @@ def export_onnx(
     give the same scores and B' as PyTorch on clips with B' from 1 to T.
 
     Args:
-        recognizer (nn.Module): The recognizer, in evaluation mode, on the CPU.
+        recognizer (BaseRecognizer): The recognizer, in evaluation mode, on
+            the CPU.
         cfg (Config): Its config.
         out (str): The file, ``*.onnx``.
         checkpoint (str, optional): Origin of the weights, for the metadata.
@@ -95,14 +96,14 @@ def export_onnx(
 def _verify(
     path: Path,
     info: ModelInfo,
-    recognizer: nn.Module,
+    recognizer: BaseRecognizer,
     network: ClipNetwork,
     engines: Sequence[str],
     rtol: float,
     on_step: OnStep,
 ) -> Dict[str, dict]:
     """Compares the engines with PyTorch and returns a report by engine."""
-    clips = choose_clips(network, tuple(info.crop))
+    clips = choose_clips(network, info.crop)
     references = []
     for clip in clips:
         references.append(run_reference(recognizer, clip))
@@ -133,16 +134,17 @@ def _verify(
 def _export(network: ClipNetwork, info: ModelInfo) -> 'torch.onnx.ONNXProgram':
     frames = torch.zeros(network.num_frames, *_SIZE, 3, dtype=torch.uint8)
     free = torch.export.Dim.AUTO
-    args, shapes = (frames,), dict(frames={1: free, 2: free})
+    args: Tuple[torch.Tensor, ...] = (frames,)
+    shapes: Dict[str, dict] = dict(frames={1: free, 2: free})
     names: Dict[str, dict] = dict(frames={1: 'height', 2: 'width'})
     if network.pathways:
-        args = frames, torch.tensor(network.num_bins)
+        args = (frames, torch.tensor(network.num_bins))
         shapes['num_bins'] = names['num_bins'] = {}
     with torch.no_grad(), _quiet():
         program = torch.export.export(
             network, args, dynamic_shapes=shapes, strict=False
         )
-        return torch.onnx.export(
+        exported = torch.onnx.export(
             program,
             (),
             dynamo=True,
@@ -151,6 +153,8 @@ def _export(network: ClipNetwork, info: ModelInfo) -> 'torch.onnx.ONNXProgram':
             dynamic_shapes=names,
             verbose=False,
         )
+        assert exported is not None  # as it is without a file
+        return exported
 
 
 def _save(
@@ -175,7 +179,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _describe(
-    recognizer: nn.Module,
+    recognizer: BaseRecognizer,
     cfg: Config,
     checkpoint: Optional[str],
     network: ClipNetwork,

@@ -6,7 +6,8 @@ pairs of frames is as fast. The number of groups is the only value on which a
 shape depends.
 """
 
-from typing import NamedTuple, Optional
+from dataclasses import dataclass
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ from mmatfr.sgs.grouping import (
 __all__ = ['ClipGroups', 'group_clip']
 
 
-class ClipGroups(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class ClipGroups:
     """The groups of one clip of T frames.
 
     Attributes:

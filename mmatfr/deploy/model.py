@@ -3,7 +3,6 @@
 import os
 from ast import literal_eval
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -302,7 +301,7 @@ class DeployedModel:
             return tuple(default)
         numbers = (
             (num_bins,) * len(pathways)
-            if isinstance(num_bins, Number)
+            if isinstance(num_bins, (int, np.integer))
             else tuple(num_bins)
         )
         if len(numbers) != len(pathways) or not all(

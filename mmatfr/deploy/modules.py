@@ -24,6 +24,9 @@ __all__ = [
 class Normalize(nn.Module):
     """The normalization of mmaction2's preprocessor, for one clip."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, preprocessor: ActionDataPreprocessor) -> None:
         super().__init__()
         self.to_rgb = preprocessor.to_rgb

@@ -21,7 +21,11 @@ import torch
 from mmaction.models.backbones.resnet3d_slowfast import ResNet3dSlowFast
 from mmaction.models.backbones.resnet_tsm import NL3DWrapper, TemporalShift
 from mmaction.models.data_preprocessors import ActionDataPreprocessor
-from mmaction.models.recognizers import Recognizer2D, Recognizer3D
+from mmaction.models.recognizers import (
+    BaseRecognizer,
+    Recognizer2D,
+    Recognizer3D,
+)
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
@@ -53,8 +57,8 @@ class ClipNetwork(nn.Module):
     """A recognizer for one clip: frames in, scores and groups out.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2 in evaluation mode,
-            with or without sampling in its backbone.
+        recognizer (BaseRecognizer): A recognizer of mmaction2 in evaluation
+            mode, with or without sampling in its backbone.
         model (dict): The ``model`` of its config.
         num_frames (int): Number of frames T of a clip.
 
@@ -69,7 +73,10 @@ class ClipNetwork(nn.Module):
     """
 
     def __init__(
-        self, recognizer: nn.Module, model: Dict[str, Any], num_frames: int
+        self,
+        recognizer: BaseRecognizer,
+        model: Dict[str, Any],
+        num_frames: int,
     ) -> None:
         super().__init__()
         _check_parts(recognizer)
@@ -151,7 +158,7 @@ class ClipNetwork(nn.Module):
         """
         _, groups = self._run(frames, torch.tensor(self.num_bins))
         generator = torch.Generator().manual_seed(0)
-        found = []
+        found: List[Dict[int, int]] = []
         for name in self.pathways:
             magnitude = groups[name].magnitude
             noise = torch.rand(8, len(magnitude), generator=generator) * 2 - 1
@@ -191,7 +198,7 @@ class ClipNetwork(nn.Module):
 
     def _insert(
         self,
-        recognizer: nn.Module,
+        recognizer: BaseRecognizer,
         pathway: Pathway,
         before_activation: bool,
     ) -> None:
@@ -221,6 +228,11 @@ class ClipNetwork(nn.Module):
         groups: Dict[str, SampledGroups] = {}
         with ExitStack() as stack:
             for place, (name, sampler) in enumerate(self.samplers.items()):
+                if num_bins is None:
+                    raise ValueError(
+                        'num_bins=None: a network that samples needs a number '
+                        'of bins for each pathway'
+                    )
                 stack.enter_context(
                     sampler.sampling(num_bins[place], groups, name)
                 )
@@ -319,18 +331,20 @@ class ClipNetwork(nn.Module):
         return [len(x) if self.is_2d else x.shape[2] for x in outputs]
 
 
-def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
+def _build_plain(
+    recognizer: BaseRecognizer, model: Dict[str, Any]
+) -> BaseRecognizer:
     """Builds mmaction2's recognizer, with the same weights."""
-    model = ConfigDict(copy.deepcopy(model))
+    cfg = ConfigDict(copy.deepcopy(model))
     base = next(
         kind
         for kind in type(recognizer.backbone).__mro__
         if not issubclass(kind, ATFR)
     )
-    model.backbone.type = base
+    cfg.backbone.type = base
     for option in _ADAPTIVE:
-        model.backbone.pop(option, None)
-    plain = build_recognizer(model)
+        cfg.backbone.pop(option, None)
+    plain = build_recognizer(cfg)
     plain.load_state_dict(
         {
             name: value
@@ -341,7 +355,7 @@ def _build_plain(recognizer: nn.Module, model: Dict[str, Any]) -> nn.Module:
     return plain
 
 
-def _check_parts(recognizer: nn.Module) -> None:
+def _check_parts(recognizer: BaseRecognizer) -> None:
     """Checks that all parts of a recognizer can be exported.
 
     Raises:

@@ -12,8 +12,8 @@ from typing import (
 
 import numpy as np
 import torch
-from mmaction.models.recognizers import Recognizer2D
-from torch import Tensor, nn
+from mmaction.models.recognizers import BaseRecognizer, Recognizer2D
+from torch import Tensor
 
 from mmatfr.sgs import get_num_bins, set_num_bins, sgs_layers
 
@@ -61,7 +61,7 @@ class Reference(NamedTuple):
 
 
 def choose_clips(
-    network: ClipNetwork, size: Tuple[int, int], seed: int = 0
+    network: ClipNetwork, size: Sequence[int], seed: int = 0
 ) -> List[ProbeClip]:
     """Chooses clips with B' from 1 to T.
 
@@ -70,7 +70,7 @@ def choose_clips(
 
     Args:
         network (ClipNetwork): The network.
-        size (tuple[int]): Height and width of the frames.
+        size (Sequence[int]): Height and width of the frames.
         seed (int): Seed of the contents. Defaults to 0.
 
     Returns:
@@ -112,13 +112,13 @@ def choose_clips(
 
 
 def make_clips(
-    num_frames: int, size: Tuple[int, int], seed: int
+    num_frames: int, size: Sequence[int], seed: int
 ) -> Iterator[Tensor]:
     """Generates clips of noise, with little to much motion.
 
     Args:
         num_frames (int): Number of frames T.
-        size (tuple[int]): Height and width of the frames.
+        size (Sequence[int]): Height and width of the frames.
         seed (int): Seed of the contents.
 
     Yields:
@@ -152,11 +152,11 @@ def _as_frames(clip: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def run_reference(recognizer: nn.Module, clip: ProbeClip) -> Reference:
+def run_reference(recognizer: BaseRecognizer, clip: ProbeClip) -> Reference:
     """Runs the recognizer on a single clip in PyTorch.
 
     Args:
-        recognizer (nn.Module): The recognizer, in evaluation mode.
+        recognizer (BaseRecognizer): The recognizer, in evaluation mode.
         clip (ProbeClip): The clip.
 
     Returns:

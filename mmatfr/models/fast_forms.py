@@ -5,7 +5,7 @@ which the channels of a pixel are adjacent, as are the pixels of a frame and
 the frames of a clip.
 """
 
-from typing import Tuple
+from typing import Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,8 @@ from mmatfr.ragged import FlatConv3d, OneDNNConv2d, is_swapped, swap_class
 from .ragged_forms import RaggedTemporalShift
 
 __all__ = ['accelerate', 'fold']
+
+Conv = Union[nn.Conv2d, nn.Conv3d, RaggedTemporalShift]
 
 
 def accelerate(network: nn.Module) -> nn.Module:
@@ -39,7 +41,7 @@ def accelerate(network: nn.Module) -> nn.Module:
     return network
 
 
-class OnePassSwish:
+class OnePassSwish(nn.Module):
     """Mixin: ``Swish`` in one pass; x * sigmoid(x) takes two."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class OnePassSwish:
         return F.silu(x)
 
 
-class MeanPool3d:
+class MeanPool3d(nn.AdaptiveAvgPool3d):
     """Mixin: an ``nn.AdaptiveAvgPool3d`` to size 1, as a plain mean."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +59,7 @@ class MeanPool3d:
         return x.mean(dim=(-3, -2, -1), keepdim=True)
 
 
-class FoldingConvModule:
+class FoldingConvModule(ConvModule):
     """Mixin: a ``ConvModule`` that folds its normalization into the kernel.
 
     It folds in each forward if the normalization is in evaluation mode
@@ -93,17 +95,20 @@ class FoldingConvModule:
         )
 
 
-def fold(conv: nn.Module, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
+def fold(conv: Conv, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
     """Folds a normalization in evaluation mode into the kernel before it.
 
     Args:
-        conv (nn.Module): A convolution.
-        norm (_BatchNorm): The normalization of its output.
+        conv (nn.Conv2d | nn.Conv3d | RaggedTemporalShift): A convolution, or
+            what stands for one.
+        norm (_BatchNorm): The normalization of its output, by running
+            statistics.
 
     Returns:
         tuple[Tensor]: Weight and bias of the folded convolution,
         differentiable with respect to the parameters of both modules.
     """
+    assert norm.running_mean is not None and norm.running_var is not None
     scale = torch.rsqrt(norm.running_var + norm.eps)
     if norm.weight is not None:
         scale = scale * norm.weight

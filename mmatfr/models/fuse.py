@@ -75,14 +75,14 @@ def fuse(model: nn.Module) -> nn.Module:
         if backbone.channels_last:
             accelerate(backbone)
         _put_in_place(backbone)
-        swap_class(backbone, Fused)
-        backbone.folded = tuple(name for _, name in norms)
+        fused = swap_class(backbone, Fused)
+        fused.folded = tuple(name for _, name in norms)
     if not isinstance(model, Fused):
         swap_class(model, Fused)
     return model.requires_grad_(False)
 
 
-class Fused:
+class Fused(nn.Module):
     """Mixin: a network with folded normalization, for inference.
 
     Attributes:
@@ -91,7 +91,7 @@ class Fused:
 
     folded: Tuple[str, ...] = ()
 
-    def train(self, mode: bool = True) -> nn.Module:
+    def train(self, mode: bool = True) -> 'Fused':
         """Raises an error for training mode.
 
         Raises:
@@ -185,6 +185,10 @@ def _is_on_cpu(module: nn.Module) -> bool:
 
 def _fold(backbone: nn.Module, conv: nn.Module, name: str) -> None:
     norm = backbone.get_submodule(name)
+    # As `_refusal` has made sure.
+    assert isinstance(conv, (nn.Conv2d, nn.Conv3d))
+    assert isinstance(norm, _BatchNorm)
+    assert norm.running_mean is not None and norm.running_var is not None
     conv.weight, conv.bias = fuse_conv_bn_weights(
         conv.weight,
         conv.bias,
@@ -205,7 +209,7 @@ def _put_in_place(backbone: nn.Module) -> None:
             swap_class(module.swish, InPlaceSwish)
 
 
-class InPlaceSwish:
+class InPlaceSwish(nn.Module):
     """Mixin: ``Swish`` in place."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -49,6 +49,11 @@ register_per_frame(
 class RaggedSEModule(RaggedSqueezeExcitation):
     """X3D's squeeze-excitation, per clip."""
 
+    fc1: nn.Module
+    relu: nn.Module
+    fc2: nn.Module
+    sigmoid: nn.Module
+
     def gate(self, mean: Tensor) -> Tensor:
         return self.sigmoid(self.fc2(self.relu(self.fc1(mean))))
 
@@ -56,6 +61,13 @@ class RaggedSEModule(RaggedSqueezeExcitation):
 @register_ragged_form(NonLocal3d)
 class RaggedNonLocal3d(Ragged):
     """The non-local block, with attention within each clip."""
+
+    mode: str
+    sub_sample: bool
+    theta: nn.Module
+    phi: nn.Module
+    g: nn.Module
+    conv_out: nn.Module
 
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
@@ -82,9 +94,10 @@ class RaggedNonLocal3d(Ragged):
         shape = theta.shape[2:]
         theta, phi, g = (part.flatten(2) for part in (theta, phi, g))
         if self.mode == 'concatenation':
-            weight = self.concatenation(theta[..., None], phi[:, :, None])
+            pair = theta[..., None], phi[:, :, None]
         else:
-            weight = getattr(self, self.mode)(theta.transpose(1, 2), phi)
+            pair = theta.transpose(1, 2), phi
+        weight = getattr(self, self.mode)(*pair)
         y = weight @ g.transpose(1, 2)
         return y.transpose(1, 2).unflatten(2, shape)
 
@@ -98,6 +111,9 @@ class RaggedTemporalShift(Ragged):
     """
 
     converts_children = True
+    net: nn.Conv2d
+    num_segments: int
+    shift_div: int
 
     @property
     def weight(self) -> Tensor:
@@ -177,6 +193,8 @@ class RaggedNL3DWrapper(Ragged):
     """A block of TSM and the non-local block that follows it."""
 
     converts_children = True
+    block: nn.Module
+    non_local_block: nn.Module
 
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
         x = self.block(x)[None].transpose(1, 2)

@@ -2,17 +2,16 @@
 
 from typing import Optional
 
-from mmaction.models.recognizers import Recognizer2D
-from torch import nn
+from mmaction.models.recognizers import BaseRecognizer, Recognizer2D
 
 __all__ = ['frames_of']
 
 
-def frames_of(recognizer: nn.Module) -> Optional[int]:
+def frames_of(recognizer: BaseRecognizer) -> Optional[int]:
     """Returns the number of images per clip of a 2D recognizer.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2.
+        recognizer (BaseRecognizer): A recognizer of mmaction2.
 
     Returns:
         int | None: ``num_segments`` of the backbone, or 1 without it, because

@@ -18,7 +18,7 @@ from .route import (
     start_run,
     watch_places,
 )
-from .swap import is_swapped, swap_class
+from .swap import base_class, is_swapped, swap_class
 
 __all__ = [
     'PROBE_FRAMES',
@@ -36,6 +36,7 @@ __all__ = [
     'describe_refusals',
     'find_refusals',
     'frame_axis',
+    'base_class',
     'is_swapped',
     'pack',
     'register_per_frame',

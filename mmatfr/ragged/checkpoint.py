@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .route import current_run, resume_run
@@ -11,13 +11,15 @@ from .route import current_run, resume_run
 __all__ = ['RaggedCheckpoint']
 
 
-class RaggedCheckpoint:
+class RaggedCheckpoint(nn.Module):
     """Mixin: a block under activation checkpointing (``with_cp``).
 
     Its second forward runs during backward, after the forward has ended, and
     possibly in another thread. The block therefore keeps the record of the
     forward.
     """
+
+    with_cp: bool
 
     @torch.compiler.disable
     def forward(self, x: Tensor) -> Tensor:

@@ -178,13 +178,13 @@ class _DepthwiseConv3d(torch.autograd.Function):
                 x.shape[2],
                 (*needed, False),
             )
-            if needed[0]:
+            if grad_x is not None:
                 grad_x[:, first + shift : last + shift] += own[0].unflatten(
                     0, seen.shape[:2]
                 )
-            if needed[1]:
+            if grad_weight is not None:
                 grad_weight[:, :, k] = own[1]
-        if needed[0]:
+        if grad_x is not None:
             grad_x = grad_x.transpose(1, 2)
         return grad_x, grad_weight, None, None, None
 
@@ -198,7 +198,7 @@ if torch.ops.aten.mkldnn_convolution not in flop_registry:
         return conv_flop_count(x_shape, weight_shape, out_shape)
 
 
-class FlatConv3d:
+class FlatConv3d(nn.Conv3d):
     """Mixin: an ``nn.Conv3d`` that runs through :func:`conv3d`."""
 
     def _conv_forward(
@@ -217,7 +217,7 @@ class FlatConv3d:
         )
 
 
-class OneDNNConv2d:
+class OneDNNConv2d(nn.Conv2d):
     """Mixin: an ``nn.Conv2d`` that always runs in oneDNN on a CPU."""
 
     def _conv_forward(

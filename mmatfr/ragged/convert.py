@@ -157,12 +157,10 @@ def _convert(
         return
     form = RAGGED_FORMS.get(type(module).forward)
     if form is not None:
-        module.route = route
-        swap_class(module, form)
-        converted[path] = module
+        converted[path] = swap_class(module, form)
+        converted[path].route = route
     if form is None or form.converts_children:
         for name, child in module.named_children():
             _convert(child, route, f'{path}.{name}'.lstrip('.'), converted)
         if getattr(module, 'with_cp', False):
-            module.with_cp = False
-            swap_class(module, RaggedCheckpoint)
+            swap_class(module, RaggedCheckpoint).with_cp = False

@@ -4,7 +4,7 @@ Each form is a mixin that ``convert_ragged`` puts before the class of a module.
 Outside a ragged forward pass the module behaves as before.
 """
 
-from typing import Callable, Dict, Optional, Type
+from typing import Callable, Dict, Optional, Tuple, Type, Union
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 
-class Ragged:
-    """A module that looks up the layout of the clips in its input.
+class Ragged(nn.Module):
+    """Mixin: a module that looks up the layout of the clips in its input.
 
     Attributes:
         converts_children (bool): Whether the form runs its submodules on
@@ -155,11 +155,12 @@ class _Windowed(Ragged):
 
 
 @register_ragged_form(nn.Conv3d)
-class RaggedConv3d(FlatConv3d, _Windowed):
+class RaggedConv3d(_Windowed, FlatConv3d):
     """``nn.Conv3d`` with any temporal kernel, stride, dilation and groups."""
 
     @classmethod
-    def refusal(cls, module: nn.Conv3d) -> Optional[str]:
+    def refusal(cls, module: nn.Module) -> Optional[str]:
+        assert isinstance(module, nn.Conv3d)
         if module.padding_mode != 'zeros':
             return f'padding_mode={module.padding_mode!r} reads other clips'
         sides = module._reversed_padding_repeated_twice
@@ -168,7 +169,7 @@ class RaggedConv3d(FlatConv3d, _Windowed):
         return None
 
     @property
-    def padding_3d(self) -> tuple:
+    def padding_3d(self) -> Tuple[int, ...]:
         """tuple[int]: Padding in time, height and width."""
         return tuple(self._reversed_padding_repeated_twice[::-2])
 
@@ -213,22 +214,6 @@ class _Pool(_Windowed):
     ``nn.MaxPool3d((2, 1, 1))`` raises an error for a clip with one group.
     """
 
-    @property
-    def window(self) -> Window:
-        return Window(
-            *(
-                _triple(value)[0]
-                for value in (
-                    self.kernel_size,
-                    self.stride,
-                    self.padding,
-                    getattr(self, 'dilation', 1),
-                )
-            ),
-            self.ceil_mode,
-            shrink=True,
-        )
-
     def apply_window(self, x: Tensor, stride: int) -> Tensor:
         """Runs the pool without temporal padding, at a temporal stride."""
         raise NotImplementedError
@@ -245,14 +230,30 @@ class _Pool(_Windowed):
         return super().forward(x)
 
 
+def _pool_window(
+    pool: Union[nn.AvgPool3d, nn.MaxPool3d], dilation: int = 1
+) -> Window:
+    kernel, stride, padding = (
+        _triple(value)[0]
+        for value in (pool.kernel_size, pool.stride, pool.padding)
+    )
+    return Window(
+        kernel, stride, padding, dilation, pool.ceil_mode, shrink=True
+    )
+
+
 @register_ragged_form(nn.MaxPool3d)
-class RaggedMaxPool3d(_Pool):
+class RaggedMaxPool3d(_Pool, nn.MaxPool3d):
     """``nn.MaxPool3d``."""
 
     fill = -float('inf')
 
+    @property
+    def window(self) -> Window:
+        return _pool_window(self, _triple(self.dilation)[0])
+
     @classmethod
-    def refusal(cls, module: nn.MaxPool3d) -> Optional[str]:
+    def refusal(cls, module: nn.Module) -> Optional[str]:
         if module.return_indices:
             return 'return_indices=True counts frames of other clips'
         return None
@@ -269,8 +270,12 @@ class RaggedMaxPool3d(_Pool):
 
 
 @register_ragged_form(nn.AvgPool3d)
-class RaggedAvgPool3d(_Pool):
+class RaggedAvgPool3d(_Pool, nn.AvgPool3d):
     """``nn.AvgPool3d``, as a spatial average and then a temporal one."""
+
+    @property
+    def window(self) -> Window:
+        return _pool_window(self)
 
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
         window = self.window
@@ -314,13 +319,19 @@ class _Adaptive(Ragged):
     def output_length(self, length: int) -> int:
         return length if _triple(self.output_size)[0] is None else 1
 
+    def pool_maps(self, x: Tensor, size: Tuple[int, int, int]) -> Tensor:
+        """Pools maps to a number of frames, a height and a width."""
+        raise NotImplementedError
+
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
         """Pools the frames of each clip, (1, C, F, H, W) to (N, C, 1, ...)."""
         raise NotImplementedError
 
     def forward_ragged(self, x: Tensor, layout: Layout) -> Tensor:
         frames, height, width = _triple(self.output_size)
-        x = self.pool_maps(x, (None, height, width))
+        x = self.pool_maps(
+            x, (x.shape[2], height or x.shape[3], width or x.shape[4])
+        )
         if frames is None:
             return x
         return self.pool_clips(x, layout).transpose(0, 2)
@@ -330,7 +341,8 @@ class _Adaptive(Ragged):
 class RaggedAdaptiveAvgPool3d(_Adaptive):
     """``nn.AdaptiveAvgPool3d`` with a temporal size of 1 or None."""
 
-    pool_maps = staticmethod(F.adaptive_avg_pool3d)
+    def pool_maps(self, x: Tensor, size: Tuple[int, int, int]) -> Tensor:
+        return F.adaptive_avg_pool3d(x, size)
 
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
         return layout.mean(x)
@@ -340,13 +352,14 @@ class RaggedAdaptiveAvgPool3d(_Adaptive):
 class RaggedAdaptiveMaxPool3d(_Adaptive):
     """``nn.AdaptiveMaxPool3d`` with a temporal size of 1 or None."""
 
-    pool_maps = staticmethod(F.adaptive_max_pool3d)
-
     @classmethod
     def refusal(cls, module: nn.Module) -> Optional[str]:
         if module.return_indices:
             return 'return_indices=True counts frames of other clips'
         return super().refusal(module)
+
+    def pool_maps(self, x: Tensor, size: Tuple[int, int, int]) -> Tensor:
+        return F.adaptive_max_pool3d(x, size)
 
     def pool_clips(self, x: Tensor, layout: Layout) -> Tensor:
         return layout.max(x)

@@ -212,7 +212,7 @@ class Route:
         if clips is None or not clips.packed:
             return None
         try:
-            layout = self.layout_at(place, clips)
+            layout = None if place is None else self.layout_at(place, clips)
         except KeyError:
             layout = None
         num_frames = x.shape[frame_axis(x)]
@@ -276,7 +276,7 @@ class Route:
             ValueError: If a module runs at several places, or paths to one
                 place give different numbers of frames.
         """
-        ends = {}
+        seen_at: Dict[str, Tuple[int, int]] = {}
         for name, module in modules.items():
             seen = places.get(module, set())
             if len(seen) > 1:
@@ -286,27 +286,28 @@ class Route:
                     'use a separate module at each place'
                 )
             if seen:
-                ((module.place, ends[name]),) = seen
+                (seen_at[name],) = seen
+                module.place, _ = seen_at[name]
         # In the order of execution, not of registration.
-        left = {name: modules[name] for name in ends}
+        left = dict(seen_at)
         while True:
             reached = [
                 name
-                for name, module in left.items()
-                if module.place == self.start or module.place in self._steps
+                for name, (place, _) in left.items()
+                if place == self.start or place in self._steps
             ]
             if not reached:
                 return list(left)
             for name in reached:
-                self._add(name, left.pop(name), ends[name])
+                self._add(name, modules[name], *left.pop(name))
 
-    def _add(self, name: str, module: 'Ragged', end: int) -> None:
+    def _add(self, name: str, module: 'Ragged', place: int, end: int) -> None:
         if end != self.start and end not in self._steps:
-            self._steps[end] = module.place, module
+            self._steps[end] = place, module
             return
         for length in _COMPARED:
             try:
-                before = self.length_at(module.place, length)
+                before = self.length_at(place, length)
                 lengths = (
                     module.output_length(before),
                     self.length_at(end, length),

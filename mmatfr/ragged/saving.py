@@ -43,7 +43,7 @@ def build_again(
     def save(x: Tensor) -> Union[Tensor, _View]:
         if x.untyped_storage().data_ptr() != storage:
             return x
-        return _View(x.shape, x.stride(), x.storage_offset())
+        return _View(x.shape, x.stride(), int(x.storage_offset()))
 
     def load(saved: Union[Tensor, _View]) -> Tensor:
         if isinstance(saved, Tensor):

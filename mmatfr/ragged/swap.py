@@ -5,26 +5,29 @@ Parameters, buffers, hooks and state-dict keys stay the same (the idiom of
 """
 
 from functools import cache
-from typing import Tuple
+from typing import Tuple, Type, TypeVar
 
 from torch import nn
 
-__all__ = ['is_swapped', 'swap_class']
+__all__ = ['base_class', 'is_swapped', 'swap_class']
 
 
-def swap_class(module: nn.Module, mixin: type) -> nn.Module:
+Form = TypeVar('Form', bound=nn.Module)
+
+
+def swap_class(module: nn.Module, mixin: Type[Form]) -> Form:
     """Adds a mixin as the first base of a module's class.
 
     Args:
         module (nn.Module): The module, changed in place.
-        mixin (type): The first base of the new class.
+        mixin (type[nn.Module]): The first base of the new class.
 
     Returns:
         nn.Module: The same module.
     """
-    kind = type(module)
-    base, mixins = getattr(kind, '_swapped', (kind, ()))
+    base, mixins = _parts(type(module))
     module.__class__ = _combine(base, (mixin, *mixins))
+    assert isinstance(module, mixin)
     return module
 
 
@@ -33,8 +36,17 @@ def is_swapped(module: nn.Module) -> bool:
     return hasattr(type(module), '_swapped')
 
 
+def base_class(module: nn.Module) -> type:
+    """The class that a module had before it was swapped."""
+    return _parts(type(module))[0]
+
+
+def _parts(kind: type) -> Tuple[type, Tuple[type, ...]]:
+    return getattr(kind, '_swapped', (kind, ()))
+
+
 @cache
-def _combine(base: type, mixins: Tuple[type, ...]) -> type:
+def _combine(base: type, mixins: Tuple[type, ...]) -> Type[nn.Module]:
     return type(
         f'Ragged{base.__name__}',
         (*mixins, base),
@@ -44,7 +56,7 @@ def _combine(base: type, mixins: Tuple[type, ...]) -> type:
 
 def _reduce(module: nn.Module):
     # The class cannot be imported by name; pickle and deepcopy rebuild it.
-    return _rebuild, type(module)._swapped, module.__dict__
+    return _rebuild, _parts(type(module)), module.__dict__
 
 
 def _rebuild(base: type, mixins: Tuple[type, ...]) -> nn.Module:

@@ -5,6 +5,7 @@ but uses only the shape of the magnitudes. A control gives a network a static
 or random resolution at the place where another network samples.
 """
 
+from dataclasses import replace
 from numbers import Real
 from typing import Sequence, Union
 
@@ -100,7 +101,7 @@ def stride_frames(magnitude: Tensor, step: int) -> Groups:
     groups = pool_frames(magnitude, step)
     frames = torch.arange(magnitude.shape[1], device=magnitude.device)
     kept = (frames % step == 0).to(magnitude.dtype)
-    return groups._replace(weight=kept.expand_as(groups.weight))
+    return replace(groups, weight=kept.expand_as(groups.weight))
 
 
 def random_groups(magnitude: Tensor, resolution: float) -> Groups:

@@ -5,8 +5,8 @@ turns feature maps and groups into the packed maps of all groups. ``Groups`` is
 their only interface, so another binning only has to return one.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -47,7 +47,8 @@ _EDGE_WEIGHT = 1e-7
 _MOST_BINS = 2**12
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Groups:
     """The groups of a batch of N clips of T frames, F groups in all.
 
     The groups are numbered throughout the batch: clip by clip, and within a
@@ -73,7 +74,7 @@ class Groups(NamedTuple):
 
     def detach(self) -> 'Groups':
         """Returns the groups without their gradient history."""
-        return self._replace(weight=self.weight.detach())
+        return replace(self, weight=self.weight.detach())
 
 
 def group_frames(
@@ -134,11 +135,12 @@ def group_frames(
     still = spread <= _STILL_RTOL * level
     # In half widths: bin b is [2 b, 2 b + 2], its centre 2 b + 1.
     if peak is None:
-        scale = own_peak.masked_fill(still, 1.0)
+        scaled = magnitude * (2 * num_bins / own_peak.masked_fill(still, 1.0))
         num_labels = num_bins
     else:
-        scale, num_labels = peak, _MOST_BINS
-    position = (magnitude * (2 * num_bins / scale)).masked_fill(still, 0.0)
+        scaled = magnitude * (2 * num_bins / peak)
+        num_labels = _MOST_BINS
+    position = scaled.masked_fill(still, 0.0)
     bins = (position.detach() / 2 + _EDGE_RTOL * num_bins).floor().long()
     bins = bins.clamp_(0, num_labels - 1)
     labels = bins

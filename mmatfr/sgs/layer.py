@@ -6,7 +6,7 @@ arXiv:2011.08652.
 
 import sys
 from contextlib import nullcontext
-from typing import Callable, Optional, Tuple
+from typing import Any, Callable, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from .grouping import Binning, Groups, merge_frames
 from .learned import LearnedPath
 from .options import LayerOptions, check_integer
 from .results import LastResults
-from .similarity import ROUNDING, drop_rounding, get_similarity
+from .similarity import ROUNDING, Similarity, drop_rounding, get_similarity
 
 __all__ = ['SGS', 'refuse_tracing']
 
@@ -26,7 +26,7 @@ _MOMENTUM = 0.01
 
 # Holds the modules of the network that torch.jit.trace is tracing.
 _TRACING = sys.modules['torch.jit._trace']
-_last = LastResults()
+_last: LastResults['SGS', Tuple[Groups, Tensor]] = LastResults()
 
 
 def refuse_tracing() -> None:
@@ -90,65 +90,79 @@ class SGS(nn.Module):
             exclude each other.
     """
 
+    running_peak: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(
         self,
         in_channels: int,
         preset: str = 'paper',
-        **options,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_integer('in_channels', in_channels)
-        options = LayerOptions.of(preset=preset, **options)
-        if options.border == 'auto':  # the layer alone has no stem before it
-            options = options.with_border(0)
+        chosen = LayerOptions.of(preset=preset, **options)
+        # The layer alone has no stem before it.
+        border = 0 if isinstance(chosen.border, str) else chosen.border
         self.in_channels = in_channels
-        similarity = options.similarity
-        if similarity == 'learned_path':
-            similarity = LearnedPath(in_channels, options.grid)
+        self.similarity: Similarity
+        if chosen.similarity == 'learned_path':
+            self.similarity = LearnedPath(in_channels, chosen.grid)
             # No gradient reaches it; it is fitted beforehand.
-            similarity.requires_grad_(options.magnitude_grad)
-        self.similarity = get_similarity(similarity)
+            self.similarity.requires_grad_(chosen.magnitude_grad)
+        else:
+            self.similarity = get_similarity(chosen.similarity)
         self.binning: Callable[[Tensor], Groups] = Binning(
-            num_bins=options.num_bins,
-            kernel=options.kernel,
-            normalize=options.normalize,
-            order=options.order,
-            contiguous=options.contiguous,
-            peak=None if options.bin_range == 'clip' else 1.0,
-            ends=options.border if options.border_groups else 0,
+            num_bins=chosen.num_bins,
+            kernel=chosen.kernel,
+            normalize=chosen.normalize,
+            order=chosen.order,
+            contiguous=chosen.contiguous,
+            peak=None if chosen.bin_range == 'clip' else 1.0,
+            ends=border if chosen.border_groups else 0,
         )
-        self.embedding = options.embedding
-        self.grid = options.grid
-        self.border = options.border
-        self.magnitude_grad = options.magnitude_grad
-        self.bin_range = options.bin_range
-        if options.bin_range == 'data':
+        self.embedding = chosen.embedding
+        self.grid = chosen.grid
+        self.border = border
+        self.magnitude_grad = chosen.magnitude_grad
+        self.bin_range = chosen.bin_range
+        if chosen.bin_range == 'data':
             self.register_buffer('running_peak', torch.zeros(()))
             self.register_buffer(
                 'num_batches_tracked', torch.zeros((), dtype=torch.long)
             )
-        if options.embedding != 'identity':
+        channels = chosen.similarity_channels or 8
+        if chosen.embedding != 'identity':
             hidden_channels = max(1, in_channels // 2)
-            channels = options.similarity_channels or 8
-            self.fc1 = nn.Linear(
-                in_channels * options.grid**2, hidden_channels
-            )
+            self.fc1 = nn.Linear(in_channels * chosen.grid**2, hidden_channels)
             self.relu = nn.ReLU()
             self.fc2 = nn.Linear(hidden_channels, channels)
-        if options.embedding == 'mlp_bn':
+        if chosen.embedding == 'mlp_bn':
             self.bn = nn.BatchNorm1d(channels)
 
     @property
-    def groups(self) -> Optional[Groups]:
-        """Groups | None: Groups of the last forward in this thread, without
-        gradient history; None before the first."""
-        return _last.of.get(self, (None, None))[0]
+    def has_run(self) -> bool:
+        """bool: Whether there was a forward in this thread."""
+        return self in _last.of
 
     @property
-    def magnitude(self) -> Optional[Tensor]:
-        """Tensor | None: The magnitudes of the last forward in this thread,
-        (N, T)."""
-        return _last.of.get(self, (None, None))[1]
+    def groups(self) -> Groups:
+        """Groups: Those of the last forward in this thread, without gradient
+        history. A ``RuntimeError`` before the first."""
+        return self._last_results()[0]
+
+    @property
+    def magnitude(self) -> Tensor:
+        """Tensor: The magnitudes of the last forward in this thread, (N, T).
+        A ``RuntimeError`` before the first."""
+        return self._last_results()[1]
+
+    def _last_results(self) -> Tuple[Groups, Tensor]:
+        if not self.has_run:
+            raise RuntimeError(
+                'there are no groups before the first forward in this thread'
+            )
+        return _last.of[self]
 
     def remember(self, groups: Groups, magnitude: Tensor) -> None:
         """Stores the results of a forward for this thread.

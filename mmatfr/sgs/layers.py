@@ -68,7 +68,9 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
     """
     if not layers:
         return ()
-    lengths = (length,) if isinstance(length, Integral) else tuple(length)
+    if isinstance(length, (int, Integral)):
+        length = (length,)
+    lengths = tuple(length)
     if len(lengths) != len(layers):
         raise ValueError(
             f'length={length!r} must be one number for each layer that '
@@ -153,15 +155,9 @@ def get_num_bins(network: nn.Module) -> Dict[str, Optional[int]]:
     layers = sgs_layers(network)
     if not layers:
         raise ValueError('the network has no layer that samples')
-    numbers = {}
-    for name, layer in layers.items():
-        if not isinstance(layer.binning, Binning):
-            raise ValueError(
-                f'{name} groups frames by {layer.binning!r}, which has no '
-                'number of bins'
-            )
-        numbers[name] = layer.binning.num_bins
-    return numbers
+    return {
+        name: _bins_of(name, layer).num_bins for name, layer in layers.items()
+    }
 
 
 def set_num_bins(
@@ -182,16 +178,25 @@ def set_num_bins(
     """
     layers = sgs_layers(network)
     names = list(get_num_bins(network))
-    by_name = num_bins
     if not isinstance(num_bins, Mapping):
         check_integer('num_bins', num_bins)
-        by_name = dict.fromkeys(names, num_bins)
+        num_bins = dict.fromkeys(names, num_bins)
     elif set(num_bins) != set(names):
         raise ValueError(
             f'num_bins={dict(num_bins)!r} must have a number for each layer '
             f'that samples: {", ".join(names)}'
         )
-    for name, number in by_name.items():
+    for name, number in num_bins.items():
         check_integer(f'num_bins of {name}', number, unset=True)
-    for name, number in by_name.items():
-        layers[name].binning = replace(layers[name].binning, num_bins=number)
+    for name, number in num_bins.items():
+        layer = layers[name]
+        layer.binning = replace(_bins_of(name, layer), num_bins=number)
+
+
+def _bins_of(name: str, layer: SGS) -> Binning:
+    if not isinstance(layer.binning, Binning):
+        raise ValueError(
+            f'{name} groups frames by {layer.binning!r}, which has no '
+            'number of bins'
+        )
+    return layer.binning

@@ -1,12 +1,17 @@
 """Results of the last forward, per thread."""
 
 import threading
+from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 __all__ = ['LastResults']
 
 
-class LastResults(threading.local):
+Module = TypeVar('Module')
+Result = TypeVar('Result')
+
+
+class LastResults(threading.local, Generic[Module, Result]):
     """The last result of each module, visible only to the thread that made it.
 
     An attribute of the module could be overwritten by another thread. A result
@@ -17,4 +22,4 @@ class LastResults(threading.local):
     """
 
     def __init__(self) -> None:
-        self.of: WeakKeyDictionary = WeakKeyDictionary()
+        self.of: WeakKeyDictionary[Module, Result] = WeakKeyDictionary()

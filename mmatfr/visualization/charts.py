@@ -1,6 +1,6 @@
 """Charts of the temporal resolution and the cost of clips."""
 
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Dict, Mapping, Optional, Sequence, Union
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -19,35 +19,32 @@ __all__ = [
 ]
 
 _BLUE, _ORANGE = COLOURS[:2]
+Numbers = Union[np.ndarray, Sequence[float]]
 _RESOLUTION = "temporal resolution $B'/T$"
 
 
-def draw_histograms(
-    resolutions: Sequence[float], gflops: Sequence[float]
-) -> Figure:
+def draw_histograms(resolutions: Numbers, gflops: Numbers) -> Figure:
     """Draws the distributions of temporal resolution and cost over clips.
 
     Args:
-        resolutions (Sequence[float]): B'/T of each clip.
-        gflops (Sequence[float]): Giga multiply-adds of each clip.
+        resolutions (np.ndarray | Sequence[float]): B'/T of each clip.
+        gflops (np.ndarray | Sequence[float]): Giga multiply-adds of each clip.
 
     Returns:
         Figure: Two histograms with their mean, 5th and 95th percentile.
     """
     figure = new_figure(PAGE, 2.2)
-    gflops = np.asarray(gflops)
-    for axes, values, label, limits, colour in zip(
-        figure.subplots(1, 2, sharey=True),
-        (np.asarray(resolutions), gflops),
-        (_RESOLUTION, 'GFLOPs per clip'),
-        ((0, 1), (0.98 * gflops.min(), 1.02 * gflops.max())),
-        (_BLUE, _ORANGE),
-        strict=True,
+    shares, costs = np.asarray(resolutions), np.asarray(gflops)
+    left, right = figure.subplots(1, 2, sharey=True)
+    edges = np.linspace(0.98 * costs.min(), 1.02 * costs.max(), 17)
+    for axes, values, label, bins, colour in (
+        (left, shares, _RESOLUTION, np.linspace(0, 1, 17), _BLUE),
+        (right, costs, 'GFLOPs per clip', edges, _ORANGE),
     ):
         weights = np.full(len(values), 100 / len(values))
         axes.hist(
             values,
-            np.linspace(*limits, 17),
+            bins,
             weights=weights,
             color=colour,
             edgecolor='white',
@@ -119,7 +116,7 @@ def draw_timeline(
         label=f'all {num_frames} frames',
     )
     axes.axhline(
-        np.mean(lengths),
+        float(np.mean(lengths)),
         color=_ORANGE,
         linewidth=1.2,
         label=f'mean {np.mean(lengths):.1f}',

@@ -52,8 +52,9 @@ def tidy(axes: Axes) -> None:
 
 def to_image(figure: Figure) -> np.ndarray:
     """Renders a figure, (H, W, 3), uint8, RGB."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 class ClipGroups(NamedTuple):
@@ -265,8 +266,8 @@ def draw_groups(clips: Sequence[ClipGroups], width: float = PAGE) -> Figure:
             'group\nmeans',
             columns,
         )
-        if plot:
-            _draw_magnitudes(*plot, clip)
+        if clip.magnitude is not None:
+            _draw_magnitudes(plot[0], clip, clip.magnitude)
     return figure
 
 
@@ -340,7 +341,9 @@ def _draw_strip(
     axes.set_ylabel(label, fontsize=8)
 
 
-def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
+def _draw_magnitudes(
+    axes: Axes, clip: ClipGroups, magnitude: np.ndarray
+) -> None:
     frames = np.arange(1, len(clip.group) + 1)
     places = frames if clip.seconds is None else clip.seconds
     handles = [
@@ -369,10 +372,10 @@ def _draw_magnitudes(axes: Axes, clip: ClipGroups) -> None:
                 label=f'edges of the {len(clip.edges) - 1} bins',
             )
         )
-    axes.plot(places, clip.magnitude, color='0.55', linewidth=0.8, zorder=1)
+    axes.plot(places, magnitude, color='0.55', linewidth=0.8, zorder=1)
     axes.scatter(
         places,
-        clip.magnitude,
+        magnitude,
         s=26,
         zorder=2,
         edgecolors='black',

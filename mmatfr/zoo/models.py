@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Set
 
+from mmaction.models.recognizers import BaseRecognizer
 from mmengine.logging import print_log
-from torch import nn
 
 from mmatfr.apis import build_recognizer, check_weights, load_config
 from mmatfr.checkpoint import open_checkpoint
@@ -171,7 +171,7 @@ def create_model(
     num_classes: Optional[int] = None,
     checkpoint: Optional[str] = None,
     **overrides: Any,
-) -> nn.Module:
+) -> BaseRecognizer:
     """Builds a recognizer of the zoo.
 
     Args:
@@ -190,7 +190,7 @@ def create_model(
             ``backbone=dict(sgs=None)`` builds the network without sampling.
 
     Returns:
-        nn.Module: The recognizer in evaluation mode, on the CPU, with its
+        BaseRecognizer: The recognizer in evaluation mode, on the CPU, with its
         config as ``cfg``.
 
     Raises:
@@ -237,7 +237,7 @@ def _find_checkpoint(config: str, checkpoint: str) -> str:
     return weights
 
 
-def _load(recognizer: nn.Module, checkpoint: str) -> None:
+def _load(recognizer: BaseRecognizer, checkpoint: str) -> None:
     """Loads matching weights and logs the others."""
     loaded, meta = open_checkpoint(checkpoint)
     own = recognizer.state_dict()

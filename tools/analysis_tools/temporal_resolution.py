@@ -190,7 +190,7 @@ def run(args: argparse.Namespace) -> None:
         metrics = runner.test()
     videos = hook.videos
     metainfo = getattr(runner.test_dataloader.dataset, 'metainfo', {})
-    ranked = rank_classes(videos, metainfo.get('classes'))
+    ranked = rank_classes(videos, metainfo.get('classes') or ())
     summary = dict(summarize(videos), videos=len(videos))
     metrics.update({f'cost/{key}': summary[key] for key in summary})
     figures = dict(histogram=draw_histograms(*all_clips(videos)))

@@ -56,7 +56,7 @@ class FitSimilarityHook(Hook):
             epochs=self.epochs,
         )
         for name, layer in learned_similarities(model).items():
-            for parameter in layer.similarity.parameters():
+            for parameter in layer.parameters():
                 broadcast(parameter.data)  # one head for all processes
             runner.logger.info(
                 f'{name}: the head explains {100 * explained[name]:.0f} % of '

@@ -78,7 +78,7 @@ class GroupsVisualizationHook(Hook):
         outputs: Optional[Sequence[ActionDataSample]] = None,
     ) -> None:
         """Draws the videos of a batch, until there are enough."""
-        if self._recorder is None:
+        if self._recorder is None or data_batch is None:
             return
         recorder, self._recorder = self._recorder, None
         recorder.__exit__()

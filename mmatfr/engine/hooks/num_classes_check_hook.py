@@ -7,7 +7,6 @@ from mmaction.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch.utils.data import Dataset
 
 __all__ = ['NumClassesCheckHook', 'check_labels']
 
@@ -70,12 +69,12 @@ class NumClassesCheckHook(Hook):
 
 
 def check_labels(
-    dataset: Dataset, num_classes: int, trains: bool = False
+    dataset: BaseDataset, num_classes: int, trains: bool = False
 ) -> None:
     """Checks that every label of a data set has a class.
 
     Args:
-        dataset (Dataset): A data set of videos; may wrap others.
+        dataset (BaseDataset): A data set of videos; may wrap others.
         num_classes (int): Number of classes of the head.
         trains (bool): Whether every video needs a label. Defaults to False.
 
@@ -86,7 +85,7 @@ def check_labels(
         _check_part(part, num_classes, trains)
 
 
-def _check_part(dataset: Dataset, num_classes: int, trains: bool) -> None:
+def _check_part(dataset: BaseDataset, num_classes: int, trains: bool) -> None:
     source = repr(getattr(dataset, 'ann_file', type(dataset).__name__))
     for idx in range(len(dataset)):
         video = _describe(dataset, idx)
@@ -107,7 +106,7 @@ def _check_part(dataset: Dataset, num_classes: int, trains: bool) -> None:
         )
 
 
-def _parts(dataset: Dataset) -> Iterator[Dataset]:
+def _parts(dataset: BaseDataset) -> Iterator[BaseDataset]:
     """Yields the innermost data sets, which have lists."""
     if hasattr(dataset, 'datasets'):  # ConcatDataset
         for part in dataset.datasets:
@@ -118,7 +117,7 @@ def _parts(dataset: Dataset) -> Iterator[Dataset]:
         yield dataset
 
 
-def _describe(dataset: Dataset, idx: int) -> Dict[str, Any]:
+def _describe(dataset: BaseDataset, idx: int) -> Dict[str, Any]:
     # The entry of the list. mmaction2's data sets would encode several labels,
     # or read a skeleton from its file.
     if isinstance(dataset, BaseDataset):

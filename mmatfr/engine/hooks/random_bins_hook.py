@@ -43,13 +43,14 @@ class RandomBinsHook(Hook):
 
     def before_train(self, runner) -> None:
         """Records the numbers of bins of the config."""
-        own = get_num_bins(runner.model)
-        for name, num_bins in own.items():
+        own: Dict[str, int] = {}
+        for name, num_bins in get_num_bins(runner.model).items():
             if num_bins is None:
                 raise ValueError(
                     'RandomBinsHook multiplies the number of bins, and '
                     f'{name} has none; set num_bins in its sgs'
                 )
+            own[name] = num_bins
         self._own = own
 
     def before_train_iter(

@@ -5,13 +5,15 @@ import os.path as osp
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional, Sequence
 
+from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
+from mmengine.dataset import BaseDataset
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 
 from mmatfr.atomic_write import write_text
 from mmatfr.cost import ClipRecorder, all_clips, rank_classes, summarize
@@ -64,13 +66,15 @@ class TemporalResolutionHook(Hook):
         ValueError: If a number is not positive.
     """
 
+    # Those of a run.
+    _recorder: ClipRecorder
+    _handle: RemovableHandle
+
     def __init__(self, interval: int = 100, window: int = 1000) -> None:
         for name, value in (('interval', interval), ('window', window)):
             if value < 1:
                 raise ValueError(f'{name}={value!r} must be positive')
         self.interval = interval
-        self._recorder: Optional[ClipRecorder] = None
-        self._handle = None
         self.videos: List[Dict] = []
         self._latest: Deque[Dict] = deque(maxlen=window)
 
@@ -99,14 +103,17 @@ class TemporalResolutionHook(Hook):
     ) -> None:
         """Writes, logs and draws the cost of the validation set."""
         self._finish(
-            runner, runner.val_dataloader, 'val', step_of_training(runner)
+            runner,
+            runner.val_dataloader.dataset,
+            'val',
+            step_of_training(runner),
         )
 
     def after_test_epoch(
         self, runner, metrics: Optional[Dict[str, float]] = None
     ) -> None:
         """Writes, logs and draws the cost of the test set."""
-        self._finish(runner, runner.test_dataloader, 'test')
+        self._finish(runner, runner.test_dataloader.dataset, 'test')
 
     def _start(self, runner) -> None:
         self._recorder.take()
@@ -117,7 +124,11 @@ class TemporalResolutionHook(Hook):
         )
 
     def _annotate(
-        self, recognizer: nn.Module, args: tuple, kwargs: dict, outputs: Any
+        self,
+        recognizer: BaseRecognizer,
+        args: tuple,
+        kwargs: dict,
+        outputs: Any,
     ) -> None:
         records = self._recorder.take()
         given = args[1] if len(args) > 1 else kwargs.get('data_samples')
@@ -146,18 +157,16 @@ class TemporalResolutionHook(Hook):
             self.videos.append(dict(video, **_judge(sample)))
 
     def _finish(
-        self, runner, dataloader: DataLoader, split: str, step: int = 0
+        self, runner, dataset: BaseDataset, split: str, step: int = 0
     ) -> None:
         self._handle.remove()
-        videos = collect_results(
-            self.videos, len(dataloader.dataset), device='cpu'
-        )
+        videos = collect_results(self.videos, len(dataset), device='cpu')
         if not videos:  # not the main process
             return
         self.videos = videos
-        metainfo = getattr(dataloader.dataset, 'metainfo', {})
+        metainfo = getattr(dataset, 'metainfo', {})
         summary = summarize(videos)
-        ranked = rank_classes(videos, metainfo.get('classes'))
+        ranked = rank_classes(videos, metainfo.get('classes') or ())
         name = f'_{step}' if split == 'val' else ''
         path = osp.join(
             runner.log_dir, f'temporal_resolution_{split}{name}.json'
@@ -282,12 +291,14 @@ def _judge(sample: ActionDataSample) -> Dict:
     # One index, or a multi-hot vector.
     labels = (labels if len(labels) == 1 else labels.nonzero()).flatten()
     # -1 means no label, as in mmaction2.
-    judged = dict(labels=[label for label in labels.tolist() if label >= 0])
+    judged: Dict[str, Any] = dict(
+        labels=[label for label in labels.tolist() if label >= 0]
+    )
     scores = getattr(sample, 'pred_score', None)
     if isinstance(scores, Tensor) and judged['labels']:
         judged['correct'] = int(scores.argmax()) in judged['labels']
     return judged
 
 
-def _unwrap(model: nn.Module) -> nn.Module:
+def _unwrap(model: Any) -> BaseRecognizer:
     return model.module if is_model_wrapper(model) else model

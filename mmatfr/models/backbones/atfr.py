@@ -11,6 +11,7 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    Type,
     Union,
 )
 
@@ -51,7 +52,7 @@ _OPTIONS = ('stage', 'pre_activation', *LayerOptions.names())
 Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
-class ATFR:
+class ATFR(nn.Module):
     """Mixin: Similarity Guided Sampling inside a staged backbone.
 
     The forward of the base class runs unchanged. A hook on the stage
@@ -98,6 +99,9 @@ class ATFR:
             or a later module has no ragged form.
     """
 
+    num_segments: int  # of a backbone of 2D modules alone
+    _plain: Tuple[nn.Module]  # the backbone that sampling was put into
+
     def __init__(
         self,
         *args,
@@ -142,7 +146,7 @@ class ATFR:
         raise NotImplementedError
 
     @property
-    def lengths(self) -> Union[None, Tensor, Dict[str, Tensor]]:
+    def lengths(self) -> Union[None, Tensor, Dict[str, Optional[Tensor]]]:
         """Tensor | dict[str, Tensor]: Temporal resolution B' of each clip of
         the last batch in this thread, (N,), int64, on the CPU; by pathway if
         the base has several. None before the first batch and without
@@ -193,7 +197,7 @@ class ATFR:
         if not isinstance(stages, Mapping):
             stages = {'': stages}
         pathways = {name: Pathway(name, stages[name]) for name in stages}
-        given = dict.fromkeys(stages, sgs)
+        given: Dict[str, Optional[Dict[str, Any]]] = dict.fromkeys(stages, sgs)
         by_pathway = [name for name in stages if name]
         if isinstance(sgs, Mapping) and set(sgs) & set(by_pathway):
             check_names('sgs', sgs, by_pathway)
@@ -228,16 +232,17 @@ class ATFR:
         }
         followed = set()
         for i, out in enumerate(outputs):
-            path, name = made_by.get(id(out), (None, None))
-            if path is None and len(pathways) > 1:
+            if id(out) in made_by:
+                path, name = made_by[id(out)]
+            elif len(pathways) == 1:  # the last step is not a module
+                (path,) = pathways.values()
+                name = path.names[-1]
+            else:
                 raise ValueError(
                     f'output {i} of {type(self).__name__} is not that of a '
                     'stage; name the module that computes it in '
                     'atfr_stages()'
                 )
-            if path is None:  # the last step is not a module
-                (path,) = pathways.values()
-                name = path.names[-1]
             place = out.shape[frame_axis(out)]
             sampled = path.runs_packed(name)
             self._sources.append((path.name, place) if sampled else None)
@@ -353,10 +358,11 @@ class ATFR:
         self, x: Tensor
     ) -> Tuple[Features, List[SampledClips]]:
         """Runs clips together; also returns the sampled clips by pathway."""
-        routes = [path.route for path in self.pathways.values()]
-        with start_run(*routes):
+        pathways = self.pathways.values()
+        with start_run(*(path.route for path in pathways)):
             outputs = self._read_out(self.forward_base(x))
-            return outputs, [route.clips for route in routes]
+            clips = [path.running_clips for path in pathways]
+            return outputs, [own for own in clips if own is not None]
 
     def _check_input(self, x: Tensor) -> None:
         num_segments = getattr(self, 'num_segments', None)
@@ -426,7 +432,7 @@ class ATFR:
             return type(outputs)(maps)
         return maps[0]
 
-    def train(self, mode: bool = True) -> nn.Module:
+    def train(self, mode: bool = True) -> 'ATFR':
         """Sets the mode.
 
         Options that freeze the normalization of the base (``norm_eval``,
@@ -456,7 +462,7 @@ def atfr(
         Mapping[str, Stages],
         Callable[[nn.Module], Union[Stages, Mapping[str, Stages]]],
     ],
-) -> type:
+) -> Type[ATFR]:
     """Creates the variant of a staged backbone with adaptive resolution.
 
     Args:

@@ -1,13 +1,13 @@
 """Adds sampling to built backbones, and removes it."""
 
 import copy
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Type
 
 from mmaction.models.backbones.x3d import X3D
 from mmaction.registry import MODELS
 from torch import nn
 
-from mmatfr.ragged import is_swapped
+from mmatfr.ragged import base_class
 from mmatfr.sgs import check_choice
 
 from .atfr import ATFR
@@ -17,7 +17,7 @@ from .x3d import ATFRX3D
 __all__ = ['find_variant', 'plain_backbones', 'restore', 'with_sampling']
 
 
-def plain_backbones() -> Dict[type, type]:
+def plain_backbones() -> Dict[type, Type[ATFR]]:
     """Lists the backbones that have a variant with sampling.
 
     Returns:
@@ -33,7 +33,7 @@ def plain_backbones() -> Dict[type, type]:
     return {X3D: ATFRX3D, **variants}
 
 
-def find_variant(backbone: nn.Module) -> type:
+def find_variant(backbone: nn.Module) -> Type[ATFR]:
     """Finds the variant of a backbone's class with sampling.
 
     Args:
@@ -46,9 +46,9 @@ def find_variant(backbone: nn.Module) -> type:
     Raises:
         ValueError: If there is no variant.
     """
-    kind = type(backbone)
     if isinstance(backbone, ATFR):
-        return kind
+        return type(backbone)
+    kind = type(backbone)
     variants = plain_backbones()
     if kind not in variants:
         names = ', '.join(sorted(base.__name__ for base in variants))
@@ -90,10 +90,11 @@ def with_sampling(
     weights = [*backbone.parameters(), *backbone.buffers()]
     sampling = copy.deepcopy(backbone, {id(x): x for x in weights})
     for module in sampling.modules():
-        if is_swapped(module):  # by a previous memory layout
-            module.__class__ = type(module)._swapped[0]
+        # Another than its own where a previous memory layout swapped it.
+        module.__class__ = base_class(module)
     sampling.__class__ = variant
-    if issubclass(variant, ATFRResNet3dSlowFast):
+    assert isinstance(sampling, ATFR)
+    if isinstance(sampling, ATFRResNet3dSlowFast):
         check_choice('lateral_length', lateral_length, LATERAL_LENGTHS)
         sampling.lateral_length = lateral_length
     sampling._set_up(sgs, readout, execution, channels_last)
@@ -117,7 +118,7 @@ def restore(backbone: nn.Module) -> nn.Module:
     Raises:
         ValueError: If the backbone was not made by :func:`with_sampling`.
     """
-    if not hasattr(backbone, '_plain'):
+    if not isinstance(backbone, ATFR) or not hasattr(backbone, '_plain'):
         raise ValueError(
             f'{type(backbone).__name__} was not given sampling by '
             'mmatfr.insert; build it with sgs=None instead'

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +32,10 @@ __all__ = ['Pathway', 'SampledClips', 'Stages', 'join_clips']
 Stages = Sequence[Union[str, Sequence[str]]]
 
 
-_last = LastResults()
+_last: LastResults['Pathway', 'SampledClips'] = LastResults()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampledClips(Clips):
     """The sampled clips of a batch.
 
@@ -47,8 +47,8 @@ class SampledClips(Clips):
         magnitude (Tensor): Magnitudes of the frames, (N, T).
     """
 
-    groups: Optional[Groups] = None
-    magnitude: Optional[Tensor] = None
+    groups: Groups
+    magnitude: Tensor
 
 
 def join_clips(batches: Sequence[SampledClips]) -> SampledClips:
@@ -77,12 +77,16 @@ class Pathway:
             and the modules that take its output before the next stage does.
 
     Attributes:
-        layer (SGS): The layer; None without sampling.
+        layer (SGS): The layer, set by :meth:`insert`.
         stage (int): Samples after this stage.
-        route (Route): Gives the ragged modules the layout of the clips.
+        route (Route): Gives the ragged modules the layout of the clips; set by
+            :meth:`insert`.
         refusals (dict[str, str]): By name, reasons why modules cannot run on
             packed clips.
     """
+
+    layer: SGS
+    route: Route
 
     def __init__(self, name: str, stages: Stages) -> None:
         self.name = name
@@ -91,8 +95,6 @@ class Pathway:
             for names in stages
         ]
         self.stage = len(self.stages)
-        self.layer: Optional[SGS] = None
-        self.route: Optional[Route] = None
         self.refusals: Dict[str, str] = {}
         self._num_segments: Optional[int] = None
 
@@ -100,14 +102,21 @@ class Pathway:
     def lengths(self) -> Optional[Tensor]:
         """Tensor | None: Temporal resolution B' of each clip of the last batch
         in this thread, (N,), int64, on the CPU."""
-        groups = self.layer.groups
-        return None if groups is None else groups.lengths
+        return self.layer.groups.lengths if self.layer.has_run else None
 
     @property
     def clips(self) -> Optional[SampledClips]:
         """SampledClips | None: Clips of the current forward in this thread, or
         of the last one."""
-        return self.route.clips or _last.of.get(self)
+        return self.running_clips or _last.of.get(self)
+
+    @property
+    def running_clips(self) -> Optional[SampledClips]:
+        """SampledClips | None: Those of the forward that is running in this
+        thread; None without one, and before the layer."""
+        clips = self.route.clips
+        assert clips is None or isinstance(clips, SampledClips)
+        return clips
 
     def remember(self, clips: SampledClips) -> None:
         """Stores the clips of a forward for this thread."""
@@ -137,7 +146,7 @@ class Pathway:
         packed: bool,
         stage: int = 1,
         pre_activation: bool = False,
-        **options,
+        **options: Any,
     ) -> None:
         """Inserts the layer and converts the later modules.
 
@@ -165,12 +174,13 @@ class Pathway:
         name, *after = self.stages[stage]
         module = backbone.get_submodule(name)
         owner = backbone.get_submodule(self.name)
-        options = LayerOptions.of(**options)
-        if options.border == 'auto':
+        chosen = LayerOptions.of(**options)
+        if chosen.border == 'auto':
             stem = backbone.get_submodule(self.stages[0][0])
-            options = options.with_border(_padded_frames(owner, stem, places))
+            chosen = chosen.with_border(_padded_frames(owner, stem, places))
         self.stage = stage
-        self.layer = owner.sgs = SGS(seen[name].shape[1], **vars(options))
+        self.layer = SGS(seen[name].shape[1], **vars(chosen))
+        owner.add_module('sgs', self.layer)
         # Backbones of 2D modules take the frames of all clips along one axis.
         self._num_segments = getattr(backbone, 'num_segments', None)
         if pre_activation:
@@ -257,12 +267,13 @@ class Pathway:
         Returns:
             Tensor: Packed, (1, C, F', H, W).
         """
-        layout, lengths = self.layout_of(x, place), tuple(lengths)
+        layout, lengths = self._layout_of(x, place), tuple(lengths)
         if lengths == layout.lengths:
             return x
         x = layout.fit(x, lengths)
-        clips = replace(self.route.clips, layout=Layout(lengths), place=place)
-        self.route.begin(clips)
+        clips = self.running_clips
+        assert clips is not None
+        self.route.begin(replace(clips, layout=Layout(lengths), place=place))
         return x
 
     def layout_of(self, x: Tensor, place: int) -> Optional[Layout]:
@@ -277,6 +288,9 @@ class Pathway:
         """
         if self.route.clips is None:
             return None
+        return self._layout_of(x, place)
+
+    def _layout_of(self, x: Tensor, place: int) -> Layout:
         return self.route.layout_of(x, place) or Layout([x.shape[2]])
 
     def mean(self, x: Tensor, place: int) -> Tensor:
@@ -290,8 +304,8 @@ class Pathway:
             Tensor: (N, C, 1, H, W); for a 2D backbone, the same map for each
             of the T frames of a clip, (N * T, C, H, W).
         """
-        layout = self.layout_of(x, place)
-        if x.dim() == 5:
+        layout = self._layout_of(x, place)
+        if x.dim() == 5 or self._num_segments is None:
             return layout.mean(x)
         mean = layout.mean(x.transpose(0, 1)[None]).squeeze(2)
         return mean.repeat_interleave(self._num_segments, dim=0)

@@ -1,12 +1,14 @@
 """3D ResNets with adaptive temporal resolution."""
 
+from typing import Sequence
+
 from mmaction.models.backbones.resnet2plus1d import ResNet2Plus1d
 from mmaction.models.backbones.resnet3d import ResNet3d
 from mmaction.models.backbones.resnet3d_csn import ResNet3dCSN
 from mmaction.models.backbones.resnet3d_slowonly import ResNet3dSlowOnly
 from mmaction.registry import MODELS
 
-from .atfr import atfr
+from .atfr import ATFR
 from .pathway import Stages
 
 __all__ = [
@@ -17,14 +19,21 @@ __all__ = [
 ]
 
 
-def _stages(backbone: ResNet3d) -> Stages:
-    stem = 'maxpool' if backbone.with_pool1 else 'conv1'
-    first, *others = backbone.res_layers
-    return [stem, (first, 'pool2') if backbone.with_pool2 else first, *others]
+class _PoolingATFR(ATFR):
+    """A ResNet that may pool behind its stem and behind its first stage."""
+
+    with_pool1: bool
+    with_pool2: bool
+    res_layers: Sequence[str]
+
+    def atfr_stages(self) -> Stages:
+        stem = 'maxpool' if self.with_pool1 else 'conv1'
+        first, *others = self.res_layers
+        return [stem, (first, 'pool2') if self.with_pool2 else first, *others]
 
 
 @MODELS.register_module()
-class ATFRResNet3d(atfr(ResNet3d, _stages)):
+class ATFRResNet3d(_PoolingATFR, ResNet3d):
     """mmaction2's ResNet3d (I3D, C2D, R3D) with Similarity Guided Sampling.
 
     Takes the arguments of
@@ -43,7 +52,7 @@ class ATFRResNet3d(atfr(ResNet3d, _stages)):
 
 
 @MODELS.register_module()
-class ATFRResNet3dSlowOnly(atfr(ResNet3dSlowOnly, _stages)):
+class ATFRResNet3dSlowOnly(_PoolingATFR, ResNet3dSlowOnly):
     """mmaction2's SlowOnly with Similarity Guided Sampling.
 
     Takes the arguments of
@@ -53,7 +62,7 @@ class ATFRResNet3dSlowOnly(atfr(ResNet3dSlowOnly, _stages)):
 
 
 @MODELS.register_module()
-class ATFRResNet3dCSN(atfr(ResNet3dCSN, _stages)):
+class ATFRResNet3dCSN(_PoolingATFR, ResNet3dCSN):
     """mmaction2's CSN with Similarity Guided Sampling.
 
     Takes the arguments of
@@ -64,12 +73,15 @@ class ATFRResNet3dCSN(atfr(ResNet3dCSN, _stages)):
 
 # The base always runs the first pool and never the second.
 @MODELS.register_module()
-class ATFRResNet2Plus1d(
-    atfr(ResNet2Plus1d, lambda backbone: ['maxpool', *backbone.res_layers])
-):
+class ATFRResNet2Plus1d(ATFR, ResNet2Plus1d):
     """mmaction2's R(2+1)D with Similarity Guided Sampling.
 
     Takes the arguments of
     :class:`mmaction.models.backbones.resnet2plus1d.ResNet2Plus1d` and those of
     :class:`ATFR`.
     """
+
+    res_layers: Sequence[str]
+
+    def atfr_stages(self) -> Stages:
+        return ['maxpool', *self.res_layers]

@@ -1,17 +1,20 @@
 """SlowFast with adaptive temporal resolution."""
 
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmaction.models.backbones.resnet3d_slowfast import ResNet3dSlowFast
+from mmaction.models.backbones.resnet3d_slowfast import (
+    ResNet3dPathway,
+    ResNet3dSlowFast,
+)
 from mmaction.registry import MODELS
 from torch import Tensor
 
 from mmatfr.ragged import Layout
 from mmatfr.sgs import check_choice, merge_frames
 
-from .atfr import Features, atfr
+from .atfr import ATFR, Features
 from .pathway import Stages
 
 __all__ = ['ATFRResNet3dSlowFast']
@@ -19,24 +22,8 @@ __all__ = ['ATFRResNet3dSlowFast']
 LATERAL_LENGTHS = ('longer', 'slow', 'frames')
 
 
-def _stages(backbone: ResNet3dSlowFast) -> Dict[str, Stages]:
-    slow, fast = (
-        [f'{name}.{stage}' for stage in ('maxpool', *path.res_layers)]
-        for name, path in (
-            ('slow_path', backbone.slow_path),
-            ('fast_path', backbone.fast_path),
-        )
-    )
-    # With 'frames' the lateral modules see clips of equal length.
-    if backbone.slow_path.lateral and backbone.lateral_length != 'frames':
-        laterals = ['conv1_lateral', *backbone.slow_path.lateral_connections]
-        for i, lateral in enumerate(laterals):
-            fast[i] = fast[i], f'slow_path.{lateral}'
-    return dict(slow_path=slow, fast_path=fast)
-
-
 @MODELS.register_module()
-class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
+class ATFRResNet3dSlowFast(ATFR, ResNet3dSlowFast):
     """mmaction2's SlowFast with Similarity Guided Sampling.
 
     Takes the arguments of
@@ -70,12 +57,31 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         (torch.Size([2, 2048, 1, 1, 1]), torch.Size([2, 256, 16, 1, 1]))
     """
 
+    slow_path: ResNet3dPathway
+    fast_path: ResNet3dPathway
+    resample_rate: int
+    speed_ratio: int
+
     def __init__(
         self, *args, lateral_length: str = 'longer', **kwargs
     ) -> None:
         check_choice('lateral_length', lateral_length, LATERAL_LENGTHS)
         self.lateral_length = lateral_length
         super().__init__(*args, **kwargs)
+
+    def atfr_stages(self) -> Dict[str, Stages]:
+        slow = _stages_of('slow_path', self.slow_path)
+        fast = _stages_of('fast_path', self.fast_path)
+        # With 'frames' the lateral modules see clips of equal length.
+        if not self.slow_path.lateral or self.lateral_length == 'frames':
+            return dict(slow_path=slow, fast_path=fast)
+        laterals = ['conv1_lateral', *self.slow_path.lateral_connections]
+        *joined, last = fast
+        followed = [
+            (stage, f'slow_path.{lateral}')
+            for stage, lateral in zip(joined, laterals, strict=True)
+        ]
+        return dict(slow_path=slow, fast_path=[*followed, last])
 
     def forward_base(self, x: Tensor) -> Features:
         """Runs the forward of mmaction2's class, with aligned laterals."""
@@ -108,7 +114,7 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         if (
             self.lateral_length == 'frames'
             and fast_path is not None
-            and fast_path.route.clips is not None
+            and fast_path.running_clips is not None
         ):
             fast = fast_path.spread(fast, self._places[f'fast_path.{stage}'])
         return torch.cat(
@@ -142,22 +148,23 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
         """
         slow_path = self.pathways.get('slow_path')
         fast_path = self.pathways.get('fast_path')
-        slow_layout = slow_path and slow_path.layout_of(slow, slow_place)
         if self.lateral_length == 'frames':
-            if slow_layout is None:
+            clips = None if slow_path is None else slow_path.running_clips
+            if clips is None:
                 return slow, lateral
             # The magnitudes get their gradient from the slow pathway only.
-            groups = slow_path.route.clips.groups
-            return slow, merge_frames(lateral, groups)
-        lateral_layout = fast_path and fast_path.layout_of(
-            lateral, lateral_place
-        )
+            return slow, merge_frames(lateral, clips.groups)
+        slow_layout = lateral_layout = None
+        if slow_path is not None:
+            slow_layout = slow_path.layout_of(slow, slow_place)
+        if fast_path is not None:
+            lateral_layout = fast_path.layout_of(lateral, lateral_place)
         if slow_layout is None and lateral_layout is None:
             return slow, lateral
         if lateral_layout is None:
             lateral_layout = _layout_of_batch(lateral)
             lateral = lateral.transpose(0, 1).flatten(1, 2)[None]
-        if slow_layout is None:
+        if slow_path is None or slow_layout is None:
             batch = _layout_of_batch(slow)
             lateral = lateral_layout.fit(lateral, batch.lengths)
             lateral = lateral[0].unflatten(1, (len(slow), -1))
@@ -167,6 +174,10 @@ class ATFRResNet3dSlowFast(atfr(ResNet3dSlowFast, _stages)):
             lengths = tuple(map(max, lengths, lateral_layout.lengths))
         slow = slow_path.fit(slow, slow_place, lengths)
         return slow, lateral_layout.fit(lateral, lengths)
+
+
+def _stages_of(name: str, path: ResNet3dPathway) -> List[str]:
+    return [f'{name}.{stage}' for stage in ('maxpool', *path.res_layers)]
 
 
 def _every(step: int, x: Tensor) -> Tensor:

@@ -1,26 +1,19 @@
 """Temporal shift networks with adaptive temporal resolution."""
 
+from typing import Sequence
+
 from mmaction.models.backbones.mobilenet_v2_tsm import MobileNetV2TSM
 from mmaction.models.backbones.resnet_tsm import ResNetTSM
 from mmaction.registry import MODELS
 
-from .atfr import atfr
+from .atfr import ATFR
 from .pathway import Stages
 
 __all__ = ['ATFRMobileNetV2TSM', 'ATFRResNetTSM']
 
 
-def _resnet_stages(backbone: ResNetTSM) -> Stages:
-    if backbone.temporal_pool:
-        raise ValueError(
-            'temporal_pool=True halves the frames of every clip, which '
-            'sampling has made unequal; set temporal_pool=False or sgs=None'
-        )
-    return ['maxpool', *backbone.res_layers]
-
-
 @MODELS.register_module()
-class ATFRResNetTSM(atfr(ResNetTSM, _resnet_stages)):
+class ATFRResNetTSM(ATFR, ResNetTSM):
     """mmaction2's ResNetTSM with Similarity Guided Sampling.
 
     The shift runs between the groups of a clip. The output has the same shape
@@ -43,14 +36,29 @@ class ATFRResNetTSM(atfr(ResNetTSM, _resnet_stages)):
         torch.Size([2])
     """
 
+    temporal_pool: bool
+    res_layers: Sequence[str]
+
+    def atfr_stages(self) -> Stages:
+        if self.temporal_pool:
+            raise ValueError(
+                'temporal_pool=True halves the frames of every clip, which '
+                'sampling has made unequal; set temporal_pool=False or '
+                'sgs=None'
+            )
+        return ['maxpool', *self.res_layers]
+
 
 @MODELS.register_module()
-class ATFRMobileNetV2TSM(
-    atfr(MobileNetV2TSM, lambda backbone: ['conv1', *backbone.layers])
-):
+class ATFRMobileNetV2TSM(ATFR, MobileNetV2TSM):
     """mmaction2's MobileNetV2TSM with Similarity Guided Sampling.
 
     See :class:`ATFRResNetTSM`. Takes the arguments of
     :class:`mmaction.models.backbones.mobilenet_v2_tsm.MobileNetV2TSM` and
     those of :class:`ATFR`.
     """
+
+    layers: Sequence[str]
+
+    def atfr_stages(self) -> Stages:
+        return ['conv1', *self.layers]

@@ -1,11 +1,13 @@
 """X3D in every published size, and with adaptive temporal resolution."""
 
+from typing import Sequence
+
 from mmaction.models.backbones.x3d import X3D
 from mmaction.registry import MODELS
 from mmcv.cnn import ConvModule
 from torch import nn
 
-from .atfr import atfr
+from .atfr import ATFR
 from .pathway import Stages
 
 __all__ = ['ATFRX3D', 'X3DRounded']
@@ -129,13 +131,8 @@ class X3DRounded(X3D):
         )
 
 
-def _stages(backbone: X3DRounded) -> Stages:
-    *stages, last = backbone.res_layers
-    return ['conv1_t', *stages, (last, 'conv5')]
-
-
 @MODELS.register_module()
-class ATFRX3D(atfr(X3DRounded, _stages)):
+class ATFRX3D(ATFR, X3DRounded):
     """mmaction2's X3D with Similarity Guided Sampling.
 
     Takes the arguments of :class:`mmaction.models.backbones.x3d.X3D`,
@@ -151,3 +148,9 @@ class ATFRX3D(atfr(X3DRounded, _stages)):
         >>> backbone.lengths.shape
         torch.Size([2])
     """
+
+    res_layers: Sequence[str]
+
+    def atfr_stages(self) -> Stages:
+        *stages, last = self.res_layers
+        return ['conv1_t', *stages, (last, 'conv5')]

@@ -7,7 +7,13 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmatfr.ragged import Layout
-from mmatfr.sgs import SGS, LayerOptions, check_integer, check_names
+from mmatfr.sgs import (
+    SGS,
+    LayerOptions,
+    check_integer,
+    check_names,
+    sgs_layers,
+)
 
 __all__ = ['SGSNeck']
 
@@ -71,8 +77,8 @@ class SGSNeck(BaseModule):
         """Tensor | list[Tensor]: Temporal resolution B' of each clip of the
         last batch in this thread, (N,), int64, on the CPU; one tensor per map,
         if each is sampled separately. None before the first batch."""
-        layers = [self.sgs] if isinstance(self.sgs, SGS) else [*self.sgs]
-        if any(layer.groups is None for layer in layers):
+        layers = [*sgs_layers(self).values()]
+        if not all(layer.has_run for layer in layers):
             return None
         lengths = [layer.groups.lengths for layer in layers]
         return lengths[0] if isinstance(self.sgs, SGS) else lengths
@@ -98,12 +104,13 @@ class SGSNeck(BaseModule):
         maps = [x] if isinstance(x, Tensor) else list(x)
         if isinstance(self.sgs, SGS):
             return self._sample(self.sgs, maps[-1]), {}
-        if len(maps) != len(self.sgs):
+        layers = [*sgs_layers(self).values()]
+        if len(maps) != len(layers):
             raise ValueError(
-                f'SGSNeck has in_channels for {len(self.sgs)} maps, but the '
+                f'SGSNeck has in_channels for {len(layers)} maps, but the '
                 f'backbone returns {len(maps)}'
             )
-        return tuple(map(self._sample, self.sgs, maps)), {}
+        return tuple(map(self._sample, layers, maps)), {}
 
     def _sample(self, sgs: SGS, x: Tensor) -> Tensor:
         num_segments = self.num_segments
