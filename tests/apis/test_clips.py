@@ -35,6 +35,21 @@ def test_clips_cover_the_video(video):
     assert not (clips[0]['inputs'] == clips[1]['inputs']).all()
 
 
+@pytest.mark.parametrize('crop', ['ThreeCrop', 'TenCrop'])
+def test_of_several_crops_the_centre_is_taken(video, crop):
+    clips = []
+    for kind in ('CenterCrop', crop):
+        cfg = load_config(config_path(NAME))
+        pipeline = cfg.test_dataloader.dataset.pipeline
+        kinds = [step['type'] for step in pipeline]
+        place = kinds.index('FormatShape')
+        pipeline.insert(place, dict(type=kind, crop_size=56))
+        clips.append(next(iter_clips(cfg, video))['inputs'])
+    centre, several = clips
+    assert several.shape == (1, 3, 16, 56, 56)
+    assert several.equal(centre)
+
+
 def test_a_short_video_goes_on_anew(video):
     cfg = load_config(config_path(NAME))
     sampler = cfg.test_dataloader.dataset.pipeline[1]

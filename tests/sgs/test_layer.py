@@ -152,6 +152,25 @@ def test_bins_of_the_data_are_as_wide_for_every_clip():
     assert sgs.eval()(x)[1].tolist() == [4, 4, 4]
 
 
+@pytest.mark.parametrize(
+    'seen,share', [(0, 1), (3, 1 / 4), (99, 1 / 100), (5000, 1 / 100)]
+)
+def test_range_of_the_data_is_a_plain_mean_up_to_a_hundred_batches(
+    seen, share
+):
+    sgs = SGS(
+        1,
+        similarity='norm',
+        embedding='identity',
+        magnitude_grad=False,
+        bin_range='data',
+    ).double()
+    sgs.num_batches_tracked.fill_(seen)
+    sgs.running_peak.fill_(1.0)
+    sgs(torch.full((1, 1, 3, 2, 2), 5.0, dtype=torch.float64))
+    assert sgs.running_peak.item() == pytest.approx(1 + 4 * share, rel=1e-9)
+
+
 def test_bins_of_the_data_that_are_empty_leave_no_group():
     magnitude = torch.tensor([[0.1, 5.2, 0.2, 9.9, 5.3]])
     groups = group_frames(magnitude, num_bins=2, peak=2.0)

@@ -10,7 +10,11 @@ from PIL import Image
 
 from mmatfr.visualization.charts import draw_class_ranking
 from mmatfr.visualization.colours import COLOURS
-from mmatfr.visualization.figures import ClipGroups, draw_groups
+from mmatfr.visualization.figures import (
+    ClipGroups,
+    draw_groups,
+    group_means,
+)
 from mmatfr.visualization.pages import animate_groups
 from mmatfr.visualization.tradeoffs import (
     draw_calibration,
@@ -156,6 +160,14 @@ def test_frames_have_their_time_and_bins_a_legend(clip, seconds):
     assert plot.get_xlabel() == ('time (s)' if seconds else 'frame')
     legend = [text.get_text() for text in plot.get_legend().get_texts()]
     assert len(legend) == 2 and legend[1] == 'edges of the 10 bins'
+
+
+def test_means_are_those_of_the_frames_of_a_group(clip):
+    means = group_means(clip)
+    pairs = clip.pictures.reshape(10, 2, 12, 16, 3).astype(float)
+    assert (means == np.floor(pairs.mean(axis=1))).all()
+    backwards = group_means(clip._replace(group=9 - clip.group))
+    assert (backwards == means[::-1]).all()
 
 
 def test_animation_shows_each_frame_of_each_clip(clip):
