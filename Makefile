@@ -21,6 +21,7 @@ test: lint
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 docs: $(VENV)/installed
 	$(BIN)/python -m sphinx -W --keep-going -b html -q docs build/docs
