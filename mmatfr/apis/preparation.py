@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Callable, Dict, Iterable, Optional, Union
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch import nn
 
 from mmatfr.sgs import sgs_layers
 
@@ -20,7 +20,7 @@ SEEN_BATCHES = 20
 
 
 def calibrate_bin_range(
-    recognizer: nn.Module, batches: Iterable[dict]
+    recognizer: BaseRecognizer, batches: Iterable[dict]
 ) -> None:
     """Estimates the range of magnitudes of the layers from clips.
 
@@ -28,8 +28,8 @@ def calibrate_bin_range(
     ``bin_range='data'``, changes; weights and other statistics do not.
 
     Args:
-        recognizer (nn.Module): A recognizer of mmaction2, with the weights of
-            the network without sampling.
+        recognizer (BaseRecognizer): A recognizer of mmaction2, with the
+            weights of the network without sampling.
         batches (Iterable[dict]): Batches of the data loader.
     """
     was_training = recognizer.training

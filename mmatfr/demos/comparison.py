@@ -5,9 +5,10 @@ import os
 import platform
 import statistics
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from rich.console import Console
 from torch import nn
 
@@ -54,7 +55,8 @@ def compare(
         num_clips (int): Number of test clips to time. Defaults to 96.
         rounds (int): Number of rounds of timing. Defaults to 5.
     """
-    models, rows = {}, []
+    models: Dict[str, BaseRecognizer] = {}
+    rows: List[Dict[str, Any]] = []
     for title, name, epochs in networks:
         checkpoint = train(title, name, epochs)
         metrics = test(title, name, checkpoint)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import torch
-from torch import nn
+from mmaction.models.recognizers import BaseRecognizer
 
 from mmatfr.apis import (
     build_recognizer,
@@ -54,7 +54,7 @@ def show_released(folder: str, name: str, path: Path) -> None:
                 )
     print_table(table)
     draw_slow_and_fast(
-        load_recognizer(config_path(name), released_weights(name)),
+        _load_released(name),
         path,
         folder,
     )
@@ -71,10 +71,15 @@ def read_test_list(folder: str) -> List[dict]:
         return list(csv.DictReader(file))
 
 
-def _load_pairs(name: str) -> Dict[str, nn.Module]:
+def _load_released(name: str) -> BaseRecognizer:
+    weights = released_weights(name)
+    assert weights is not None  # those of a released network
+    return load_recognizer(config_path(name), weights)
+
+
+def _load_pairs(name: str) -> Dict[str, BaseRecognizer]:
     """Loads released weights into the network with and without sampling."""
-    path, weights = config_path(name), released_weights(name)
-    sampled = load_recognizer(path, weights)
+    sampled = _load_released(name)
     plain = build_recognizer(without_sampling(sampled.cfg.model)).eval()
     plain.cfg = sampled.cfg
     known = plain.state_dict()
@@ -85,7 +90,7 @@ def _load_pairs(name: str) -> Dict[str, nn.Module]:
     return {f'{title}, all frames': plain, f'{title}, sampled': sampled}
 
 
-def _test(model: nn.Module, folder: str) -> Dict[str, float]:
+def _test(model: BaseRecognizer, folder: str) -> Dict[str, float]:
     """Tests a recognizer on the test split.
 
     Returns:
@@ -119,7 +124,7 @@ def _test(model: nn.Module, folder: str) -> Dict[str, float]:
     )
 
 
-def draw_slow_and_fast(model: nn.Module, path: Path, folder: str) -> None:
+def draw_slow_and_fast(model: BaseRecognizer, path: Path, folder: str) -> None:
     """Draws the groups of the slowest and the fastest test action."""
     rows = sorted(read_test_list(folder), key=lambda row: int(row['length']))
     drawn = []

@@ -122,6 +122,7 @@ def train(
     ):
         task = progress.add_task(f'train {title}', total=None, state='')
         validated = False
+        assert process.stdout is not None
         for line in process.stdout:
             said = (said + [line])[-30:]
             # The metrics are written after the line that announces them.

@@ -6,9 +6,9 @@ from typing import List, Sequence
 
 import numpy as np
 import torch
+from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from torch import nn
 
 from mmatfr.apis import first_view, frame_times, iter_clips
 from mmatfr.atomic_write import atomic_path, write_text
@@ -36,12 +36,13 @@ _MOVING_CLIPS = 40  # on the page, a few hundred kB each
 
 
 def show_recognizer(
-    model: nn.Module, video: str, out: Path, topk: int = 5
+    model: BaseRecognizer, video: str, out: Path, topk: int = 5
 ) -> None:
     """Shows the results of a recognizer for a video, clip by clip.
 
     Args:
-        model (nn.Module): The recognizer, with its config as ``model.cfg``.
+        model (BaseRecognizer): The recognizer, with its config as
+            ``model.cfg``.
         video (str): A video file.
         out (Path): Path of the figure; the page is written next to it.
         topk (int): Number of classes to print. Defaults to 5.
@@ -100,13 +101,12 @@ def show_deployed(
     result = model(views)
     top = result.scores.argsort()[::-1][:topk]
     _print_classes(
-        video, [model.class_name(i) for i in top], result.scores[top]
+        video,
+        [model.class_name(label) for label in top],
+        result.scores[top].tolist(),
     )
     clips = []
-    for pathway in model.info.pathways:
-        lengths, groups = result.lengths, result.groups
-        if pathway:
-            lengths, groups = lengths[pathway], groups[pathway]
+    for pathway, (lengths, groups) in result.by_pathway().items():
         num_frames = groups.shape[1]
         print(
             f"{pathway or 'temporal resolution'} B': {lengths.tolist()} of "
@@ -127,7 +127,7 @@ def _print_classes(
     print_table(table)
 
 
-def _class_names(model: nn.Module, labels: Sequence[int]) -> List[str]:
+def _class_names(model: BaseRecognizer, labels: Sequence[int]) -> List[str]:
     if model.classes is None or len(model.classes) <= max(labels):
         return [f'class {label}' for label in labels]
     return [model.classes[label] for label in labels]
@@ -199,10 +199,15 @@ def _save_figure(
     for clips in layers:
         ends = [min(clips, key=_length), max(clips, key=_length)]
         shown += ends if len(clips) > 1 else clips
-        if len(clips) > 1 and clips[0].seconds is not None:
+        edges = [
+            (clip.seconds[0], clip.seconds[-1])
+            for clip in clips
+            if clip.seconds is not None
+        ]
+        if len(edges) == len(clips) > 1:
             figures.append(
                 draw_timeline(
-                    [(clip.seconds[0], clip.seconds[-1]) for clip in clips],
+                    edges,
                     [clip.length for clip in clips],
                     len(clips[0].group),
                 )

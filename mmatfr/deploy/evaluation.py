@@ -2,7 +2,7 @@
 
 import json
 from ast import literal_eval
-from typing import Any, Callable, Dict, List, Sequence, Union
+from typing import Any, Callable, Dict, List, Sequence
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ def _describe_lengths(
     info: ModelInfo, prediction: Prediction
 ) -> Dict[str, Any]:
     """Returns B' of a video in the form of :mod:`mmatfr.cost.statistics`."""
-    lengths, groups = map(_by_pathway, (prediction.lengths, prediction.groups))
+    lengths, groups = zip(*prediction.by_pathway().values(), strict=True)
     num_frames = [each.shape[1] for each in groups]
     several = len(num_frames) > 1
     columns = np.stack(lengths, axis=1)
@@ -153,14 +153,6 @@ def _describe_lengths(
             for pathway in info.pathways
         ),
     )
-
-
-def _by_pathway(
-    found: Union[None, np.ndarray, Dict[str, np.ndarray]],
-) -> List[np.ndarray]:
-    if found is None:
-        return []
-    return list(found.values()) if isinstance(found, dict) else [found]
 
 
 def _as_list(evaluator: Any) -> List[dict]:

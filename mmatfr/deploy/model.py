@@ -39,6 +39,17 @@ class Prediction:
     lengths: Union[None, np.ndarray, Dict[str, np.ndarray]]
     groups: Union[None, np.ndarray, Dict[str, np.ndarray]]
 
+    def by_pathway(self) -> Dict[str, Tuple[np.ndarray, np.ndarray]]:
+        """Returns lengths and groups by pathway; '' where there is one."""
+        if self.lengths is None or self.groups is None:
+            return {}
+        if isinstance(self.lengths, dict) and isinstance(self.groups, dict):
+            return {
+                pathway: (lengths, self.groups[pathway])
+                for pathway, lengths in self.lengths.items()
+            }
+        return {'': (np.asarray(self.lengths), np.asarray(self.groups))}
+
 
 def load_model(
     path: str,

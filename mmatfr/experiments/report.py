@@ -36,7 +36,7 @@ def make_table(results: Results) -> Table:
         Table: A table in Markdown.
     """
     table = Table(box=MARKDOWN)
-    for column in (
+    for title in (
         'model',
         'top-1 %',
         'short %',
@@ -48,8 +48,8 @@ def make_table(results: Results) -> Table:
         'ms/clip',
     ):
         table.add_column(
-            column,
-            justify='left' if column == 'model' else 'right',
+            title,
+            justify='left' if title == 'model' else 'right',
             no_wrap=True,
         )
     full = results.get('full')
