@@ -233,7 +233,7 @@ def test_what_is_trained_in_between_stays():
 
 def test_learned_path_is_fitted():
     recognizer = make_recognizer()
-    with pytest.raises(ValueError, match='give clips'):
+    with pytest.raises(ValueError, match='set clips to batches'):
         mmatfr.insert(recognizer, preset='learned', clip_shape=SHAPE)
     mmatfr.insert(recognizer, 0.7, make_batches(), preset='learned')
     head = recognizer.backbone.sgs.similarity

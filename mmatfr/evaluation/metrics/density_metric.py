@@ -1,6 +1,6 @@
 """Density of the groups of clips inside and outside a word."""
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 from mmaction.registry import METRICS
@@ -9,11 +9,11 @@ from mmengine.evaluator import BaseMetric
 __all__ = ['DensityMetric', 'count_groups']
 
 
-def count_groups(groups: Sequence[int]) -> np.ndarray:
+def count_groups(groups: Union[np.ndarray, Sequence[int]]) -> np.ndarray:
     """Returns the share of each frame of a clip in its group.
 
     Args:
-        groups (Sequence[int]): The group of each of the T frames.
+        groups (np.ndarray | Sequence[int]): The group of each of the T frames.
 
     Returns:
         np.ndarray: (T,), 1 for a single frame, 1/2 for each of two frames that
