@@ -37,7 +37,7 @@ class WordVideoDataset(CheckedVideoDataset):
 
     Raises:
         FileNotFoundError: If there is no such table.
-        ValueError: If it has no such kind of word or no such split.
+        ValueError: If it is damaged, or has no such kind of word or split.
     """
 
     def __init__(
@@ -64,7 +64,22 @@ class WordVideoDataset(CheckedVideoDataset):
             for name in (rows[0] if rows else ())
             if name.endswith(_START)
         ]
-        splits = sorted({row['split'] for row in rows})
+        try:
+            spans = [
+                {
+                    kind: (int(row[kind + _START]), int(row[kind + _END]))
+                    for kind in kinds
+                }
+                for row in rows
+            ]
+            labelled = [(row['video'], row['split']) for row in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f'{self.ann_file!r} is damaged or not a table of words '
+                f'({type(error).__name__}: {error}); prepare the data set '
+                'again'
+            ) from error
+        splits = sorted({split for _, split in labelled})
         for name, choices in (('word', kinds), ('split', splits)):
             if getattr(self, name) not in choices:
                 raise ValueError(
@@ -76,18 +91,18 @@ class WordVideoDataset(CheckedVideoDataset):
         folder = self.data_prefix['video'] or ''
         return [
             dict(
-                filename=osp.join(folder, row['video']),
+                filename=osp.join(folder, video),
                 label=classes.index(row[self.word]),
-                word=tuple(
-                    int(row[self.word + end]) for end in (_START, _END)
-                ),
+                word=said[self.word],
                 sentence=(
-                    min(int(row[kind + _START]) for kind in kinds),
-                    max(int(row[kind + _END]) for kind in kinds),
+                    min(start for start, _ in said.values()),
+                    max(end for _, end in said.values()),
                 ),
                 place=(window + 0.5) / self.windows,
             )
-            for row in rows
-            if row['split'] == self.split
+            for row, said, (video, split) in zip(
+                rows, spans, labelled, strict=True
+            )
+            if split == self.split
             for window in range(self.windows)
         ]

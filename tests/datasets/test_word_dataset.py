@@ -138,3 +138,18 @@ def test_what_is_wrong_is_named(folder, tmp_path):
         RuntimeError, match=r'2 frames cannot.* of 3; .*num_frames'
     ):
         build(folder, clip_len=2)[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        (TABLE.replace('16,19', '16,x'), "invalid literal.*'x'"),
+        (TABLE.replace('split', 'part'), "KeyError: 'split'"),
+        (TABLE[:-8], 'TypeError'),
+        ('', r"no word 'color'; choose one of \[\]"),
+    ],
+)
+def test_a_damaged_table(tmp_path, text, words):
+    (tmp_path / 'words.csv').write_text(text)
+    with pytest.raises(ValueError, match=rf'words\.csv.*{words}'):
+        build(tmp_path)
