@@ -14,6 +14,7 @@ from typing import Optional
 import torch
 
 from mmatfr.apis import load_recognizer
+from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 from mmatfr.demos.video import show_deployed, show_recognizer
 from mmatfr.deploy import ENGINES
@@ -25,10 +26,7 @@ _TRAINED = Path(__file__).parents[1] / f'work_dirs/{_NAME}/epoch_8.pth'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('video', help='a video file')
     parser.add_argument('config', nargs='?', help='the same as --model')
     parser.add_argument(

@@ -10,6 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
+from mmatfr.arguments import make_parser
 from mmatfr.demos.curve import describe_epoch, draw_curve, read_curve
 from mmatfr.demos.tempo import show_released
 from mmatfr.demos.training import run_tool, train
@@ -19,10 +20,7 @@ _DATA = 'data/tempo/demo'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--out',
         default='results/quick_demo',

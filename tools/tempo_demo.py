@@ -10,6 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
+from mmatfr.arguments import make_parser
 from mmatfr.demos.comparison import Network, compare
 from mmatfr.demos.training import run_tool
 
@@ -27,10 +28,7 @@ _DATA = 'data/tempo/small'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--out',
         default='results/tempo_demo',

@@ -4,7 +4,6 @@ import argparse
 from typing import List, Optional
 
 import torch
-from mmengine.config import DictAction
 
 from mmatfr.deploy import available_engines
 
@@ -13,7 +12,6 @@ from .models import MODELS
 from .options import EXECUTIONS, PEERS, PRECISIONS, WORKS
 
 __all__ = [
-    'add_cfg_options',
     'add_engines',
     'add_lengths',
     'add_models',
@@ -21,17 +19,24 @@ __all__ = [
     'add_shape',
     'add_sides',
     'check_engines',
-    'make_parser',
+    'check_sides',
     'named_engines',
 ]
 
-
-def make_parser(description: str) -> argparse.ArgumentParser:
-    """Creates a parser that keeps the line breaks of the description."""
-    return argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# Options that also apply to --engine.
+_WITH_ENGINE = {
+    'config',
+    'checkpoint',
+    'cfg_options',
+    'shape',
+    'rounds',
+    'seed',
+    'threads',
+    'engine',
+    'kept',
+    'work_dir',
+    'out',
+}
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -59,17 +64,6 @@ def add_shape(parser: argparse.ArgumentParser, default: str) -> None:
         nargs=3,
         metavar=('T', 'H', 'W'),
         help=f'size of the clips (default: {default})',
-    )
-
-
-def add_cfg_options(parser: argparse.ArgumentParser, of: str) -> None:
-    """Adds the option for settings that override a config."""
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help=f'settings that override {of}, name=value',
     )
 
 
@@ -256,6 +250,26 @@ def check_engines(
         parser.error(f'--rounds {args.rounds} must be positive')
     if min(args.threads or [1]) < 1:
         parser.error(f'--threads {args.threads} must be positive')
+
+
+def check_sides(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Exits with an error if options for engines and for sides are mixed.
+
+    Args:
+        parser (ArgumentParser): The parser of the options.
+        args (Namespace): Arguments of both.
+    """
+    if args.engine:
+        for name in set(vars(args)) - _WITH_ENGINE:
+            if getattr(args, name) != parser.get_default(name):
+                option = name.replace('_', '-')
+                parser.error(f'--{option} does not work with --engine')
+    elif args.kept:
+        parser.error('--kept needs --engine; see --resolution')
+    elif len(args.threads or ()) > 1:
+        parser.error(f'--threads {args.threads}: several need --engine')
 
 
 def named_engines(args: argparse.Namespace) -> List[str]:

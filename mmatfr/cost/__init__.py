@@ -1,6 +1,6 @@
 """Cost of clips, and its statistics."""
 
-from .model import CostModel, Operation, lengths_at
+from .model import CostModel, Operation, lengths_at, merge_stages
 from .recorder import ClipRecorder, ClipRecords
 from .statistics import (
     PERCENTILES,
@@ -24,6 +24,7 @@ __all__ = [
     'describe',
     'headline',
     'lengths_at',
+    'merge_stages',
     'rank_classes',
     'resolution',
     'summarize',

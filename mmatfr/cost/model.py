@@ -14,7 +14,7 @@ from mmatfr.models import ATFR
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import Lengths, as_lengths, equal_groups, sgs_layers
 
-__all__ = ['CostModel', 'Operation', 'lengths_at']
+__all__ = ['CostModel', 'Operation', 'lengths_at', 'merge_stages']
 
 
 class Operation(NamedTuple):
@@ -280,3 +280,18 @@ def lengths_at(
         )
         for step in range(1, most + 1)
     ]
+
+
+def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:
+    """Sums the modules before the stages of each pathway as its stem."""
+    merged: Dict[str, float] = {}
+    for name, cost in stages.items():
+        path, _, part = name.rpartition('.')
+        early = path.startswith('backbone') and part.startswith(
+            ('conv1', 'maxpool')
+        )
+        key = f'{path}.stem' if early and 'lateral' not in part else name
+        merged[key] = merged.get(key, 0.0) + cost
+    return {
+        name.removeprefix('backbone.'): cost for name, cost in merged.items()
+    }

@@ -27,13 +27,13 @@ from typing import Dict, List
 
 from rich.console import Console
 
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.benchmark.arguments import (
-    add_cfg_options,
     add_engines,
     add_run,
     add_sides,
     check_engines,
-    make_parser,
+    check_sides,
     named_engines,
 )
 from mmatfr.benchmark.contenders import Task
@@ -49,21 +49,6 @@ from mmatfr.benchmark.tables import (
 )
 from mmatfr.cli import make_progress, run_script, write_report
 from mmatfr.visualization.times import draw_benchmark, draw_engines
-
-# Options that also apply to --engine.
-_WITH_ENGINE = {
-    'config',
-    'checkpoint',
-    'cfg_options',
-    'shape',
-    'rounds',
-    'seed',
-    'threads',
-    'engine',
-    'kept',
-    'work_dir',
-    'out',
-}
 
 
 def parse_args() -> argparse.Namespace:
@@ -85,15 +70,7 @@ def parse_args() -> argparse.Namespace:
     if args.rounds is None:
         args.rounds = 10 if args.engine else 5
     check_engines(parser, args)
-    if args.engine:
-        for name in set(vars(args)) - _WITH_ENGINE:
-            if getattr(args, name) != parser.get_default(name):
-                option = name.replace('_', '-')
-                parser.error(f'--{option} does not work with --engine')
-    elif args.kept:
-        parser.error('--kept needs --engine; see --resolution')
-    elif len(args.threads or ()) > 1:
-        parser.error(f'--threads {args.threads}: several need --engine')
+    check_sides(parser, args)
     return args
 
 

@@ -10,27 +10,24 @@ import argparse
 from pathlib import Path
 from typing import Dict, Optional
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmatfr.apis import load_config, merge_options
+from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import (
     make_progress,
-    make_table,
-    print_table,
     run_script,
     write_report,
 )
 from mmatfr.cost.calibration import pick_bins, try_bins
+from mmatfr.cost.tables import print_calibration
 from mmatfr.visualization.tradeoffs import draw_calibration
 from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         'config',
         help='config of a recognizer that samples, path or name',
@@ -54,16 +51,9 @@ def parse_args() -> argparse.Namespace:
         default='results/calibrate_bins',
         help='folder of the JSON file and the figure (default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, name=value',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
-    if min(args.bins) < 1:
-        parser.error(f'--bins {args.bins} must be positive')
+    refuse_below_one(parser, args, 'bins')
     return args
 
 
@@ -127,38 +117,7 @@ def run() -> None:
             f'--gflops {args.gflops} is below the cost of all --bins '
             f'{args.bins}; the lowest is {least:.4g}'
         )
-    allowed = [row for row in rows if row['gflops'] <= args.gflops]
-    tied = [
-        row['bins']
-        for row in allowed
-        if row['top1'] == best['top1'] and row is not best
-    ]
-    table = make_table(
-        f'validation list, budget {args.gflops:g} GFLOPs per clip',
-        ['bins', "mean B'", 'GFLOPs', 'top-1 %', 'budget', ''],
-    )
-    for row in rows:
-        table.add_row(
-            str(row['bins']),
-            '' if row['length'] is None else f'{row["length"]:.1f}',
-            f'{row["gflops"]:.4g}',
-            f'{100 * row["top1"]:.1f}',
-            f'{100 * row["gflops"] / args.gflops:.0f} %',
-            'picked'
-            if row is best
-            else 'tied, dearer'
-            if row['bins'] in tied
-            else ''
-            if row in allowed
-            else 'over budget',
-        )
-    print_table(table)
-    if tied:
-        print(
-            f'{", ".join(map(str, tied))} bins are as accurate as '
-            f'{best["bins"]}, which cost least'
-        )
-    print(f'set num_bins={best["bins"]} in `sgs` of the config')
+    tied = print_calibration(rows, best, args.gflops)
     write_report(
         Path(args.out),
         'calibrate_bins',

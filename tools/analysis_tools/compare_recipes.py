@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import mmatfr  # noqa: F401
+from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 from mmatfr.datasets.tempo import SIZES, WORLDS
 from mmatfr.experiments.comparison import Comparison
@@ -22,10 +23,7 @@ from mmatfr.experiments.tables import ROWS, TABLES
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--model',
         choices=list(MODELS),

@@ -11,12 +11,12 @@ from typing import Any, Dict, List
 
 from rich.console import Console
 
+from mmatfr.arguments import make_parser
 from mmatfr.benchmark.arguments import (
     add_engines,
     add_models,
     add_run,
     check_engines,
-    make_parser,
     named_engines,
 )
 from mmatfr.benchmark.contenders import Task

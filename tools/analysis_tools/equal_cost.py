@@ -18,16 +18,14 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
+from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 
 Point = Tuple[float, float]
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('report', help='JSON file of compare_recipes.py')
     parser.add_argument(
         '--shares',

@@ -15,11 +15,11 @@ from typing import Dict, List
 from rich.console import Console
 
 from mmatfr.apis import clip_shape, load_config
+from mmatfr.arguments import make_parser
 from mmatfr.benchmark.arguments import (
     add_models,
     add_run,
     add_shape,
-    make_parser,
 )
 from mmatfr.benchmark.floors import compare_with_floors, measure_machine
 from mmatfr.benchmark.models import MODELS

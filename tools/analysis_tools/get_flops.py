@@ -7,10 +7,6 @@ If several layers sample, all keep the same share B'/T of their frames.
 
 import argparse
 from pathlib import Path
-from typing import Dict
-
-from mmengine.config import DictAction
-from rich.console import Console
 
 from mmatfr.apis import (
     build_recognizer,
@@ -20,23 +16,20 @@ from mmatfr.apis import (
     num_views,
     without_sampling,
 )
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.cli import (
     make_progress,
-    make_table,
-    print_table,
     run_script,
     write_report,
 )
-from mmatfr.cost import CostModel, lengths_at
+from mmatfr.cost import CostModel, lengths_at, merge_stages
+from mmatfr.cost.tables import print_cost
 from mmatfr.visualization.charts import draw_cost_curve
 from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config', help='config of a recognizer, path or name')
     parser.add_argument(
         '--shape',
@@ -50,36 +43,14 @@ def parse_args() -> argparse.Namespace:
         default='results/get_flops',
         help='folder of the JSON file and the figure (default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, name=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args()
-
-
-def merge_stages(stages: Dict[str, float]) -> Dict[str, float]:
-    """Sums the modules before the stages of each pathway as its stem."""
-    merged: Dict[str, float] = {}
-    for name, cost in stages.items():
-        path, _, part = name.rpartition('.')
-        early = path.startswith('backbone') and part.startswith(
-            ('conv1', 'maxpool')
-        )
-        key = f'{path}.stem' if early and 'lateral' not in part else name
-        merged[key] = merged.get(key, 0.0) + cost
-    return {
-        name.removeprefix('backbone.'): cost for name, cost in merged.items()
-    }
 
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config))
     merge_options(cfg, args.cfg_options)
     shape = clip_shape(cfg, args.shape)
-    views = num_views(cfg)
     recognizer = build_recognizer(cfg.model)
     cost = CostModel(recognizer)
     base = build_recognizer(without_sampling(cfg.model))
@@ -97,67 +68,22 @@ def run(args: argparse.Namespace) -> None:
                     stages=merge_stages(cost.stages(shape, lengths)),
                 )
             )
-
-    console = Console()
-    size = 'x'.join(map(str, shape[1:]))
     params, base_params = (
         sum(p.numel() for p in model.parameters())
         for model in (recognizer, base)
     )
-    table = make_table(
-        f'{Path(args.config).stem}, clips of {size}',
-        ('', 'GFLOPs/clip', f'GFLOPs x {views} views', 'parameters'),
+    report = dict(
+        config=args.config,
+        clip_shape=shape,
+        views=num_views(cfg),
+        layers=cost.layers,
+        num_frames=num_frames,
+        base=dict(gflops=static, parameters=base_params),
+        parameters=params,
+        curve=rows,
     )
-    table.add_row(
-        'without sampling',
-        f'{static:.4g}',
-        f'{static * views:.4g}',
-        f'{base_params / 1e6:.3f} M',
-    )
-    if cost.layers:
-        table.add_row(
-            'with sampling, all frames kept',
-            f'{rows[-1]["gflops"]:.4g}',
-            f'{rows[-1]["gflops"] * views:.4g}',
-            f'{params / 1e6:.3f} M',
-        )
-    print_table(table, console)
-    shown = [row for row in rows if len(rows) <= 17 or row is rows[0]]
-    if len(rows) > 17:  # as many as fit on a screen
-        shown += rows[1 :: -(-len(rows) // 16)][:-1] + [rows[-1]]
-    if cost.layers:
-        table = make_table(
-            f'by temporal resolution, out of {_join(num_frames)} frames'
-            + (
-                f' of {", ".join(cost.layers)}' if len(cost.layers) > 1 else ''
-            ),
-            ("B'", "B'/T", 'GFLOPs/clip', '% of the base'),
-        )
-        for row in shown:
-            table.add_row(
-                _join(row['lengths']),
-                f'{row["resolution"]:.2f}',
-                f'{row["gflops"]:.4g}',
-                f'{100 * row["gflops"] / static:.1f}',
-            )
-        print_table(table, console)
-    full, half = rows[-1], rows[(len(rows) - 1) // 2]
-    table = make_table(
-        'by stage, GFLOPs/clip',
-        (
-            '',
-            f"B' = {_join(full['lengths'])}",
-            *([f"B' = {_join(half['lengths'])}"] if cost.layers else []),
-        ),
-    )
-    for name, value in full['stages'].items():
-        table.add_row(
-            name,
-            f'{value:.4g}',
-            *([f'{half["stages"].get(name, 0):.4g}'] if cost.layers else []),
-        )
-    print_table(table, console)
-
+    name = Path(args.config).stem
+    print_cost(name, report)
     single = len(num_frames) == 1
     figures = {}
     if cost.layers and len(rows) > 1:
@@ -168,30 +94,12 @@ def run(args: argparse.Namespace) -> None:
             ],
             {
                 name: [row['stages'].get(name, 0.0) for row in rows]
-                for name, value in full['stages'].items()
-                if value > 0.002 * full['gflops']
+                for name, value in rows[-1]['stages'].items()
+                if value > 0.002 * rows[-1]['gflops']
             },
             static,
         )
-    write_report(
-        Path(args.out),
-        Path(args.config).stem,
-        dict(
-            config=args.config,
-            clip_shape=shape,
-            views=views,
-            layers=cost.layers,
-            num_frames=num_frames,
-            base=dict(gflops=static, parameters=base_params),
-            parameters=params,
-            curve=rows,
-        ),
-        **figures,
-    )
-
-
-def _join(numbers) -> str:
-    return '/'.join(map(str, numbers))
+    write_report(Path(args.out), name, report, **figures)
 
 
 if __name__ == '__main__':

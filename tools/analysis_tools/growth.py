@@ -11,7 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mmatfr.apis import build_recognizer, load_config, merge_options
-from mmatfr.benchmark.arguments import add_cfg_options, add_run, make_parser
+from mmatfr.arguments import add_cfg_options, make_parser
+from mmatfr.benchmark.arguments import (
+    add_run,
+)
 from mmatfr.benchmark.growth import measure_growth
 from mmatfr.benchmark.options import EXECUTIONS
 from mmatfr.benchmark.tables import print_growth

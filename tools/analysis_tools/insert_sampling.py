@@ -8,18 +8,14 @@ layers estimate the range of their bins from clips.
 
 import argparse
 
-from mmengine.config import DictAction
-
 from mmatfr.apis import load_config, merge_options, write_inserted
+from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import make_progress, run_script
 from mmatfr.zoo.models import config_path
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         'config',
         help='config of a recognizer that samples, path or name',
@@ -40,18 +36,9 @@ def parse_args() -> argparse.Namespace:
         default=100,
         help='number of batches for fitting heads (default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, name=value',
-    )
+    add_cfg_options(parser)
     args = parser.parse_args()
-    for name in ('batches', 'fit_batches'):
-        if getattr(args, name) < 1:
-            option = name.replace('_', '-')
-            parser.error(f'--{option} {getattr(args, name)} must be positive')
+    refuse_below_one(parser, args, 'batches', 'fit_batches')
     return args
 
 

@@ -12,15 +12,13 @@ import statistics
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from mmatfr.arguments import make_parser
 from mmatfr.cli import make_table, print_table, run_script, write_report
 from mmatfr.visualization.tradeoffs import draw_pareto
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         'tests', nargs='+', metavar='[NAME=]FILE', help='JSON files'
     )

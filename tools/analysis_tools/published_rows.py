@@ -16,6 +16,7 @@ from typing import Optional
 
 from rich.console import Console
 
+from mmatfr.arguments import make_parser
 from mmatfr.cli import make_progress, make_table, run_script, write_report
 from mmatfr.zoo.metafile import read_entries
 from mmatfr.zoo.models import zoo_root
@@ -23,10 +24,7 @@ from mmatfr.zoo.published import compare_published
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--out',
         default='results/published_rows',

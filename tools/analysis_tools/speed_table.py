@@ -13,11 +13,11 @@ from typing import Dict, List
 
 from rich.console import Console
 
+from mmatfr.arguments import make_parser
 from mmatfr.benchmark.arguments import (
     add_models,
     add_run,
     add_shape,
-    make_parser,
 )
 from mmatfr.benchmark.models import MODELS
 from mmatfr.benchmark.options import BenchmarkOptions

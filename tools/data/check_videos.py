@@ -10,21 +10,18 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
+from mmatfr.arguments import add_decoding, make_parser, refuse_below_one
 from mmatfr.atomic_write import write_text
-from mmatfr.cli import make_progress, run_script
-from mmatfr.datasets.decoding import find_faults
+from mmatfr.cli import run_script
+from mmatfr.datasets.lists import decode, find_conflicts
 from mmatfr.datasets.video_dataset import read_lines, read_list
 
 _SHOWN = 10  # number of reported videos with different labels
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('list', help='`video label` in each line')
     parser.add_argument('videos', help='folder of the videos')
     parser.add_argument(
@@ -32,52 +29,10 @@ def parse_args() -> argparse.Namespace:
         default=' ',
         help='separator of video and label (default: a space)',
     )
-    parser.add_argument(
-        '--min-frames',
-        type=int,
-        default=1,
-        help='minimum number of frames of a good video (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=os.cpu_count(),
-        help='number of processes (default: %(default)s, one per core)',
-    )
+    add_decoding(parser)
     args = parser.parse_args()
-    for name in ('min_frames', 'workers'):
-        if getattr(args, name) < 1:
-            option = '--' + name.replace('_', '-')
-            parser.error(f'{option} {getattr(args, name)} must be at least 1')
+    refuse_below_one(parser, args, 'min_frames', 'workers')
     return args
-
-
-def find_conflicts(
-    paths: Sequence[str], labels: Sequence[Tuple[int, ...]]
-) -> List[str]:
-    """Finds videos with different labels in a list.
-
-    Args:
-        paths (Sequence[str]): The video of each line.
-        labels (Sequence[tuple[int]]): The labels of each line.
-
-    Returns:
-        list[str]: The videos, with their labels and lines.
-    """
-    lines: Dict[str, Dict[Tuple[int, ...], int]] = {}
-    for number, (path, given) in enumerate(
-        zip(paths, labels, strict=True), start=1
-    ):
-        lines.setdefault(path, {}).setdefault(given, number)
-    return [
-        f'{path!r} has '
-        + ', '.join(
-            f'label {" ".join(map(str, given)) or "none"} in line {number}'
-            for given, number in found.items()
-        )
-        for path, found in lines.items()
-        if len(found) > 1
-    ]
 
 
 def run(args: argparse.Namespace) -> None:
@@ -87,13 +42,8 @@ def run(args: argparse.Namespace) -> None:
     lines = read_lines(args.list)
     paths = [os.path.join(args.videos, video) for video, _ in videos]
     labels = [tuple(labels) for _, labels in videos]
-    faults = {}
-    with make_progress() as progress:
-        unique = list(dict.fromkeys(paths))
-        task = progress.add_task('decode', total=len(unique))
-        for path, fault in find_faults(unique, args.min_frames, args.workers):
-            faults[path] = fault
-            progress.advance(task)
+    unique = list(dict.fromkeys(paths))
+    faults = decode(unique, args.min_frames, args.workers)
     good = [
         line
         for path, line in zip(paths, lines, strict=True)

@@ -8,7 +8,6 @@ engine, on clips with B' from 1 to T.
 import argparse
 from typing import List, Optional
 
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmatfr.apis import (
@@ -17,16 +16,14 @@ from mmatfr.apis import (
     load_recognizer,
     merge_options,
 )
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.cli import make_progress, run_script
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.zoo.models import config_path, released_weights
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config', help='a config, path or name')
     parser.add_argument(
         'checkpoint',
@@ -48,13 +45,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         help='largest difference of scores, relative to the largest '
         '(default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

@@ -8,9 +8,8 @@ from a log of tools/test.py, or the script runs the test.
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmatfr.apis import load_config
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import config_path, zoo_root
 from mmatfr.zoo.release import (
@@ -25,10 +24,7 @@ from mmatfr.zoo.verification import read_metrics, test_release
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config', help='a config, path or name')
     parser.add_argument('checkpoint', help='checkpoint of a training')
     parser.add_argument('out', help='folder of the release')
@@ -60,13 +56,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='add the entry to the metafile of the zoo and update the tables',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config in the test, name=value',
-    )
+    add_cfg_options(parser, 'the config of the test')
     return parser.parse_args()
 
 

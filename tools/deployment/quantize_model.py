@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import List, Optional
 
 import numpy as np
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmatfr.apis import load_config, merge_options
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.deploy.quantization import (
@@ -29,10 +29,7 @@ _NUM_TIMED = 12
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('model', help='the exported file, *.onnx')
     parser.add_argument('config', help='its config, path or name')
     parser.add_argument('out', help='the quantized file, *.onnx')
@@ -66,13 +63,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         type=int,
         help='number of threads in timing (default: all)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import List, Optional
 
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmatfr.apis import load_config, merge_options
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, evaluate, load_model
@@ -21,10 +21,7 @@ from mmatfr.zoo.models import config_path
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('model', help='the file, *.onnx')
     parser.add_argument('config', help='its config, path or name')
     parser.add_argument(
@@ -52,13 +49,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         type=Path,
         help='folder of the log (default: work_dirs/CONFIG)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config, key=value',
-    )
+    add_cfg_options(parser)
     return parser.parse_args(argv)
 
 

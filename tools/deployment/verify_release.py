@@ -6,8 +6,7 @@ rebuilds the model, and tests it: the accuracy has to be the published one.
 
 import argparse
 
-from mmengine.config import DictAction
-
+from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.checkpoint import fetch
 from mmatfr.cli import run_script
 from mmatfr.zoo.models import find_configs, released_weights
@@ -15,10 +14,7 @@ from mmatfr.zoo.verification import check_release, test_release
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         'release',
         help='name of a model of the zoo, or path or URL of a released .pth '
@@ -39,13 +35,7 @@ def parse_args() -> argparse.Namespace:
         help='of the top-1 accuracy, in points, because machines round '
         'differently (default: %(default)s)',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='settings that override the config in the test, name=value',
-    )
+    add_cfg_options(parser, 'the config of the test')
     return parser.parse_args()
 
 

@@ -14,6 +14,7 @@ from mmengine.dataset import pseudo_collate
 from PIL import Image
 
 from mmatfr.apis import first_view, load_recognizer, read_clips
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import atomic_path
 from mmatfr.cli import run_script
 from mmatfr.datasets.tempo import VideoFormat, render_clip, write_video
@@ -31,10 +32,7 @@ _VIDEOS = {'mostly still': 8, 'moving throughout': 50}
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--out',
         type=Path,

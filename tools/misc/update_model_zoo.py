@@ -7,6 +7,7 @@ Metadata is recomputed from the configs; given entries of a metafile
 import argparse
 from pathlib import Path
 
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, run_script
 from mmatfr.zoo.metafile import (
@@ -23,10 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--tables-only',
         action='store_true',

@@ -14,6 +14,7 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from mmatfr.apis import first_view, frame_times, load_recognizer, read_clips
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
@@ -22,10 +23,7 @@ from mmatfr.zoo.models import config_path, released_weights
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('config', help='config, path or name')
     parser.add_argument(
         'checkpoint',

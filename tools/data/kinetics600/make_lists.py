@@ -9,6 +9,7 @@ import csv
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import run_script
 
@@ -16,10 +17,7 @@ SPLITS = ('train', 'val')
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--data',
         default='data/kinetics600',

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path, PurePosixPath
 from typing import Dict, List, Optional, Set
 
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import run_script
 from mmatfr.datasets.video_dataset import read_list
@@ -16,10 +17,7 @@ SPLITS = ('train', 'val')
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     parser.add_argument('classes', help='names of the classes, one per line')
     parser.add_argument(
         '--ids',

@@ -9,16 +9,12 @@ import json
 import os
 import platform
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
-from mmengine.runner import Runner
-from rich.console import Console
-from rich.table import Table
 
+from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.datasets.tempo import (
     CLASSES,
@@ -27,32 +23,15 @@ from mmatfr.datasets.tempo import (
     get_size,
     write_tempo,
 )
-
-_CONFIGS = Path(__file__).parents[3] / 'configs/recognition/resnet3d'
-# Input of the network, its config and the theoretical ceiling: the pose of one
-# frame reveals nothing about the class, and a clip in random order is equally
-# likely to be of a class and of its time reversal.
-_VIEWS = {
-    'ordered': (
-        '16 frames in order',
-        'resnet3d-mini_1xb12-16x2x1-8e_tempo-small-rgb.py',
-        1.0,
-    ),
-    'single': (
-        '16 single frames, averaged',
-        'resnet3d-mini_1xb12-1x1x16-8e_tempo-small-rgb.py',
-        1 / len(CLASSES),
-    ),
-    'shuffled': (
-        '16 frames in random order',
-        'resnet3d-mini_1xb12-shuffled-16x2x1-8e_tempo-small-rgb.py',
-        0.5,
-    ),
-}
+from mmatfr.experiments.shortcuts import (
+    VIEWS,
+    print_shortcuts,
+    train_and_test,
+)
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__)
     parser.add_argument(
         '--world',
         choices=WORLDS,
@@ -71,7 +50,7 @@ def parse_args() -> argparse.Namespace:
         'work_dirs/tempo_shortcuts, or work_dirs/tempo_shortcuts-WORLD)',
     )
     parser.add_argument(
-        '--views', nargs='+', choices=list(_VIEWS), default=list(_VIEWS)
+        '--views', nargs='+', choices=list(VIEWS), default=list(VIEWS)
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0])
     parser.add_argument(
@@ -82,42 +61,6 @@ def parse_args() -> argparse.Namespace:
     args.data = args.data or f'data/tempo/small{suffix}'
     args.work_dir = args.work_dir or f'work_dirs/tempo_shortcuts{suffix}'
     return args
-
-
-def train_and_test(view: str, seed: int, args: argparse.Namespace) -> dict:
-    """Trains and tests one network.
-
-    Args:
-        view (str): Input of the network, a key of ``_VIEWS``.
-        seed (int): Seed of the training.
-        args (argparse.Namespace): Arguments of the command.
-
-    Returns:
-        dict: A row of the table, with ``top1`` in [0, 1] and ``seconds`` in
-        total.
-    """
-    text, name, ceiling = _VIEWS[view]
-    cfg = Config.fromfile(_CONFIGS / name)
-    cfg.work_dir = os.path.join(args.work_dir, f'{view}_seed{seed}')
-    cfg.randomness = dict(seed=seed)
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.dataset.data_root = args.data
-    if args.epochs is not None:
-        cfg.train_cfg.max_epochs = args.epochs
-        cfg.param_scheduler[0].total_steps = args.epochs
-    begin = time.perf_counter()
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    metrics = runner.test()
-    return dict(
-        view=view,
-        input=text,
-        seed=seed,
-        epochs=cfg.train_cfg.max_epochs,
-        top1=round(float(metrics['acc/top1']), 4),
-        ceiling=round(ceiling, 4),
-        seconds=round(time.perf_counter() - begin, 1),
-    )
 
 
 def main() -> int:
@@ -138,7 +81,7 @@ def main() -> int:
         return 1
 
     rows = [
-        train_and_test(view, seed, args)
+        train_and_test(view, seed, args.data, args.work_dir, args.epochs)
         for seed in args.seeds
         for view in args.views
     ]
@@ -163,27 +106,8 @@ def main() -> int:
     path = Path(args.work_dir) / 'shortcuts.json'
     write_text(path, json.dumps(report, indent=2) + '\n')
 
-    table = Table(
-        title=f'{args.world}: {len(CLASSES)} classes, '
-        f'chance {100 / len(CLASSES):.1f} %'
-    )
-    for column in ('input', 'seed', 'epochs', 'top-1 %', 'ceiling %', 's'):
-        table.add_column(
-            column, justify='left' if column == 'input' else 'right'
-        )
-    for row in rows:
-        percent = [f'{100 * row[key]:.1f}' for key in ('top1', 'ceiling')]
-        table.add_row(
-            row['input'],
-            str(row['seed']),
-            str(row['epochs']),
-            *percent,
-            f'{row["seconds"]:.0f}',
-        )
-    console = Console()
-    console.print(table)
-    console.print(', '.join(f'{k} {v}' for k, v in report['machine'].items()))
-    console.print(f'written to {path}')
+    print_shortcuts(report)
+    print(f'written to {path}')
     return 0
 
 

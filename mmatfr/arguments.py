@@ -1,0 +1,74 @@
+"""Command-line arguments that scripts share."""
+
+import argparse
+import os
+
+from mmengine.config import DictAction
+
+__all__ = [
+    'add_cfg_options',
+    'add_decoding',
+    'make_parser',
+    'refuse_below_one',
+]
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Creates a parser that keeps the line breaks of the description."""
+    return argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_cfg_options(
+    parser: argparse.ArgumentParser, of: str = 'the config'
+) -> None:
+    """Adds the option for settings that override a config.
+
+    Args:
+        parser (ArgumentParser): Where to.
+        of (str): Which config. Defaults to 'the config'.
+    """
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help=f'settings that override {of}, name=value',
+    )
+
+
+def add_decoding(parser: argparse.ArgumentParser) -> None:
+    """Adds the options for the length of a video and the processes."""
+    parser.add_argument(
+        '--min-frames',
+        type=int,
+        default=1,
+        help='minimum number of frames of a good video (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=os.cpu_count(),
+        help='number of processes (default: %(default)s, one per core)',
+    )
+
+
+def refuse_below_one(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, *names: str
+) -> None:
+    """Ends with an error if a number, or one of several, is less than 1.
+
+    Args:
+        parser (ArgumentParser): Whose options they are.
+        args (Namespace): What it has parsed.
+        *names (str): Attributes of ``args``.
+    """
+    for name in names:
+        value = getattr(args, name)
+        numbers = value if isinstance(value, list) else [value]
+        if min(numbers) < 1:
+            option = '--' + name.replace('_', '-')
+            given = ' '.join(map(str, numbers))
+            parser.error(f'{option} {given} must be at least 1')
