@@ -23,48 +23,30 @@ test_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
+loader = dict(batch_size=8, num_workers=2, persistent_workers=True)
+videos = dict(
+    type='CheckedVideoDataset',
+    data_root=data_root,
+    metainfo=dict(classes=f'{data_root}/classes.txt'),
+    data_prefix=dict(video='videos'),
+)
 train_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='CheckedVideoDataset',
-        data_root=data_root,
-        metainfo=dict(classes=f'{data_root}/classes.txt'),
-        data_prefix=dict(video='videos'),
-        ann_file='train.txt',
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(**videos, ann_file='train.txt', pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CheckedVideoDataset',
-        data_root=data_root,
-        metainfo=dict(classes=f'{data_root}/classes.txt'),
-        data_prefix=dict(video='videos'),
-        ann_file='val.txt',
-        pipeline=test_pipeline,
-        test_mode=True,
+        **videos, ann_file='val.txt', pipeline=test_pipeline, test_mode=True
     ),
 )
 test_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CheckedVideoDataset',
-        data_root=data_root,
-        metainfo=dict(classes=f'{data_root}/classes.txt'),
-        data_prefix=dict(video='videos'),
-        ann_file='test.txt',
-        pipeline=test_pipeline,
-        test_mode=True,
+        **videos, ann_file='test.txt', pipeline=test_pipeline, test_mode=True
     ),
 )
 val_evaluator = _base_.adaptive_evaluator

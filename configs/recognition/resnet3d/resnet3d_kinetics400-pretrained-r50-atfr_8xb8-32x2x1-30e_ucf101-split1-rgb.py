@@ -1,27 +1,9 @@
 _base_ = [
-    './resnet3d_imagenet-pretrained-r50-atfr_8xb8-32x2x1-100e_kinetics400-rgb.py',
-    '../../_base_/datasets/ucf101_split1.py',
+    '../../_base_/finetuned_resnet3d_r50.py',
+    '../../_base_/datasets/ucf101.py',
 ]
 
 model = dict(cls_head=dict(num_classes=_base_.num_classes))
 train_dataloader = dict(dataset=_base_.train_videos)
 val_dataloader = dict(dataset=_base_.val_videos)
 test_dataloader = dict(dataset=_base_.val_videos)
-load_from = (
-    'https://download.openmmlab.com/mmaction/v1.0/recognition/i3d/'
-    'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb/'
-    'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth'
-)
-
-# This schedule is ours, not published: a tenth of the learning rate, no
-# warm-up.
-train_cfg = dict(max_epochs=30)
-optim_wrapper = dict(optimizer=dict(lr=0.001))
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=30,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]

@@ -1,27 +1,9 @@
 _base_ = [
-    './slowfast_r50-atfr_8xb8-4x16x1-256e_kinetics400-rgb.py',
-    '../../_base_/datasets/hmdb51_split1.py',
+    './slowfast_kinetics400-pretrained-r50-atfr_8xb8-4x16x1-30e_kinetics400-rgb.py',
+    '../../_base_/datasets/hmdb51.py',
 ]
 
 model = dict(cls_head=dict(num_classes=_base_.num_classes))
 train_dataloader = dict(dataset=_base_.train_videos)
 val_dataloader = dict(dataset=_base_.val_videos)
 test_dataloader = dict(dataset=_base_.val_videos)
-load_from = (
-    'https://download.openmmlab.com/mmaction/v1.0/recognition/slowfast/'
-    'slowfast_r50_8xb8-4x16x1-256e_kinetics400-rgb/'
-    'slowfast_r50_8xb8-4x16x1-256e_kinetics400-rgb_20220901-701b0f6f.pth'
-)
-
-# This schedule is ours, not published: a tenth of the learning rate, no
-# warm-up.
-train_cfg = dict(max_epochs=30)
-optim_wrapper = dict(optimizer=dict(lr=0.01))
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=30,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]

@@ -2,9 +2,7 @@ _base_ = [
     './slowfast_kinetics400-pretrained-r50-atfr_8xb8-4x16x1-30e_hmdb51-split1-rgb.py'
 ]
 
-ann_file = 'data/hmdb51/hmdb51_val_split_3_videos.txt'
-train_dataloader = dict(
-    dataset=dict(ann_file='data/hmdb51/hmdb51_train_split_3_videos.txt')
-)
-val_dataloader = dict(dataset=dict(ann_file=ann_file))
-test_dataloader = dict(dataset=dict(ann_file=ann_file))
+split = 3
+train_dataloader = dict(dataset=dict(ann_file=_base_.train_list.format(split)))
+val_dataloader = dict(dataset=dict(ann_file=_base_.val_list.format(split)))
+test_dataloader = val_dataloader

@@ -7,9 +7,13 @@ _base_ = [
     '../../_base_/adaptive.py',
 ]
 
+sample = dict(
+    type='SampleFrames', clip_len=13, frame_interval=6, target_fps=30
+)
+sample_10_clips = dict(**sample, num_clips=10, test_mode=True)
 train_pipeline = [
     dict(type='DecordInit'),
-    dict(type='SampleFrames', clip_len=13, frame_interval=6, target_fps=30),
+    sample,
     dict(type='DecordDecode'),
     dict(type='RandomRescale', scale_range=(182, 228)),
     dict(type='RandomCrop', size=160),
@@ -19,27 +23,13 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='DecordInit'),
-    dict(
-        type='SampleFrames',
-        clip_len=13,
-        frame_interval=6,
-        target_fps=30,
-        test_mode=True,
-    ),
+    dict(**sample, test_mode=True),
     dict(type='DecordDecode'),
     dict(type='Resize', scale=(-1, 182)),
     dict(type='CenterCrop', crop_size=160),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
-sample_10_clips = dict(
-    type='SampleFrames',
-    clip_len=13,
-    frame_interval=6,
-    num_clips=10,
-    target_fps=30,
-    test_mode=True,
-)
 # The beta protocol: 10 clips of 3 crops each. Alpha uses the centre crop.
 test_pipeline = [
     dict(type='DecordInit'),
