@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from mmatfr.datasets import tempo
 from mmatfr.datasets.tempo import (
     WORLDS,
     Tempo,
@@ -14,9 +13,11 @@ from mmatfr.datasets.tempo import (
     VideoFormat,
     plan_clip,
     render_clip,
+    rendering,
     write_tempo,
 )
-from mmatfr.datasets.worlds import draw_disturbance
+from mmatfr.datasets.tempo.plan import random_streams
+from mmatfr.datasets.tempo.worlds import draw_disturbance
 
 VIDEO = VideoFormat()
 
@@ -70,7 +71,7 @@ def test_frames_depend_on_the_world_and_change_outside_the_action(world):
 
 
 def disturb_of(index, world):
-    *_, rest = tempo._streams(0, 'val', index)
+    *_, rest = random_streams(0, 'val', index)
     return draw_disturbance(rest, world, 32)
 
 
@@ -122,14 +123,14 @@ def test_objects_and_background_move_alike_under_a_camera():
     background[y, x] = 255
     place = (np.array([x, y]) - 63.5) / 64
     camera = np.array([0.1, 0.05, 0.3])
-    seen = tempo._look_at(background, camera, VIDEO)[..., 0]
+    seen = rendering._look_at(background, camera, VIDEO)[..., 0]
     rows, columns = np.mgrid[:64, :64]
     found = np.array([(seen * g).sum() / seen.sum() for g in (columns, rows)])
     pose = np.array([[*place, 1.0, -1.5]])
-    x, y, angle, size = tempo._seen_from(pose, camera[None])[0]
+    x, y, angle, size = rendering._seen_from(pose, camera[None])[0]
     assert np.allclose((found - 31.5) / 64, (x, y), atol=0.005)
     assert angle == pytest.approx(0.7) and size == -1.5
-    assert tempo._SURROUND * 64 == surround
+    assert rendering._SURROUND * 64 == surround
 
 
 def test_cut_leaves_what_comes_before_it():

@@ -1,4 +1,4 @@
-from .atfr import ATFR, atfr
+from .atfr import ATFR
 from .resnet3d import (
     ATFRResNet2Plus1d,
     ATFRResNet3d,
@@ -7,6 +7,7 @@ from .resnet3d import (
 )
 from .slowfast import ATFRResNet3dSlowFast
 from .tsm import ATFRMobileNetV2TSM, ATFRResNetTSM
+from .variants import atfr
 from .x3d import ATFRX3D, X3DRounded
 
 __all__ = [

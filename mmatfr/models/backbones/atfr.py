@@ -1,32 +1,24 @@
 """Adaptive temporal resolution for any staged backbone."""
 
-import sys
 import warnings
 from typing import (
     Any,
-    Callable,
     Dict,
     List,
     Mapping,
     Optional,
-    Sequence,
     Tuple,
-    Type,
     Union,
 )
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmatfr.ragged import (
-    PROBE_FRAMES,
-    Places,
     describe_refusals,
     frame_axis,
     start_run,
-    watch_places,
 )
 from mmatfr.sgs import (
     LayerOptions,
@@ -38,18 +30,16 @@ from mmatfr.sgs import (
 
 from ..fast_forms import accelerate
 from .pathway import Pathway, SampledClips, Stages, join_clips
+from .probing import Features, as_list, probe
 
-__all__ = ['ATFR', 'atfr']
+__all__ = ['ATFR']
 
 READOUTS = ('mean', 'frames')
 EXECUTIONS = ('auto', 'packed', 'sequential')
-# Height and width of the clip for finding the shapes in the base.
-_PROBE_SIZE = (64, 64)
 # On a CPU, smaller clips (in number of values) run faster packed, because
 # calls cost more than memory traffic (docs/performance.md).
 _SMALL_CLIP = 2**21
 _OPTIONS = ('stage', 'pre_activation', *LayerOptions.names())
-Features = Union[Tensor, Tuple[Tensor, ...]]
 
 
 class ATFR(nn.Module):
@@ -208,7 +198,7 @@ class ATFR(nn.Module):
         else:
             check_names('sgs', sgs, (*by_pathway, *_OPTIONS))
         names = sum((path.names for path in pathways.values()), ())
-        seen, places, outputs = self._probe(names)
+        seen, places, outputs = probe(self, names)
         for name, options in given.items():
             if options is None:
                 continue
@@ -258,49 +248,6 @@ class ATFR(nn.Module):
                     'nothing would be saved; set an earlier stage or later '
                     'out_indices, or group the output with the neck SGSNeck'
                 )
-
-    def _probe(
-        self, names: Sequence[str]
-    ) -> Tuple[Dict[str, Tensor], Places, List[Tensor]]:
-        """Runs the base class on a clip with a shape but no values.
-
-        Args:
-            names (Sequence[str]): Names of modules.
-
-        Returns:
-            tuple: The outputs of these modules by name, the places of all
-            modules, and the outputs of the backbone.
-        """
-        tensors = {
-            name: tensor.to('meta')
-            for name, tensor in (
-                *self.named_parameters(),
-                *self.named_buffers(),
-            )
-        }
-        # The first kernel is that of the stem, (out, in, ...).
-        channels = next(p for p in self.parameters() if p.dim() > 3).shape[1]
-        num_segments = getattr(self, 'num_segments', None)
-        shape = (
-            (1, channels, PROBE_FRAMES)
-            if num_segments is None
-            else (num_segments, channels)
-        )
-        clip = torch.empty(*shape, *_PROBE_SIZE, device='meta')
-        seen: Dict[str, Tensor] = {}
-        handles = [
-            self.get_submodule(name).register_forward_hook(
-                lambda module, args, out, name=name: seen.update({name: out})
-            )
-            for name in names
-        ]
-        try:
-            with torch.no_grad(), watch_places(self) as places:
-                outputs = functional_call(self, tensors, clip)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return seen, places, _as_list(outputs)
 
     # ---- forward ----
 
@@ -420,7 +367,7 @@ class ATFR(nn.Module):
 
     @torch.compiler.disable
     def _read_out(self, outputs: Features) -> Features:
-        maps = _as_list(outputs)
+        maps = as_list(outputs)
         for i, source in enumerate(self._sources):
             if source is None:
                 continue
@@ -449,66 +396,3 @@ class ATFR(nn.Module):
         for parameter, flag in zip(learned, wanted, strict=True):
             parameter.requires_grad_(flag)
         return self
-
-
-def _as_list(outputs: Features) -> List[Tensor]:
-    return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
-
-
-def atfr(
-    backbone: type,
-    stages: Union[
-        Stages,
-        Mapping[str, Stages],
-        Callable[[nn.Module], Union[Stages, Mapping[str, Stages]]],
-    ],
-) -> Type[ATFR]:
-    """Creates the variant of a staged backbone with adaptive resolution.
-
-    Args:
-        backbone (type[nn.Module]): A class of 3D backbones, or of 2D backbones
-            with an attribute ``num_segments``.
-        stages (Sequence | Mapping | Callable): Names of the modules after
-            which it can sample, in the order of execution: the last module of
-            the stem, then the stages. Instead of a name, a sequence of names
-            stands for a stage and the modules that take its output before the
-            next stage does. A mapping has such a list for each pathway, by the
-            name of the submodule that gets the layer. A function returns any
-            of these for a backbone.
-
-    Returns:
-        type: The class ``ATFR<name of the base>``, which takes the arguments
-        of the base and those of :class:`ATFR`.
-
-    Examples:
-        >>> import torch
-        >>> from mmaction.registry import MODELS
-        >>> from mmatfr.models import atfr
-        >>> class TwoStages(torch.nn.Module):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.stem = torch.nn.Conv3d(3, 8, 3, padding=1)
-        ...         self.stage1 = torch.nn.Conv3d(8, 16, 3, padding=1)
-        ...     def forward(self, x):
-        ...         return self.stage1(self.stem(x).relu())
-        >>> ATFRTwoStages = atfr(TwoStages, stages=['stem', 'stage1'])
-        >>> _ = MODELS.register_module(module=ATFRTwoStages)
-        >>> backbone = MODELS.build(
-        ...     dict(type='ATFRTwoStages', sgs=dict(stage=0)))
-        >>> backbone(torch.rand(2, 3, 8, 16, 16)).shape
-        torch.Size([2, 16, 1, 16, 16])
-    """
-
-    def atfr_stages(self) -> Union[Stages, Mapping[str, Stages]]:
-        return stages(self) if callable(stages) else stages
-
-    return type(
-        f'ATFR{backbone.__name__}',
-        (ATFR, backbone),
-        dict(
-            atfr_stages=atfr_stages,
-            __doc__=f'{backbone.__name__} with Similarity Guided Sampling.',
-            # For look-up by name, as in collections.namedtuple.
-            __module__=sys._getframe(1).f_globals['__name__'],
-        ),
-    )

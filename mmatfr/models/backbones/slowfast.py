@@ -14,8 +14,9 @@ from torch import Tensor
 from mmatfr.ragged import Layout
 from mmatfr.sgs import check_choice, merge_frames
 
-from .atfr import ATFR, Features
+from .atfr import ATFR
 from .pathway import Stages
+from .probing import Features
 
 __all__ = ['ATFRResNet3dSlowFast']
 
