@@ -13,7 +13,7 @@ from mmatfr.apis import build_recognizer
 from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.models import fuse
 from mmatfr.sgs import get_num_bins, sgs_layers
-from tests.models.test_backbones import (
+from tests.models.tiny_backbones import (
     BASES,
     assert_all_close,
     clips,

@@ -9,7 +9,7 @@ import copy
 import pytest
 import torch
 from other_device import OtherDevice, fetch, send
-from test_backbones import (
+from tiny_backbones import (
     BASES,
     SGS_CHOICES,
     assert_all_close,

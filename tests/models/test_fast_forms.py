@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.analysis import FlopAnalyzer
-from test_backbones import build, clips, run
+from tiny_backbones import build, clips, run
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

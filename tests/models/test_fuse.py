@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 from mmaction.registry import MODELS
-from test_backbones import BASES, build, clips, lengths_of, run
+from tiny_backbones import BASES, build, clips, lengths_of, run
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mmatfr.models import SGSNeck
-from tests.models.test_backbones import (
+from tests.models.tiny_backbones import (
     assert_all_close,
     build,
     clips,
