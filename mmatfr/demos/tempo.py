@@ -73,7 +73,7 @@ def read_test_list(folder: str) -> List[dict]:
 
 def _load_released(name: str) -> BaseRecognizer:
     weights = released_weights(name)
-    assert weights is not None  # those of a released network
+    assert weights is not None  # the network is released
     return load_recognizer(config_path(name), weights)
 
 

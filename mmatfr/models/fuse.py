@@ -185,7 +185,7 @@ def _is_on_cpu(module: nn.Module) -> bool:
 
 def _fold(backbone: nn.Module, conv: nn.Module, name: str) -> None:
     norm = backbone.get_submodule(name)
-    # As `_refusal` has made sure.
+    # Ensured by `_refusal`.
     assert isinstance(conv, (nn.Conv2d, nn.Conv3d))
     assert isinstance(norm, _BatchNorm)
     assert norm.running_mean is not None and norm.running_var is not None

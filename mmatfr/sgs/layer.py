@@ -147,14 +147,14 @@ class SGS(nn.Module):
 
     @property
     def groups(self) -> Groups:
-        """Groups: Those of the last forward in this thread, without gradient
-        history. A ``RuntimeError`` before the first."""
+        """Groups: Groups of the last forward in this thread, without gradient
+        history; raises a ``RuntimeError`` before the first."""
         return self._last_results()[0]
 
     @property
     def magnitude(self) -> Tensor:
-        """Tensor: The magnitudes of the last forward in this thread, (N, T).
-        A ``RuntimeError`` before the first."""
+        """Tensor: Magnitudes of the last forward in this thread, (N, T);
+        raises a ``RuntimeError`` before the first."""
         return self._last_results()[1]
 
     def _last_results(self) -> Tuple[Groups, Tensor]:

@@ -1,11 +1,10 @@
-"""Compares ways to spend fewer frames on GRID: makes one table.
+"""Compares recipes on GRID in one table.
 
-For each seed the network without sampling is trained once, on windows of 32
-frames, from one that was trained on windows of 16. Every row starts from its
-weights, trains with one and the same schedule and is tested on the test split;
-rows of another number of bins take the weights of another row. What is done
-already is not done again, so that an interrupted run goes on with the same
-command.
+For each seed the network without sampling is trained once on windows of 32
+frames, starting from one trained on windows of 16. Every row starts from these
+weights, is trained with the same schedule, and is tested on the test split.
+Rows with another number of bins use the weights of another row. Finished steps
+are skipped, so an interrupted run continues with the same command.
 """
 
 import argparse
@@ -37,7 +36,7 @@ _CONFIGS = Path(__file__).parents[2] / 'configs/recognition/resnet3d'
 _FULL = 'resnet3d-mini-dense_1xb12-32x1x1-24e_grid-color-rgb'
 _PATH = 'resnet3d-mini-dense-atfr-path_1xb12-32x1x1-8e_grid-color-rgb'
 _LEARNED = 'resnet3d-mini-dense-atfr-learned_1xb12-32x1x1-8e_grid-color-rgb'
-# Of what all seeds start from.
+# Seed of the network from which all seeds start.
 _FIRST_SEED = 0
 
 
@@ -46,14 +45,14 @@ class Row:
     """A row of the table.
 
     Attributes:
-        title (str): What it is called.
+        title (str): Title in the table.
         config (str): Name of its config.
-        samples (bool): Whether it samples; trained as with sampling if not.
-        binning (Callable, optional): What takes the place of the layer's
-            binning.
+        samples (bool): Whether it samples; otherwise it is trained in the same
+            way without sampling.
+        binning (Callable, optional): Replaces the binning of the layer.
         num_bins (int, optional): Number of bins when tested.
-        weights_of (str, optional): The row whose weights are tested. None if
-            it is trained itself.
+        weights_of (str, optional): Uses the weights of this row. None if the
+            row is trained.
     """
 
     title: str
@@ -122,7 +121,7 @@ def parse_args() -> argparse.Namespace:
         help='folder of the table (default: %(default)s)',
     )
     parser.add_argument(
-        '--epochs', type=int, help='of every training, instead of the configs'
+        '--epochs', type=int, help='of every training; overrides the configs'
     )
     return parser.parse_args()
 
@@ -141,13 +140,13 @@ class GridTable:
         """Reads a config.
 
         Args:
-            name (str): Its name, without the ending.
-            folder (Path): Where its training goes.
+            name (str): Name of the config, without extension.
+            folder (Path): Folder of the training.
             seed (int): Seed of the training.
 
         Returns:
-            Config: Ready for a runner. Class and memory layout of the network
-            are those that it has with sampling.
+            Config: The config for a runner, with the same class and memory
+            layout of the network as with sampling.
         """
         cfg = Config.fromfile(_CONFIGS / f'{name}.py')
         init_default_scope(cfg.default_scope)
@@ -180,7 +179,7 @@ class GridTable:
         return cfg
 
     def weights(self, name: str, seed: int) -> str:
-        """Trains a row, if need be.
+        """Trains a row if needed.
 
         Args:
             name (str): Key of ``ROWS``.
@@ -198,7 +197,7 @@ class GridTable:
         return self.train(cfg, partial(self.start, _FULL, seed), row.binning)
 
     def start(self, name: str, seed: int) -> str:
-        """Trains what rows start from, if need be, and what that starts from.
+        """Trains the base of the rows, and its base, if needed.
 
         Args:
             name (str): Name of the config.
@@ -220,12 +219,12 @@ class GridTable:
         start_from: Callable[[], Optional[str]],
         binning: Optional[Callable] = None,
     ) -> str:
-        """Trains a network, if need be.
+        """Trains a network if needed.
 
         Args:
             cfg (Config): The config.
             start_from (Callable): Returns the checkpoint to start from.
-            binning (Callable, optional): Takes the place of the layer's.
+            binning (Callable, optional): Replaces that of the layer.
 
         Returns:
             str: Its last checkpoint.
@@ -241,7 +240,7 @@ class GridTable:
         return str(checkpoint)
 
     def metrics(self, name: str, seed: int) -> Dict[str, float]:
-        """Tests a row, if need be.
+        """Tests a row if needed.
 
         Args:
             name (str): Key of ``ROWS``.
@@ -272,13 +271,14 @@ def _replace_binning(runner: Runner, binning: Optional[Callable]) -> None:
 
 
 def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
-    """Lays the results of all rows out.
+    """Creates a table of the results of all rows.
 
     Args:
         results (dict): For each row the metrics of each seed.
 
     Returns:
-        Table: In Markdown; mean and, of several seeds, least and greatest.
+        Table: A table in Markdown, with the mean and, for several seeds, the
+        range.
     """
     table = Table(box=MARKDOWN)
     for column in (
@@ -332,8 +332,8 @@ def run() -> None:
     args = parse_args()
     if not Path(args.data, 'words.csv').is_file():
         raise FileNotFoundError(
-            f'{args.data!r} has no words.csv; make the data set as '
-            'tools/data/grid/README.md says, or name its folder with --data'
+            f'{args.data!r} has no words.csv; make the data set as described '
+            'in tools/data/grid/README.md, or give its folder with --data'
         )
     comparison = GridTable(args)
     results = {

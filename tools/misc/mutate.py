@@ -1,9 +1,9 @@
-"""Checks that tests notice wrong code: mutants of a file against its tests.
+"""Mutation testing: checks that the tests of a file notice wrong code.
 
-Each mutant changes one operator, comparison, constant or condition, or leaves
-a call out. A mutant survives if all tests pass. The package is imported once;
-each mutant is a forked process in which the code of one function is replaced.
-No file is changed. See CONTRIBUTING.md for the last result.
+Each mutant changes one operator, comparison, constant or condition, or omits a
+call. It survives if all tests pass. The package is imported once; each mutant
+runs in a forked process in which the code of one function is replaced. No file
+changes. CONTRIBUTING.md explains the use.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def find_mutants(source: str, filename: str = '<source>') -> List[Mutant]:
     tree = ast.parse(source)
     mutants = []
     for name, function in _functions(tree):
-        # Defaults of arguments are no part of the code.
+        # Defaults of arguments are not part of the code.
         for node in chain.from_iterable(map(ast.walk, function.body)):
             for attribute, value in _changes(node):
                 before = getattr(node, attribute)
@@ -86,7 +86,7 @@ def _functions(
 
 
 def _changes(node: ast.AST) -> Iterator[Tuple[str, object]]:
-    """Attributes of a node and what to replace them with."""
+    """Yields attributes of a node with their replacements."""
     if isinstance(node, (ast.BinOp, ast.BoolOp, ast.AugAssign)):
         if type(node.op) in OPERATORS:
             yield 'op', OPERATORS[type(node.op)]()
@@ -130,7 +130,7 @@ def _find_function(module: object, name: str) -> Optional[FunctionType]:
 def try_mutant(
     function: FunctionType, mutant: Mutant, tests: List[str], timeout: int
 ) -> str:
-    """Runs tests against a mutant; 'killed', 'survived' or 'timeout'."""
+    """Tests a mutant; returns 'killed', 'survived' or 'timeout'."""
     child = os.fork()
     if not child:
         signal.alarm(timeout)
@@ -157,7 +157,7 @@ def parse_args(args: Optional[List[str]] = None) -> argparse.Namespace:
     )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument(
-        '--timeout', type=int, default=120, help='seconds for a mutant'
+        '--timeout', type=int, default=120, help='seconds per mutant'
     )
     return parser.parse_args(args)
 

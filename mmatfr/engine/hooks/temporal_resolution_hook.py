@@ -66,7 +66,7 @@ class TemporalResolutionHook(Hook):
         ValueError: If a number is not positive.
     """
 
-    # Those of a run.
+    # Attributes of a run.
     _recorder: ClipRecorder
     _handle: RemovableHandle
 

@@ -89,8 +89,8 @@ class ATFR(nn.Module):
             or a later module has no ragged form.
     """
 
-    num_segments: int  # of a backbone of 2D modules alone
-    _plain: Tuple[nn.Module]  # the backbone that sampling was put into
+    num_segments: int  # only in a backbone of 2D modules
+    _plain: Tuple[nn.Module]  # the backbone without sampling
 
     def __init__(
         self,

@@ -112,8 +112,8 @@ class Pathway:
 
     @property
     def running_clips(self) -> Optional[SampledClips]:
-        """SampledClips | None: Those of the forward that is running in this
-        thread; None without one, and before the layer."""
+        """SampledClips | None: Clips of the current forward in this thread;
+        None without one, and before the layer."""
         clips = self.route.clips
         assert clips is None or isinstance(clips, SampledClips)
         return clips

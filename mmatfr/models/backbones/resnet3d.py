@@ -20,7 +20,7 @@ __all__ = [
 
 
 class _PoolingATFR(ATFR):
-    """A ResNet that may pool behind its stem and behind its first stage."""
+    """A ResNet that may pool after its stem and after its first stage."""
 
     with_pool1: bool
     with_pool2: bool
