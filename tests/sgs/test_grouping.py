@@ -174,6 +174,23 @@ def test_merge_frames_gradients_agree_with_finite_differences():
     )
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_merge_frames_does_not_depend_on_the_memory_format(dtype):
+    """In single precision, and in half precision summed in single."""
+    groups = group_frames(torch.rand(2, 5), num_bins=3)
+    frames = torch.rand(2, 3, 5, 4, 4).to(dtype)
+    found = []
+    for memory_format in (torch.contiguous_format, torch.channels_last_3d):
+        x = frames.clone(memory_format=memory_format).requires_grad_()
+        weight = groups.weight.clone().requires_grad_()
+        merged = merge_frames(x, replace(groups, weight=weight))
+        assert merged.dtype == dtype
+        assert merged.is_contiguous(memory_format=memory_format)
+        merged.square().sum().backward()
+        found.append((merged, x.grad, weight.grad))
+    torch.testing.assert_close(*found)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     data=st.data(),
