@@ -152,7 +152,7 @@ def print_ranking(
             'top-1 %',
         ),
     )
-    low, high = ranked, []
+    low, high = ranked, ranked[:0]
     if len(ranked) > 2 * ends:
         low, high = ranked[:ends], ranked[-ends:]
 
