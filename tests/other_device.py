@@ -1,4 +1,4 @@
-"""A device that any build of torch has, and that computes.
+"""A device that exists in any build of torch and computes.
 
 Its tensors say that they are on ``meta`` and hold their values on the CPU. As
 on a GPU, an operation with tensors of both devices is an error, unless it
@@ -67,7 +67,7 @@ def _compute(func, args, kwargs):
 
     result = func(*tree_map(unwrap, args), **tree_map(unwrap, kwargs))
     if func._schema.is_mutable:
-        # In place: what is returned is what was given.
+        # In-place functions return their input.
         given = {id(x.held): x for x in sent}
         return tree_map(lambda x: given.get(id(x), x), result)
     if not to_other:
@@ -93,7 +93,7 @@ class _CopyLists(TorchFunctionMode):
 
 
 class OtherDevice(TorchDispatchMode):
-    """What is made on the other device inside of it computes."""
+    """Tensors that are created on the other device in this mode compute."""
 
     def __enter__(self):
         self._copy_lists = _CopyLists()
@@ -125,6 +125,6 @@ def send(x):
 
 
 def fetch(x):
-    """Fetches the values of a tensor that is on the other device."""
+    """Fetches the values of a tensor from the other device."""
     assert x.device == OTHER, x.device
     return x.detach().held

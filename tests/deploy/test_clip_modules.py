@@ -1,4 +1,4 @@
-"""Modules of a deployed network against those of mmaction2."""
+"""Modules of a deployed network, compared with those of mmaction2."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Networks on another device than the CPU give what they give on the CPU.
+"""Networks give the same results on another device as on the CPU.
 
 The device is one that every build of torch has, and CUDA where there is a GPU.
 """
@@ -91,7 +91,7 @@ def test_options_of_the_layer(choice, device):
 
 
 def test_tensors_of_two_devices_are_an_error():
-    """What the other tests rest on."""
+    """Checks the device itself, on which the other tests rely."""
     x = send(torch.rand(3))
     with OtherDevice():
         assert fetch(x + 1).shape == (3,)
@@ -103,7 +103,7 @@ def test_tensors_of_two_devices_are_an_error():
 
 
 def make(base, choice='path', **options):
-    """A network, without the forms that a CPU alone has, and clips."""
+    """A network without CPU-only forms, and clips."""
     network = build(
         base, sgs=SGS_CHOICES[choice], channels_last=False, **options
     )

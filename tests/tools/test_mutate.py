@@ -1,4 +1,4 @@
-"""Mutants: one change each, of code that runs."""
+"""Mutants have one change each, and run."""
 
 import runpy
 from pathlib import Path
