@@ -174,6 +174,20 @@ def test_merge_frames_gradients_agree_with_finite_differences():
     )
 
 
+@pytest.mark.parametrize(
+    'ends,expected',
+    [
+        (0, [[0, 1, 2, 3], [4, 5]]),
+        (1, [[0], [1, 2, 3], [4], [5]]),
+        (2, [[0], [1], [2, 3], [4], [5]]),
+        (9, [[0], [1], [2, 3], [4], [5]]),  # one group is left in between
+    ],
+)
+def test_frames_at_the_ends_are_groups_of_one(ends, expected):
+    magnitude = magnitudes([0.0, 1.0, 1.0, 1.0, 5.0, 9.0])
+    assert members(group_frames(magnitude, 2, ends=ends)) == expected
+
+
 @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
 def test_merge_frames_does_not_depend_on_the_memory_format(dtype):
     """In single precision, and in half precision summed in single."""
