@@ -25,6 +25,7 @@ from .recognizers import (
     check_weights,
     load_recognizer,
     load_weights,
+    unwrap,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     'remove',
     'run_pipeline',
     'test_pipeline',
+    'unwrap',
     'with_crop',
     'without_sampling',
     'write_inserted',

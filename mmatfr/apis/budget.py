@@ -15,7 +15,12 @@ from mmatfr.sgs import SGS, set_num_bins, sgs_layers
 from .preparation import calibrate_bin_range
 from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
 
-__all__ = ['Clips', 'imagine_clip', 'keep_to', 'look_at']
+__all__ = [
+    'Clips',
+    'imagine_even_clip',
+    'fit_bins_to_budget',
+    'prepare_layers',
+]
 
 # Largest number of bins to try, as a multiple of the number of frames. Bins of
 # one width for all clips may be narrower than the steps of a clip.
@@ -35,7 +40,7 @@ class Clips(NamedTuple):
     magnitudes: Dict[str, Tensor]
 
 
-def imagine_clip(
+def imagine_even_clip(
     model: nn.Module, cost: CostModel, shape: Tuple[int, ...]
 ) -> Clips:
     """Returns a clip that changes equally from each frame to the next."""
@@ -49,7 +54,7 @@ def imagine_clip(
     return Clips(shape, magnitudes)
 
 
-def look_at(
+def prepare_layers(
     model: BaseRecognizer, clips: Iterable[dict], num_batches: int
 ) -> List[Clips]:
     """Prepares the layers on clips, and records the magnitudes."""
@@ -101,7 +106,7 @@ def look_at(
     return seen
 
 
-def keep_to(
+def fit_bins_to_budget(
     budget: float,
     model: nn.Module,
     full: CostModel,

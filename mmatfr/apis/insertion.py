@@ -16,7 +16,7 @@ from mmatfr.models.backbones.conversion import (
 from mmatfr.models.fuse import Fused
 from mmatfr.sgs import LearnedPath, get_num_bins, sgs_layers
 
-from .budget import imagine_clip, keep_to, look_at
+from .budget import fit_bins_to_budget, imagine_even_clip, prepare_layers
 from .config import clip_shape as clip_shape_of
 
 __all__ = ['insert', 'remove']
@@ -106,7 +106,7 @@ def insert(
     model.backbone = with_sampling(plain, sgs, **backbone_options)
     try:
         if clips is not None:
-            seen = look_at(model, clips, num_batches)
+            seen = prepare_layers(model, clips, num_batches)
         elif any(
             isinstance(layer.similarity, LearnedPath)
             for layer in sgs_layers(model).values()
@@ -118,8 +118,8 @@ def insert(
         if full is not None:
             cost = CostModel(model)
             if clips is None:
-                seen = [imagine_clip(model, cost, shape)]
-            keep_to(budget, model, full, cost, seen)
+                seen = [imagine_even_clip(model, cost, shape)]
+            fit_bins_to_budget(budget, model, full, cost, seen)
     except Exception:
         model.backbone = plain
         raise

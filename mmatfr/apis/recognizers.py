@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping, Union
 from mmaction.models.recognizers import BaseRecognizer
 from mmaction.registry import MODELS
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from torch import Tensor
 
 from mmatfr.checkpoint import check_fit, open_checkpoint
@@ -18,6 +19,7 @@ __all__ = [
     'check_weights',
     'load_recognizer',
     'load_weights',
+    'unwrap',
 ]
 
 
@@ -111,3 +113,8 @@ def load_weights(
     check_weights(recognizer, weights, checkpoint, cfg.filename)
     recognizer.load_state_dict(weights)
     return meta
+
+
+def unwrap(model: Any) -> BaseRecognizer:
+    """Returns the recognizer of a runner, without a distributed wrapper."""
+    return model.module if is_model_wrapper(model) else model

@@ -4,11 +4,10 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from rich.progress import Progress
 
-from mmatfr.apis import load_weights
+from mmatfr.apis import load_weights, unwrap
 from mmatfr.cli import make_progress
 from mmatfr.sgs import sgs_layers
 
@@ -63,8 +62,7 @@ def _build_runner(cfg: Config, checkpoint: str, split: str) -> Runner:
         resume=False,
     )
     runner = Runner.from_cfg(cfg)
-    model = runner.model
-    recognizer = model.module if is_model_wrapper(model) else model
+    recognizer = unwrap(runner.model)
     if not sgs_layers(recognizer):
         raise ValueError(
             f'nothing samples in {cfg.filename!r}, so every class has '

@@ -5,8 +5,8 @@ from itertools import islice
 from mmaction.registry import HOOKS
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
+from mmatfr.apis import unwrap
 from mmatfr.apis.sensitivity import (
     FIT_BATCHES,
     fit_similarity,
@@ -48,8 +48,7 @@ class FitSimilarityHook(Hook):
         """Fits the heads, unless the run is resumed."""
         if runner.iter > 0:
             return
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrap(runner.model)
         explained = fit_similarity(
             model,
             islice(runner.train_dataloader, self.num_batches),

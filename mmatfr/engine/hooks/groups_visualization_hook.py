@@ -7,9 +7,8 @@ from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
-from mmatfr.apis import first_view
+from mmatfr.apis import first_view, unwrap
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
 
 from .temporal_resolution_hook import step_of_training
@@ -63,11 +62,7 @@ class GroupsVisualizationHook(Hook):
             or self._drawn == self.num_videos
         ):
             return
-        recognizer = (
-            runner.model.module
-            if is_model_wrapper(runner.model)
-            else runner.model
-        )
+        recognizer = unwrap(runner.model)
         self._recorder = GroupsRecorder(recognizer).__enter__()
 
     def after_val_iter(
@@ -84,11 +79,7 @@ class GroupsVisualizationHook(Hook):
         recorder.__exit__()
         if not recorder.layers:
             return
-        recognizer = (
-            runner.model.module
-            if is_model_wrapper(runner.model)
-            else runner.model
-        )
+        recognizer = unwrap(runner.model)
         views = recorder.num_views // len(data_batch['inputs'])
         for place, inputs in enumerate(data_batch['inputs']):
             if self._drawn == self.num_videos:

@@ -6,7 +6,8 @@ import numpy as np
 from mmaction.registry import HOOKS
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+
+from mmatfr.apis import unwrap
 
 __all__ = ['NumClassesCheckHook', 'check_labels']
 
@@ -49,7 +50,7 @@ class NumClassesCheckHook(Hook):
         self._misfit = ', '.join(
             f'{name} is {tuple(weights[name].shape)} in the checkpoint and '
             f'{tuple(own.shape)} in the model'
-            for name, own in _unwrap(runner.model).state_dict().items()
+            for name, own in unwrap(runner.model).state_dict().items()
             if name.startswith('cls_head.')
             and name in weights
             and weights[name].shape != own.shape
@@ -61,7 +62,7 @@ class NumClassesCheckHook(Hook):
                 f'{self._misfit}; set model.cls_head.num_classes to the '
                 'number of classes that the checkpoint was trained with'
             )
-        head = getattr(_unwrap(runner.model), 'cls_head', None)
+        head = getattr(unwrap(runner.model), 'cls_head', None)
         num_classes = getattr(head, 'num_classes', None)
         if num_classes is None:  # for example, a head that returns features
             return
@@ -136,7 +137,3 @@ def _name(video: Dict[str, Any], idx: int) -> str:
         if key in video:
             return repr(video[key])
     return f'entry {idx}'
-
-
-def _unwrap(model):
-    return model.module if is_model_wrapper(model) else model

@@ -11,10 +11,10 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import BaseDataset
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
+from mmatfr.apis import unwrap
 from mmatfr.atomic_write import write_text
 from mmatfr.cost import ClipRecorder, all_clips, rank_classes, summarize
 from mmatfr.visualization.charts import draw_histograms
@@ -82,7 +82,7 @@ class TemporalResolutionHook(Hook):
 
     def before_run(self, runner) -> None:
         """Starts to record the clips of the recognizer."""
-        self._recorder = ClipRecorder(_unwrap(runner.model)).__enter__()
+        self._recorder = ClipRecorder(unwrap(runner.model)).__enter__()
 
     def after_run(self, runner) -> None:
         """Stops recording."""
@@ -118,7 +118,7 @@ class TemporalResolutionHook(Hook):
     def _start(self, runner) -> None:
         self._recorder.take()
         self.videos = []
-        recognizer = _unwrap(runner.model)
+        recognizer = unwrap(runner.model)
         self._handle = recognizer.register_forward_hook(
             self._annotate, with_kwargs=True
         )
@@ -298,7 +298,3 @@ def _judge(sample: ActionDataSample) -> Dict:
     if isinstance(scores, Tensor) and judged['labels']:
         judged['correct'] = int(scores.argmax()) in judged['labels']
     return judged
-
-
-def _unwrap(model: Any) -> BaseRecognizer:
-    return model.module if is_model_wrapper(model) else model
