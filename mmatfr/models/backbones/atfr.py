@@ -29,8 +29,9 @@ from mmatfr.sgs import (
 )
 
 from ..fast_forms import accelerate
-from .pathway import Pathway, SampledClips, Stages, join_clips
+from .pathway import Pathway, Stages
 from .probing import Features, as_list, probe
+from .sampled_clips import SampledClips, join_clips
 
 __all__ = ['ATFR']
 

@@ -1,14 +1,13 @@
 """Sampling in one pathway of a backbone."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 from mmatfr.ragged import (
-    Clips,
     Layout,
     Places,
     Route,
@@ -20,46 +19,17 @@ from mmatfr.ragged import (
 )
 from mmatfr.sgs import (
     SGS,
-    Groups,
     LastResults,
     LayerOptions,
     check_flag,
-    join_groups,
 )
 
-__all__ = ['Pathway', 'SampledClips', 'Stages', 'join_clips']
+from .sampled_clips import SampledClips
+
+__all__ = ['Pathway', 'Stages']
 
 Stages = Sequence[Union[str, Sequence[str]]]
-
-
-_last: LastResults['Pathway', 'SampledClips'] = LastResults()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampledClips(Clips):
-    """The sampled clips of a batch.
-
-    The layout is that of the groups, or that after a join with another
-    pathway.
-
-    Attributes:
-        groups (Groups): The groups of each clip, without gradient history.
-        magnitude (Tensor): Magnitudes of the frames, (N, T).
-    """
-
-    groups: Groups
-    magnitude: Tensor
-
-
-def join_clips(batches: Sequence[SampledClips]) -> SampledClips:
-    """Joins the clips of several forwards."""
-    return replace(
-        batches[0],
-        layout=Layout(sum((clips.layout.lengths for clips in batches), ())),
-        packed=True,
-        groups=join_groups([clips.groups for clips in batches]),
-        magnitude=torch.cat([clips.magnitude for clips in batches]),
-    )
+_last: LastResults['Pathway', SampledClips] = LastResults()
 
 
 class Pathway:
