@@ -226,3 +226,33 @@ def test_clips_do_not_depend_on_each_other(choice):
     torch.testing.assert_close(
         maps, torch.cat([m for m, _ in alone], dim=2), rtol=0, atol=1e-12
     )
+
+
+@pytest.mark.parametrize('kernel,bound', [('delta', 1e-6), ('linear', 0.05)])
+def test_rounding_of_the_features_moves_outputs_within_a_bound(kernel, bound):
+    """That of docs/limits.md: noise of 1e-7 of each feature."""
+    worst = 0.0
+    for seed in range(150):
+        torch.manual_seed(seed)
+        layer = SGS(
+            6,
+            kernel=kernel,
+            similarity=('norm', 'path', 'l2')[seed % 3],
+            embedding=('mlp', 'identity')[seed // 3 % 2],
+            num_bins=(None, 6, 12)[seed // 6 % 3],
+        ).eval()
+        x = torch.rand(8, 6, 12, 5, 5)
+        share = (1e-4, 1e-3, 1e-2)[seed % 3]
+        x[4:] = x[4:, :, :1] + share * (x[4:] - 0.5)  # nearly still
+        with torch.no_grad():
+            maps, lengths = layer(x)
+            noisy, others = layer(x * (1 + 1e-7 * torch.randn_like(x)))
+        assert others.tolist() == lengths.tolist()
+        for clip, moved in zip(
+            maps.split(lengths.tolist(), 2),
+            noisy.split(lengths.tolist(), 2),
+            strict=True,
+        ):
+            off = (clip - moved).abs().max() / clip.abs().max()
+            worst = max(worst, float(off))
+    assert worst < bound
