@@ -68,9 +68,9 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
     """
     if not layers:
         return ()
-    if isinstance(length, (int, Integral)):
-        length = (length,)
-    lengths = tuple(length)
+    lengths = (
+        (length,) if isinstance(length, (int, Integral)) else tuple(length)
+    )
     if len(lengths) != len(layers):
         raise ValueError(
             f'length={length!r} must be one number for each layer that '
