@@ -15,7 +15,8 @@ from mmaction.registry import MODELS
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleLR
 
-from mmatfr import compat, engine
+from mmatfr import engine
+from mmatfr.compat import checkpoints, packages
 from mmatfr.engine import hooks
 
 DRN = 'mmaction.models.localizers.drn'
@@ -130,18 +131,18 @@ def wheel(tmp_path, monkeypatch):
 
 
 def test_stand_in_for_drn(wheel):
-    assert compat.provide_missing_drn()
+    assert packages.provide_missing_drn()
     stand_in = sys.modules[f'{DRN}.drn'].DRN
     assert sys.modules[DRN].DRN is stand_in
     with pytest.raises(ImportError, match='open-mmlab/mmaction2#2714'):
         stand_in(num_classes=3)
-    assert not compat.provide_missing_drn()
+    assert not packages.provide_missing_drn()
     assert sys.modules[f'{DRN}.drn'].DRN is stand_in
 
 
 def test_drn_of_the_wheel_is_left_alone(wheel):
     (wheel / 'drn').mkdir()
-    assert not compat.provide_missing_drn()
+    assert not packages.provide_missing_drn()
     assert DRN not in sys.modules
 
 
@@ -292,7 +293,7 @@ def test_new_checkpoint_under_the_name_of_the_old_one_stays(tmp_path):
             self.file_backend.remove(str(tmp_path / name))
         assert len(list(tmp_path.iterdir())) == 2
 
-    compat._remove_last(save)(hook)
+    checkpoints._remove_last(save)(hook)
     assert [path.name for path in tmp_path.iterdir()] == ['new']
     assert isinstance(hook.file_backend, Backend)
 
