@@ -148,21 +148,27 @@ class SGS(nn.Module):
     @property
     def groups(self) -> Groups:
         """Groups: Groups of the last forward in this thread, without gradient
-        history; raises a ``RuntimeError`` before the first."""
+        history; raises an ``AttributeError`` before the first."""
         return self._last_results()[0]
 
     @property
     def magnitude(self) -> Tensor:
         """Tensor: Magnitudes of the last forward in this thread, (N, T);
-        raises a ``RuntimeError`` before the first."""
+        raises an ``AttributeError`` before the first."""
         return self._last_results()[1]
 
     def _last_results(self) -> Tuple[Groups, Tensor]:
         if not self.has_run:
-            raise RuntimeError(
+            raise AttributeError
+        return _last.of[self]
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for a property that raises an AttributeError, too.
+        if name in ('groups', 'magnitude'):
+            raise AttributeError(
                 'there are no groups before the first forward in this thread'
             )
-        return _last.of[self]
+        return super().__getattr__(name)
 
     def remember(self, groups: Groups, magnitude: Tensor) -> None:
         """Stores the results of a forward for this thread.
