@@ -7,12 +7,22 @@ from pathlib import Path
 import torch
 
 from mmatfr import cost, evaluation, models, ragged, sgs
-from mmatfr.models.backbones import pathway
+from mmatfr.models.backbones import pathway, sampled_clips
 from mmatfr.ragged import modules
 from mmatfr.visualization import gradcam
 
 PAGE = Path(__file__).parents[2] / 'docs/forward.md'
-ROOMS = (cost, evaluation, models, ragged, sgs, gradcam, pathway, modules)
+ROOMS = (
+    cost,
+    evaluation,
+    models,
+    ragged,
+    sgs,
+    gradcam,
+    pathway,
+    sampled_clips,
+    modules,
+)
 
 
 def test_names_exist():
