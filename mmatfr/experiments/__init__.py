@@ -1,1 +1,1 @@
-"""Experiments: compares recipes on tempo."""
+"""Experiments: recipes compared on tempo and on GRID."""

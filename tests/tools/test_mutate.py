@@ -20,7 +20,7 @@ class Box:
 
 
 def test_each_mutant_changes_one_thing():
-    script = runpy.run_path(str(ROOT / 'tools/misc/mutate.py'))
+    script = runpy.run_path(str(ROOT / 'tools/misc/_mutants.py'))
     module, found = {}, {}
     exec(SOURCE, module)
     for mutant in script['find_mutants'](SOURCE):
