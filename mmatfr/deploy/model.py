@@ -310,10 +310,10 @@ class DeployedModel:
         pathways = self.info.pathways
         if num_bins is None:
             return tuple(default)
-        numbers = (
-            (num_bins,) * len(pathways)
-            if isinstance(num_bins, (int, np.integer))
-            else tuple(num_bins)
+        numbers: Tuple[Any, ...] = (
+            tuple(num_bins)
+            if isinstance(num_bins, (Sequence, np.ndarray))
+            else (num_bins,) * len(pathways)
         )
         if len(numbers) != len(pathways) or not all(
             isinstance(number, (int, np.integer)) and number >= 1
