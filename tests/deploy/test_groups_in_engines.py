@@ -16,13 +16,13 @@ ORDERS = ('magnitude', 'time')
 
 class Grouping(nn.Module):
     def forward(self, magnitude):
-        return tuple(
-            value
-            for order in ORDERS
-            for value in group_clip(
+        outputs = []
+        for order in ORDERS:
+            groups = group_clip(
                 magnitude, torch.tensor(8), order=order, ends=2
             )
-        )
+            outputs += [groups.index, groups.weight, groups.length]
+        return tuple(outputs)
 
 
 def test_ties_are_settled_as_in_pytorch(tmp_path):

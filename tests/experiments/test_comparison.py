@@ -11,6 +11,18 @@ from mmatfr.experiments.comparison import Comparison
 SIZE = Tempo(12, 2, 4)
 
 
+class InOneProcess(Comparison):
+    """Loads clips without forks of the process of the tests."""
+
+    def config(self, *args, **kwargs):
+        cfg = super().config(*args, **kwargs)
+        for split in ('train', 'val', 'test'):
+            cfg[f'{split}_dataloader'].update(
+                num_workers=0, persistent_workers=False
+            )
+        return cfg
+
+
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     """Folder of the data set; the first comparison writes to it."""
@@ -23,7 +35,7 @@ def compare(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp('work')
 
     def make(folder=folder, **options):
-        return Comparison(
+        return InOneProcess(
             data=data, size=SIZE, work_dir=str(folder), epochs=1, **options
         )
 

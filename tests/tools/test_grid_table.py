@@ -1,7 +1,8 @@
 """The comparison on GRID, by its command, on videos of noise."""
 
 import json
-import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 
 from mmatfr.datasets.tempo import write_video
 
-SCRIPT = Path(__file__).parents[2] / 'tools/analysis_tools/grid_table.py'
+ROOT = Path(__file__).parents[2]
 COLORS = ('blue', 'green', 'red', 'white')
 VIDEOS = dict(train=12, val=1, test=1)
 
 
 @pytest.fixture
-def compare(monkeypatch, tmp_path):
+def compare(tmp_path):
     def compare(*args):
         folders = {
             '--data': tmp_path / 'grid',
@@ -23,8 +24,13 @@ def compare(monkeypatch, tmp_path):
             '--out': tmp_path / 'out',
         }
         folders = [str(part) for pair in folders.items() for part in pair]
-        monkeypatch.setattr('sys.argv', [str(SCRIPT), *folders, *args])
-        runpy.run_path(str(SCRIPT), run_name='__main__')
+        script = 'tools/analysis_tools/grid_table.py'
+        return subprocess.run(
+            [sys.executable, script, *folders, *args],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
 
     return compare
 
@@ -44,11 +50,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_it_trains_what_rows_start_from_and_writes_a_table(
-    folder, compare, capsys
-):
+def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     rows = 'path_bins12', 'pool2'
-    compare('--seeds', '1', '--epochs', '1', '--rows', *rows)
+    done = compare('--seeds', '1', '--epochs', '1', '--rows', *rows)
+    assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((folder / 'out/grid_color.json').read_text())
     assert list(report['rows']) == list(rows)
     (path,), (pool,) = report['rows'].values()
@@ -65,10 +70,10 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(
         'path/s1',
         'pool2/s1',
     }
-    assert '| average pool 2 ' in capsys.readouterr().out
+    assert '| average pool 2 ' in done.stdout
 
 
-def test_one_line_says_what_is_wrong(compare, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        compare()
-    assert 'has no words.csv; make the data' in str(stopped.value)
+def test_one_line_says_what_is_wrong(compare):
+    done = compare()
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert 'has no words.csv; make the data' in done.stderr.splitlines()[-1]
