@@ -18,6 +18,8 @@ from mmatfr.atomic_write import write_text
 from mmatfr.sgs import pool_frames, random_groups, set_num_bins, sgs_layers
 from mmatfr.zoo.models import config_path
 
+from .report import format_seeds
+
 __all__ = ['ROWS', 'GridComparison', 'Row', 'make_table']
 
 _FULL = 'resnet3d-mini-dense_1xb12-32x1x1-24e_grid-color-rgb'
@@ -273,13 +275,7 @@ def make_table(results: Dict[str, List[Dict[str, float]]]) -> Table:
         ) -> Optional[str]:
             if key not in runs[0]:
                 return None
-            values = [factor * run[key] for run in runs]
-            text = f'{statistics.mean(values):.{digits}f}'
-            if len(values) > 1:
-                text += (
-                    f' [{min(values):.{digits}f}, {max(values):.{digits}f}]'
-                )
-            return text
+            return format_seeds([factor * run[key] for run in runs], digits)
 
         def mean(key: str, runs=runs) -> float:
             return statistics.mean(run[key] for run in runs)

@@ -15,11 +15,19 @@ from mmatfr.visualization.tradeoffs import draw_tradeoff
 from .comparison import Results
 from .tables import CURVES, ROWS
 
-__all__ = ['make_series', 'make_table', 'write_comparison']
+__all__ = ['format_seeds', 'make_series', 'make_table', 'write_comparison']
 
 
-def _over_seeds(values: Sequence[float], digits: int) -> str:
-    """Formats the mean and, for several values, the range."""
+def format_seeds(values: Sequence[float], digits: int) -> str:
+    """Formats the mean and, for several values, the range.
+
+    Args:
+        values (sequence[float]): A value for each seed.
+        digits (int): Number of digits after the decimal point.
+
+    Returns:
+        str: For example ``'95.5 [95.3, 95.7]'``.
+    """
     text = f'{statistics.mean(values):.{digits}f}'
     if len(values) > 1:
         text += f' [{min(values):.{digits}f}, {max(values):.{digits}f}]'
@@ -60,7 +68,7 @@ def make_table(results: Results) -> Table:
         ) -> Optional[str]:
             if not all(key in run for run in runs):
                 return None
-            return _over_seeds([factor * run[key] for run in runs], digits)
+            return format_seeds([factor * run[key] for run in runs], digits)
 
         lengths = bounds = None
         if all('cost/length_mean' in run for run in runs):
