@@ -229,7 +229,8 @@ def compare(
             raise ValueError(
                 f'scores of the exported network differ by {difference:.2g} '
                 f'of the largest, more than {rtol:.2g}, in {where}; the file '
-                'is not saved'
+                "is not saved. For kernel='linear', which amplifies "
+                'rounding, raise rtol'
             )
         worst = max(worst, difference)
         on_clip()
