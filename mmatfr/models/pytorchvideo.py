@@ -5,13 +5,12 @@ pytorchvideo the shortcut of the first stage has a convolution without BN; in
 mmaction2 it has BN.
 """
 
-import re
-from typing import Dict, List, Mapping, NamedTuple
+from typing import Dict, Mapping
 
 import torch
 from torch import Tensor
 
-from .pyslowfast import TENSOR, enumerate_some
+from .renaming import Part, rename
 
 __all__ = ['from_pytorchvideo', 'to_pytorchvideo']
 
@@ -19,16 +18,8 @@ _EPS = 1e-5  # of BN, in both
 _BN = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
 
 
-class _Part(NamedTuple):
-    """Names of a part of the network, with ``{}`` in place of numbers."""
-
-    theirs: str
-    ours: str
-    modules: Mapping[str, str]
-
-
 _PARTS = (
-    _Part(
+    Part(
         'blocks.0',
         'backbone',
         {
@@ -38,7 +29,7 @@ _PARTS = (
             'norm': 'conv1_t.bn',
         },
     ),
-    _Part(
+    Part(
         'blocks.{}.res_blocks.{}',
         'backbone.layer{}.{}',
         {
@@ -54,7 +45,7 @@ _PARTS = (
             'branch2.norm_c': 'conv3.bn',
         },
     ),
-    _Part(
+    Part(
         'blocks.5',
         '',
         {
@@ -65,35 +56,6 @@ _PARTS = (
         },
     ),
 )
-
-
-def _rename(keys: List[str], back: bool) -> Dict[str, str]:
-    """Maps names from one package to the other."""
-    renamed, unknown = {}, []
-    for key in keys:
-        for part in _PARTS:
-            source, target = part.theirs, part.ours
-            modules = dict(part.modules)
-            if back:
-                source, target = target, source
-                modules = {v: k for k, v in modules.items()}
-            place = re.escape(f'{source}.' if source else '')
-            place = place.replace(r'\{\}', r'(\d+)')
-            names = '|'.join(map(re.escape, modules))
-            match = re.fullmatch(rf'{place}({names})\.({TENSOR})', key)
-            if match:
-                *numbers, module, tensor = match.groups()
-                prefix = f'{target.format(*numbers)}.' if target else ''
-                renamed[key] = f'{prefix}{modules[module]}.{tensor}'
-                break
-        else:
-            unknown.append(key)
-    if unknown:
-        raise ValueError(
-            f'unknown in an X3D of {"mmaction2" if back else "pytorchvideo"}: '
-            + enumerate_some(unknown)
-        )
-    return renamed
 
 
 def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
@@ -109,7 +71,7 @@ def from_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     Raises:
         ValueError: If a name is unknown.
     """
-    names = _rename(list(state_dict), back=False)
+    names = rename(state_dict, _PARTS, 'an X3D of pytorchvideo', back=False)
     weights = {names[key]: value for key, value in state_dict.items()}
     for key in list(weights):
         if key.endswith('.downsample.conv.weight'):
@@ -161,5 +123,5 @@ def to_pytorchvideo(state_dict: Mapping[str, Tensor]) -> Dict[str, Tensor]:
         weights['cls_head.fc1.weight'] = weights['cls_head.fc1.weight'][
             ..., None, None, None
         ]
-    names = _rename(list(weights), back=True)
+    names = rename(weights, _PARTS, 'an X3D of mmaction2', back=True)
     return {names[key]: value for key, value in weights.items()}

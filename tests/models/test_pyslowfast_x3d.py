@@ -215,7 +215,9 @@ def test_back_from_any_stage(stage):
 
 
 def test_back_without_a_place():
-    with pytest.raises(ValueError, match='not in PySlowFast.*backbone.foo'):
+    with pytest.raises(
+        ValueError, match='unknown in.*mmaction2: backbone.foo'
+    ):
         to_pyslowfast({'backbone.foo.weight': torch.rand(2)})
     with pytest.raises(ValueError, match='not followed by BN.*lateral_norm'):
         to_pyslowfast(
