@@ -1,5 +1,5 @@
-import importlib.util
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +23,16 @@ model = dict(
 """
 
 
-@pytest.fixture(scope='module')
-def main():
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+@pytest.fixture
+def main(monkeypatch):
+    """Runs the command in the process of the tests."""
+    monkeypatch.syspath_prepend(TOOL.parent)
+
+    def run(*args):
+        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
+        runpy.run_path(str(TOOL), run_name='__main__')
+
+    return run
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def config(tmp_path):
 
 def error_of(main, capsys, *args):
     with pytest.raises(SystemExit) as stop:
-        main([str(arg) for arg in args])
+        main(*args)
     message = stop.value.code  # a string: printed, and exit code 1
     assert message.startswith('error: ') and '\n' not in message
     assert not capsys.readouterr().out.count('written')
@@ -88,7 +92,7 @@ def test_missing_weights_are_listed(
     plain = {k: v for k, v in weights.items() if '.ts_layer.' not in k}
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
     torch.save({container: plain} if container else plain, source)
-    main([str(source), str(out), '--config', str(config)])
+    main(source, out, '--config', config)
     first, *missing, last = capsys.readouterr().out.splitlines()
     assert first == 'missing: 9' and str(out) in last
     assert '  backbone.sgs.fc1.weight (8, 16)' in missing
@@ -103,7 +107,7 @@ def test_weights_that_do_not_fit_the_config(main, tmp_path, weights, capsys):
     config = tmp_path / 'other.py'
     config.write_text(CONFIG.format(7))
     message = error_of(main, capsys, source, out, '--config', config)
-    assert 'cls_head.fc_cls.weight (5, 128) instead of (7, 128)' in message
+    assert 'fc_cls.weight is (5, 128) there and (7, 128) here' in message
     config.write_text('data = dict()')
     assert 'has no model' in error_of(
         main, capsys, source, out, '--config', config
