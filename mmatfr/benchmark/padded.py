@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from mmatfr.apis import build_recognizer, without_sampling
+from mmatfr.models.backbones.sampled_stage import hook_maps
 from mmatfr.sgs import SGS
 
 __all__ = ['PaddedGroups', 'make_padded']
@@ -83,25 +84,19 @@ def make_padded(
             'sampling layer in a 3D backbone with one pathway; set --peer '
             'longest'
         )
+    (path,) = backbone.pathways.values()
     padded = build_recognizer(without_sampling(model))
     backbone = padded.backbone
-    options = model['backbone']['sgs']
-    stage = backbone.atfr_stages()[options.get('stage', 1)]
-    if not isinstance(stage, str):  # with the modules that take its output
-        stage = stage[0]
     backbone.padded_groups = PaddedGroups(
-        copy.deepcopy(recognizer.backbone.sgs),
+        copy.deepcopy(path.layer),
         least=2 if getattr(backbone, 'with_pool2', False) else 1,
     )
-    if options.get('pre_activation', False):
-        *_, block = backbone.get_submodule(stage).children()
-        block.relu.register_forward_pre_hook(
-            lambda module, args: backbone.padded_groups(*args)
-        )
-    else:
-        backbone.get_submodule(stage).register_forward_hook(
-            lambda module, args, x: backbone.padded_groups(x)
-        )
+    hook_maps(
+        backbone,
+        path.sampled,
+        lambda module, args, *out: backbone.padded_groups(*(out or args)),
+        path.pre_activation,
+    )
     padded.load_state_dict(
         {
             name.replace('backbone.sgs.', 'backbone.padded_groups.sgs.'): x

@@ -21,11 +21,15 @@ MODEL = dict(
 )
 
 
-@pytest.mark.parametrize('length', [1, 2, 3])
-def test_clips_of_one_length(length):
+@pytest.mark.parametrize(
+    'length,pre_activation', [(1, False), (2, False), (3, False), (3, True)]
+)
+def test_clips_of_one_length(length, pre_activation):
     torch.manual_seed(0)
-    model = build_recognizer(MODEL)
-    padded = make_padded(model, MODEL)
+    sgs = dict(MODEL['backbone']['sgs'], pre_activation=pre_activation)
+    config = dict(MODEL, backbone=dict(MODEL['backbone'], sgs=sgs))
+    model = build_recognizer(config)
+    padded = make_padded(model, config)
     clips = torch.rand(2, 1, 3, 16, 32, 32)
     logits = []
     for recognizer in (model, padded):

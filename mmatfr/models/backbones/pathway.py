@@ -25,6 +25,7 @@ from mmatfr.sgs import (
 )
 
 from .sampled_clips import SampledClips
+from .sampled_stage import hook_maps
 
 __all__ = ['Pathway', 'Stages']
 
@@ -49,6 +50,8 @@ class Pathway:
     Attributes:
         layer (SGS): The layer, set by :meth:`insert`.
         stage (int): Samples after this stage.
+        pre_activation (bool): Whether it samples before the last ReLU of the
+            stage.
         route (Route): Gives the ragged modules the layout of the clips; set by
             :meth:`insert`.
         refusals (dict[str, str]): By name, reasons why modules cannot run on
@@ -65,6 +68,7 @@ class Pathway:
             for names in stages
         ]
         self.stage = len(self.stages)
+        self.pre_activation = False
         self.refusals: Dict[str, str] = {}
         self._num_segments: Optional[int] = None
 
@@ -142,26 +146,24 @@ class Pathway:
             )
         check_flag(f'{self.option}.pre_activation', pre_activation)
         name, *after = self.stages[stage]
-        module = backbone.get_submodule(name)
         owner = backbone.get_submodule(self.name)
         chosen = LayerOptions.of(**options)
         if chosen.border == 'auto':
             stem = backbone.get_submodule(self.stages[0][0])
             chosen = chosen.with_border(_padded_frames(owner, stem, places))
         self.stage = stage
+        self.pre_activation = pre_activation
         self.layer = SGS(seen[name].shape[1], **vars(chosen))
         owner.add_module('sgs', self.layer)
         # Backbones of 2D modules take the frames of all clips along one axis.
         self._num_segments = getattr(backbone, 'num_segments', None)
-        if pre_activation:
-            relu = self._last_activation(name, module)
-            relu.register_forward_pre_hook(self._sample_input)
-        else:
-            module.register_forward_hook(self._sample_output)
+        hook_maps(
+            backbone, name, self._sample_maps, pre_activation, self.option
+        )
         # A 3D module knows the length of a single clip from its tensor; a 2D
         # module does not.
         alone = self._num_segments is None
-        start = seen[self.stages[stage][0]]
+        start = seen[name]
         self.route = Route(start.shape[frame_axis(start)])
         for name in (*after, *sum(self.stages[stage + 1 :], ())):
             module = backbone.get_submodule(name)
@@ -174,34 +176,10 @@ class Pathway:
                     find_refusals(module, name) or {name: f'({error})'}
                 )
 
-    def _last_activation(self, name: str, stage: nn.Module) -> nn.Module:
-        block = next(reversed([*stage.children()]), None)
-        block = getattr(block, 'net', block)  # within a temporal shift
-        relu = getattr(block, 'relu', None)
-        if not isinstance(relu, nn.Module):
-            raise ValueError(
-                f'{self.option}.pre_activation=True samples before the last '
-                f'ReLU of a residual stage, but {name!r} does not end in one; '
-                f'set {self.option}.pre_activation=False or another '
-                f'{self.option}.stage'
-            )
-        if getattr(block, 'non_local', False):
-            raise ValueError(
-                f'{self.option}.pre_activation=True is not possible if the '
-                f'last block of {name!r} ends in a non-local block; set '
-                f'{self.option}.pre_activation=False'
-            )
-        return relu
-
-    def _sample_output(
-        self, module: nn.Module, args: tuple, x: Tensor
+    def _sample_maps(
+        self, module: nn.Module, args: tuple, *out: Tensor
     ) -> Optional[Tensor]:
-        return self._sample(x)
-
-    def _sample_input(
-        self, module: nn.Module, args: tuple
-    ) -> Optional[Tensor]:
-        return self._sample(*args)
+        return self._sample(*(out or args))
 
     @torch.compiler.disable
     def _sample(self, x: Tensor) -> Optional[Tensor]:
