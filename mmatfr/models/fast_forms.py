@@ -14,7 +14,7 @@ from mmcv.cnn import ConvModule, Swish
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmatfr.ragged import FlatConv3d, OneDNNConv2d, is_swapped, swap_class
+from mmatfr.ragged import FlatConv3d, OneDNNConv2d, add_mixin, has_mixin
 
 from .ragged_forms import RaggedTemporalShift
 
@@ -33,11 +33,11 @@ def accelerate(network: nn.Module) -> nn.Module:
         nn.Module: The same network.
     """
     for module in network.modules():
-        if is_swapped(module):
+        if has_mixin(module):
             continue
         for kind, form in _FORMS.items():
             if isinstance(module, kind):
-                swap_class(module, form)
+                add_mixin(module, form)
     return network
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from mmatfr.ragged import swap_class
+from mmatfr.ragged import add_mixin
 from mmatfr.sgs import SGS
 
 from .backbones import ATFR
@@ -75,10 +75,10 @@ def fuse(model: nn.Module) -> nn.Module:
         if backbone.channels_last:
             accelerate(backbone)
         _put_in_place(backbone)
-        fused = swap_class(backbone, Fused)
+        fused = add_mixin(backbone, Fused)
         fused.folded = tuple(name for _, name in norms)
     if not isinstance(model, Fused):
-        swap_class(model, Fused)
+        add_mixin(model, Fused)
     return model.requires_grad_(False)
 
 
@@ -206,7 +206,7 @@ def _put_in_place(backbone: nn.Module) -> None:
     """Makes activations of X3D work in place where the input is unused."""
     for module in backbone.modules():
         if isinstance(module, BlockX3D):
-            swap_class(module.swish, InPlaceSwish)
+            add_mixin(module.swish, InPlaceSwish)
 
 
 class InPlaceSwish(nn.Module):

@@ -9,6 +9,7 @@ from .convert import (
 )
 from .frames import frame_axis, take_clips, take_frames
 from .layout import Layout, Window, pack
+from .mixins import add_mixin, base_class, has_mixin
 from .modules import Ragged, RaggedSqueezeExcitation, register_ragged_form
 from .route import (
     PROBE_FRAMES,
@@ -18,7 +19,6 @@ from .route import (
     start_run,
     watch_places,
 )
-from .swap import base_class, is_swapped, swap_class
 
 __all__ = [
     'PROBE_FRAMES',
@@ -31,18 +31,18 @@ __all__ = [
     'RaggedSqueezeExcitation',
     'Route',
     'Window',
+    'add_mixin',
+    'base_class',
     'conv3d',
     'convert_ragged',
     'describe_refusals',
     'find_refusals',
     'frame_axis',
-    'base_class',
-    'is_swapped',
+    'has_mixin',
     'pack',
     'register_per_frame',
     'register_ragged_form',
     'start_run',
-    'swap_class',
     'take_clips',
     'take_frames',
     'watch_places',

@@ -5,9 +5,9 @@ from typing import Dict, Type
 from torch import nn
 
 from .checkpoint import RaggedCheckpoint
+from .mixins import add_mixin, has_mixin
 from .modules import RAGGED_FORMS, Ragged
 from .route import Places, Route
-from .swap import is_swapped, swap_class
 
 __all__ = [
     'convert_ragged',
@@ -74,7 +74,7 @@ def find_refusals(module: nn.Module, path: str = '') -> Dict[str, str]:
     Returns:
         dict[str, str]: The reason by the name of the module.
     """
-    if is_swapped(module):
+    if has_mixin(module):
         return {}
     forward, name = type(module).forward, type(module).__name__
     form = RAGGED_FORMS.get(forward)
@@ -153,14 +153,14 @@ def convert_ragged(
 def _convert(
     module: nn.Module, route: Route, path: str, converted: Dict[str, Ragged]
 ) -> None:
-    if is_swapped(module):
+    if has_mixin(module):
         return
     form = RAGGED_FORMS.get(type(module).forward)
     if form is not None:
-        converted[path] = swap_class(module, form)
+        converted[path] = add_mixin(module, form)
         converted[path].route = route
     if form is None or form.converts_children:
         for name, child in module.named_children():
             _convert(child, route, f'{path}.{name}'.lstrip('.'), converted)
         if getattr(module, 'with_cp', False):
-            swap_class(module, RaggedCheckpoint).with_cp = False
+            add_mixin(module, RaggedCheckpoint).with_cp = False

@@ -90,7 +90,7 @@ def with_sampling(
     weights = [*backbone.parameters(), *backbone.buffers()]
     sampling = copy.deepcopy(backbone, {id(x): x for x in weights})
     for module in sampling.modules():
-        # A previous memory layout may have swapped the class.
+        # A previous memory layout may have added mixins.
         module.__class__ = base_class(module)
     sampling.__class__ = variant
     assert isinstance(sampling, ATFR)

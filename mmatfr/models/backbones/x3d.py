@@ -56,7 +56,7 @@ class X3DRounded(X3D):
         630
     """
 
-    # For an X3D of mmaction2 whose class is swapped for this one.
+    # For an X3D of mmaction2 whose class becomes this one.
     width_rounding = 'base'
 
     def __init__(self, *args, width_rounding: str = 'base', **kwargs) -> None:

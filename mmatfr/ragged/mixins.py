@@ -1,4 +1,4 @@
-"""Swapping the class of a module in place.
+"""Mixins for the class of a built module, in place.
 
 Parameters, buffers, hooks and state-dict keys stay the same (the idiom of
 ``SyncBatchNorm.convert_sync_batchnorm``, without a new object).
@@ -9,13 +9,13 @@ from typing import Tuple, Type, TypeVar
 
 from torch import nn
 
-__all__ = ['base_class', 'is_swapped', 'swap_class']
+__all__ = ['add_mixin', 'base_class', 'has_mixin']
 
 
 Form = TypeVar('Form', bound=nn.Module)
 
 
-def swap_class(module: nn.Module, mixin: Type[Form]) -> Form:
+def add_mixin(module: nn.Module, mixin: Type[Form]) -> Form:
     """Adds a mixin as the first base of a module's class.
 
     Args:
@@ -31,18 +31,18 @@ def swap_class(module: nn.Module, mixin: Type[Form]) -> Form:
     return module
 
 
-def is_swapped(module: nn.Module) -> bool:
-    """Returns whether the class of a module was swapped."""
-    return hasattr(type(module), '_swapped')
+def has_mixin(module: nn.Module) -> bool:
+    """Returns whether the class of a module has an added mixin."""
+    return hasattr(type(module), '_mixed')
 
 
 def base_class(module: nn.Module) -> type:
-    """The class that a module had before it was swapped."""
+    """The class of a module without added mixins."""
     return _parts(type(module))[0]
 
 
 def _parts(kind: type) -> Tuple[type, Tuple[type, ...]]:
-    return getattr(kind, '_swapped', (kind, ()))
+    return getattr(kind, '_mixed', (kind, ()))
 
 
 @cache
@@ -50,7 +50,7 @@ def _combine(base: type, mixins: Tuple[type, ...]) -> Type[nn.Module]:
     return type(
         f'Ragged{base.__name__}',
         (*mixins, base),
-        dict(_swapped=(base, mixins), __reduce__=_reduce),
+        dict(_mixed=(base, mixins), __reduce__=_reduce),
     )
 
 
