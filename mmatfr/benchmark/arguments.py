@@ -9,7 +9,7 @@ from mmatfr.deploy import available_engines
 
 from .contenders import ENGINE_CHOICES
 from .models import MODELS
-from .options import EXECUTIONS, PEERS, PRECISIONS, WORKS
+from .options import EXECUTIONS, PADDINGS, PRECISIONS, WORKS
 
 __all__ = [
     'add_engines',
@@ -17,9 +17,9 @@ __all__ = [
     'add_models',
     'add_run',
     'add_shape',
-    'add_sides',
+    'add_variants',
     'check_engines',
-    'check_sides',
+    'check_options',
     'named_engines',
 ]
 
@@ -137,8 +137,8 @@ def add_lengths(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_sides(parser: argparse.ArgumentParser) -> None:
-    """Adds the options for a recognizer, its peers, and their clips."""
+def add_variants(parser: argparse.ArgumentParser) -> None:
+    """Adds the options for a recognizer, its padded forms, and their clips."""
     parser.add_argument(
         'config',
         help='config of a recognizer that samples, path or name',
@@ -151,8 +151,8 @@ def add_sides(parser: argparse.ArgumentParser) -> None:
         help='config of the base (default: the config without sampling)',
     )
     base.add_argument(
-        '--peer',
-        choices=PEERS,
+        '--padding',
+        choices=PADDINGS,
         help="padded: also time the authors' way, clips padded with zeros to "
         'the longest of the batch, on the base (3D, one pathway); longest: '
         'also time a lower bound of this for any recognizer, where every '
@@ -252,10 +252,10 @@ def check_engines(
         parser.error(f'--threads {args.threads} must be positive')
 
 
-def check_sides(
+def check_options(
     parser: argparse.ArgumentParser, args: argparse.Namespace
 ) -> None:
-    """Exits with an error if options for engines and for sides are mixed.
+    """Exits with an error if options for engines and for variants are mixed.
 
     Args:
         parser (ArgumentParser): The parser of the options.

@@ -117,7 +117,7 @@ class Contender:
         adaptive (bool): Whether it samples.
         make (Callable): From the task, the path of the exported file, the
             number of threads and the cases, makes a function for each case.
-        peers (tuple[str]): Names of the contenders without sampling with which
+        bases (tuple[str]): Names of the contenders without sampling with which
             it is compared.
         exported (bool): Whether it runs an exported file.
     """
@@ -125,7 +125,7 @@ class Contender:
     name: str
     adaptive: bool
     make: Callable[..., List[Callable]]
-    peers: Tuple[str, ...] = ()
+    bases: Tuple[str, ...] = ()
     exported: bool = False
 
 

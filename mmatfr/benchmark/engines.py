@@ -188,11 +188,11 @@ class EngineBenchmark:
                     gflops=gflops,
                     gflops_ratio=gflops / self.base_gflops,
                     time_ratio=median_ratio(taken, timings['base', 0]),
-                    peers={},
+                    bases={},
                 )
-                for peer in contender.peers:
-                    ratio = median_ratio(taken, timings[peer, 0])
-                    row['peers'][peer] = dict(
+                for base in contender.bases:
+                    ratio = median_ratio(taken, timings[base, 0])
+                    row['bases'][base] = dict(
                         time_ratio=ratio,
                         time_over_gflops=ratio['median'] / row['gflops_ratio'],
                     )

@@ -15,14 +15,14 @@ class TimedModel(NamedTuple):
         shape (tuple[int, int, int]): Size (T, H, W) of its clips, as in
             training, which is smaller than in testing; the frames of the 3D
             ResNet are half as wide.
-        peer (str): The padded network to compare with: 'padded', as in the
+        padding (str): The padded network to compare with: 'padded', as in the
             authors' code, for a 3D backbone with one pathway; otherwise
             'longest', a lower bound on the cost of padding.
     """
 
     name: str
     shape: Tuple[int, int, int]
-    peer: str = 'padded'
+    padding: str = 'padded'
 
     @property
     def config(self) -> str:

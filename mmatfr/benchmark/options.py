@@ -5,10 +5,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 
-__all__ = ['EXECUTIONS', 'PEERS', 'PRECISIONS', 'WORKS', 'BenchmarkOptions']
+__all__ = ['EXECUTIONS', 'PADDINGS', 'PRECISIONS', 'WORKS', 'BenchmarkOptions']
 
 WORKS = ('forward', 'train', 'pipeline')
-PEERS = ('padded', 'longest')
+PADDINGS = ('padded', 'longest')
 EXECUTIONS = ('auto', 'packed', 'sequential')
 PRECISIONS = dict(fp32=None, bf16=torch.bfloat16, fp16=torch.float16)
 
@@ -22,10 +22,10 @@ class BenchmarkOptions:
         checkpoint (str, optional): Its checkpoint.
         baseline (str, optional): Config of the base; None means the config
             without sampling.
-        peer (str, optional): One of ``PEERS``, timed as well: 'padded' is the
-            authors' way, clips padded with zeros to the longest of the batch;
-            'longest' gives every clip as many groups as the longest of its
-            batch.
+        padding (str, optional): One of ``PADDINGS``, timed as well: 'padded'
+            is the authors' way, clips padded with zeros to the longest of the
+            batch; 'longest' gives every clip as many groups as the longest of
+            its batch.
         fast_base (bool): Whether to also time the base with
             channels_last=True.
         fuse (bool): Whether to also time both after
@@ -58,7 +58,7 @@ class BenchmarkOptions:
     config: str
     checkpoint: Optional[str] = None
     baseline: Optional[str] = None
-    peer: Optional[str] = None
+    padding: Optional[str] = None
     fast_base: bool = False
     fuse: bool = False
     work: Sequence[str] = ('forward',)
@@ -85,14 +85,15 @@ class BenchmarkOptions:
             raise ValueError(
                 '--fuse works only with --work forward and pipeline'
             )
-        if self.peer == 'longest':
+        if self.padding == 'longest':
             if not (self.lengths or self.resolution):
                 raise ValueError(
-                    '--peer longest needs --lengths or --resolution'
+                    '--padding longest needs --lengths or --resolution'
                 )
             if 'pipeline' in self.work:
                 raise ValueError(
-                    '--peer longest works only with --work forward and train'
+                    '--padding longest works only with --work forward and '
+                    'train'
                 )
         if torch.device(self.device).type == 'cuda' and (
             not torch.cuda.is_available()

@@ -61,7 +61,7 @@ class PaddedGroups(nn.Module):
 def make_padded(
     recognizer: BaseRecognizer, model: Dict[str, Any]
 ) -> BaseRecognizer:
-    """Builds the padded peer of a recognizer.
+    """Builds the padded form of a recognizer.
 
     Args:
         recognizer (BaseRecognizer): A recognizer with one sampling layer, its
@@ -80,8 +80,8 @@ def make_padded(
         backbone, 'num_segments'
     ):
         raise ValueError(
-            f'{type(backbone).__name__} has no padded peer, which needs one '
-            'sampling layer in a 3D backbone with one pathway; set --peer '
+            f'{type(backbone).__name__} has no padded form, which needs one '
+            'sampling layer in a 3D backbone with one pathway; set --padding '
             'longest'
         )
     (path,) = backbone.pathways.values()

@@ -12,15 +12,15 @@ from mmatfr.cost import ClipRecorder
 from mmatfr.sgs import sgs_layers
 
 from .options import BenchmarkOptions
-from .sides import Side, make_sides
 from .timing import peak_memory, time_in_turns, time_within
+from .variants import Variant, make_variants
 from .work import Work
 
 __all__ = ['Benchmark']
 
 
 class Benchmark:
-    """Times a recognizer, its base, and its peers.
+    """Times a recognizer, its base, and its padded forms.
 
     Args:
         options (BenchmarkOptions): Options of the benchmark.
@@ -37,17 +37,19 @@ class Benchmark:
             torch.set_num_threads(options.threads)
         if torch.device(options.device).type == 'cuda':
             torch.backends.cudnn.benchmark = False  # shapes vary
-        self.sides = make_sides(options)
+        self.variants = make_variants(options)
         # Several sampling recognizers have the same shape.
         self.adaptive = next(
-            side for side in self.sides if side.name.startswith('ATFR')
+            variant
+            for variant in self.variants
+            if variant.name.startswith('ATFR')
         )
         shape = None
         if options.resolution:
             shape = clip_shape(self.adaptive.cfg, options.shape)
         self.work = Work(
             options,
-            self.sides,
+            self.variants,
             self.adaptive.cost.num_frames(shape) if shape else (),
         )
 
@@ -57,7 +59,7 @@ class Benchmark:
         return self.work.lengths is not None
 
     def run(self, work: str, size: int, progress: Progress) -> List[Dict]:
-        """Times all contenders at one kind of work and one batch size.
+        """Times all variants at one kind of work and one batch size.
 
         The base runs each batch at once and clip by clip; the faster way
         counts.
@@ -68,7 +70,7 @@ class Benchmark:
             progress (Progress): Progress bars to update.
 
         Returns:
-            list[dict]: A row for each contender, the base first.
+            list[dict]: A row for each variant, the base first.
 
         Raises:
             ValueError: If the batch size is not positive.
@@ -76,15 +78,15 @@ class Benchmark:
         if size < 1:
             raise ValueError(f'the batch size {size} must be positive')
         sizes = {
-            side.name: [size]
-            if work == 'train' or size == 1 or side.peer
+            variant.name: [size]
+            if work == 'train' or size == 1 or variant.padding
             else [size, 1]
-            for side in self.sides
+            for variant in self.variants
         }
         functions = {
-            (side.name, ways): self.work.prepare(work, side, ways)
-            for side in self.sides
-            for ways in sizes[side.name]
+            (variant.name, ways): self.work.prepare(work, variant, ways)
+            for variant in self.variants
+            for ways in sizes[variant.name]
         }
         task = progress.add_task(
             f'{work}, batch of {size}',
@@ -96,20 +98,21 @@ class Benchmark:
             after_call=lambda: progress.advance(task),
         )
         rows, taken = [], []
-        for side in self.sides:
+        for variant in self.variants:
             found = {
-                ways: seconds[side.name, ways] for ways in sizes[side.name]
+                ways: seconds[variant.name, ways]
+                for ways in sizes[variant.name]
             }
             fastest = min(found, key=lambda n: statistics.median(found[n]))
             row: Dict[str, Any] = dict(
-                work=work, batch_size=size, side=side.name
+                work=work, batch_size=size, variant=variant.name
             )
             row.update(
                 self._measure(
-                    side,
+                    variant,
                     work,
                     fastest,
-                    functions[side.name, fastest],
+                    functions[variant.name, fastest],
                     found[fastest],
                 )
             )
@@ -122,14 +125,14 @@ class Benchmark:
 
     def _measure(
         self,
-        side: Side,
+        variant: Variant,
         work: str,
         size: int,
         run: Callable,
         taken: List[float],
     ) -> Dict[str, Any]:
-        """Returns the figures of one contender."""
-        gflops, lengths = self._cost_of(work, side, size)
+        """Returns the figures of one variant."""
+        gflops, lengths = self._cost_of(work, variant, size)
         number = len(gflops)
         found: Dict[str, Any] = dict(
             clips_at_once=size,
@@ -139,22 +142,22 @@ class Benchmark:
             clips_per_second=number / statistics.median(taken),
             gflops_per_clip=statistics.mean(gflops),
             lengths=lengths,
-            sgs_seconds_per_clip=self._sgs_seconds(side, run) / number,
+            sgs_seconds_per_clip=self._sgs_seconds(variant, run) / number,
             memory=peak_memory(partial(run, 1), self.options.device),
         )
         if work == 'pipeline':
             parts = [
                 child
-                for name, child in side.model.named_children()
+                for name, child in variant.model.named_children()
                 if name != 'data_preprocessor'
             ]
             seconds = time_within(parts, run) / number
             found['network_share'] = seconds / found['seconds_per_clip']
         return found
 
-    def _sgs_seconds(self, side: Side, run: Callable[[], None]) -> float:
+    def _sgs_seconds(self, variant: Variant, run: Callable[[], None]) -> float:
         """Times the sampling layers alone, in as many rounds."""
-        layers = sgs_layers(side.model).values()
+        layers = sgs_layers(variant.model).values()
         if not layers:
             return 0.0
         return statistics.median(
@@ -162,25 +165,25 @@ class Benchmark:
         )
 
     def _cost_of(
-        self, work: str, side: Side, size: int
+        self, work: str, variant: Variant, size: int
     ) -> Tuple[List[float], List]:
-        """Runs a contender once; returns GFLOPs and lengths of its clips."""
-        if side.peer != 'padded':
-            with ClipRecorder(side.model, side.cost) as recorder:
-                self.work.prepare(work, side, size)()
+        """Runs a variant once; returns GFLOPs and lengths of its clips."""
+        if variant.padding != 'padded':
+            with ClipRecorder(variant.model, variant.cost) as recorder:
+                self.work.prepare(work, variant, size)()
                 records = recorder.take()
             return records.gflops.tolist(), records.lengths.tolist()
         # Same lengths as the recognizer, in batches.
         _, lengths = self._cost_of(work, self.adaptive, size)
         views = len(lengths) // self.options.clips if work == 'pipeline' else 1
-        if side.clips is not None:
-            shape = side.shape
+        if variant.clips is not None:
+            shape = variant.shape
         else:
-            shape = clip_shape(side.cfg, self.options.shape)
+            shape = clip_shape(variant.cfg, self.options.shape)
         gflops: List[float] = []
         for start in range(0, len(lengths), size * views):
             batch = lengths[start : start + size * views]
-            gflops += [side.cost.gflops(shape, max(batch))] * len(batch)
+            gflops += [variant.cost.gflops(shape, max(batch))] * len(batch)
         return gflops, lengths
 
 

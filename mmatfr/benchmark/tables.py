@@ -6,17 +6,17 @@ from rich.console import Console
 
 from mmatfr.cli import make_table, print_table
 
-from .floors import Machine
-from .options import PEERS
+from .lower_bounds import Machine
+from .options import PADDINGS
 
 __all__ = [
     'explain_columns',
     'format_ms',
     'print_engine_summary',
     'print_engines',
-    'print_floors',
+    'print_lower_bounds',
     'print_growth',
-    'print_sides',
+    'print_variants',
     'print_speed_table',
 ]
 
@@ -51,13 +51,13 @@ def format_ms(row: Dict[str, Any], key: str = 'seconds_per_clip') -> str:
     )
 
 
-def print_sides(rows: Sequence[Dict], console: Console) -> None:
+def print_variants(rows: Sequence[Dict], console: Console) -> None:
     """Prints the rows of a :class:`Benchmark`."""
     table = make_table(
         'time and GFLOPs',
         (
             'work, batch',
-            'side',
+            'variant',
             'at once',
             'ms/clip [min, max]',
             'clips/s',
@@ -74,7 +74,7 @@ def print_sides(rows: Sequence[Dict], console: Console) -> None:
         network = row.get('network_share')
         table.add_row(
             f'{row["work"]}, {row["batch_size"]}',
-            row['side'],
+            row['variant'],
             str(row['clips_at_once']),
             format_ms(row),
             f'{row["clips_per_second"]:.4g}',
@@ -101,7 +101,7 @@ def print_speed_table(rows: List[Dict], console: Console) -> None:
             'GFLOPs',
             'R',
             "R'",
-            'peer/ATFR',
+            'padded/ATFR',
             'SGS',
             'memory',
         ),
@@ -110,14 +110,14 @@ def print_speed_table(rows: List[Dict], console: Console) -> None:
         (row['model'], row['work'], row['batch_size']) for row in rows
     )
     for case in cases:
-        side = {
-            row['side']: row
+        found = {
+            row['variant']: row
             for row in rows
             if (row['model'], row['work'], row['batch_size']) == case
         }
-        base, ours = side['base'], side['ATFR']
-        fast = side['base, channels last']
-        peer = next(side[name] for name in PEERS if name in side)
+        base, ours = found['base'], found['ATFR']
+        fast = found['base, channels last']
+        padded = next(found[name] for name in PADDINGS if name in found)
         seconds = ours['seconds_per_clip']
         table.add_row(
             ', '.join(map(str, case)),
@@ -129,7 +129,9 @@ def print_speed_table(rows: List[Dict], console: Console) -> None:
             f'{ours["time_over_gflops"]:.2f}',
             f'{seconds / fast["seconds_per_clip"] / ours["gflops_ratio"]:.2f}',
             # A batch of one clip has no padding.
-            f'{peer["seconds_per_clip"] / seconds:.2f}' if case[2] > 1 else '',
+            f'{padded["seconds_per_clip"] / seconds:.2f}'
+            if case[2] > 1
+            else '',
             f'{100 * ours["sgs_over_base"]:.1f} %',
             f'{ours["memory"] / base["memory"]:.2f}',
         )
@@ -169,13 +171,13 @@ def print_engines(
                 f'{row["time_ratio"]["median"]:.2f}',
                 f'{row["gflops_ratio"]:.3f}',
             ]
-            if not row['peers']:
+            if not row['bases']:
                 table.add_row(*cells)
-            for peer, against in row['peers'].items():
+            for base, against in row['bases'].items():
                 ratio = against['time_ratio']
                 table.add_row(
                     *cells,
-                    peer,
+                    base,
                     f'{ratio["median"]:.2f} [{ratio["low"]:.2f}, '
                     f'{ratio["high"]:.2f}]',
                     f'{against["time_over_gflops"]:.2f}',
@@ -216,33 +218,35 @@ def print_engine_summary(rows: List[Dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def print_floors(rows: List[Dict], machine: Machine, console: Console) -> None:
+def print_lower_bounds(
+    rows: List[Dict], machine: Machine, console: Console
+) -> None:
     """Prints the times of recognizers and their lower bounds."""
     table = make_table(
         f'{machine.gflops_per_second:.4g} GFLOPs/s, '
         f'{machine.bytes_per_second / 1e9:.4g} GB/s',
         (
-            'model, side',
+            'model, variant',
             'GFLOPs',
             'MB',
             'operations, ms',
             'bytes, ms',
             'both, ms',
             'measured, ms [min, max]',
-            'of the floor',
+            'of the bound',
         ),
     )
     for row in rows:
-        floors = {k: 1e3 * v for k, v in row['floors'].items()}
+        bounds = {k: 1e3 * v for k, v in row['lower_bounds'].items()}
         table.add_row(
-            f'{row["model"]}, {row["side"]}',
+            f'{row["model"]}, {row["variant"]}',
             f'{row["gflops"]:.4g}',
             f'{row["megabytes"]:.4g}',
-            f'{floors["operations"]:.4g}',
-            f'{floors["bytes"]:.4g}',
-            f'{floors["both"]:.4g}',
+            f'{bounds["operations"]:.4g}',
+            f'{bounds["bytes"]:.4g}',
+            f'{bounds["both"]:.4g}',
             format_ms(row, 'seconds'),
-            f'{1e3 * row["seconds"] / floors["both"]:.2f}',
+            f'{1e3 * row["seconds"] / bounds["both"]:.2f}',
         )
     console.print(table)
 

@@ -16,7 +16,7 @@ from mmatfr.cli import make_progress
 from mmatfr.sgs import force_lengths, sgs_layers
 
 from .options import PRECISIONS, BenchmarkOptions
-from .sides import Side
+from .variants import Variant
 
 __all__ = ['Work', 'draw_lengths', 'make_noise']
 
@@ -63,18 +63,18 @@ def make_noise(
 
 
 class Work:
-    """Clips, their lengths, and functions that run a contender on them.
+    """Clips, their lengths, and functions that run a variant on them.
 
     Args:
         options (BenchmarkOptions): Options of the benchmark.
-        sides (Sequence[Side]): The contenders to run; each gets its clips.
+        variants (Sequence[Variant]): To run; each gets its clips.
         num_frames (Sequence[int]): T of each sampling layer of the recognizer.
     """
 
     def __init__(
         self,
         options: BenchmarkOptions,
-        sides: Sequence[Side],
+        variants: Sequence[Variant],
         num_frames: Sequence[int],
     ) -> None:
         self.options = options
@@ -84,31 +84,31 @@ class Work:
             self.lengths = draw_lengths(shares.tolist(), num_frames)
         if {'forward', 'train'} & set(options.work):
             made: Dict[str, Tensor] = {}
-            for side in sides:
-                key = side.cfg.filename
+            for variant in variants:
+                key = variant.cfg.filename
                 if key not in made:
-                    made[key] = self._make_clips(side)
-                side.clips = made[key]
+                    made[key] = self._make_clips(variant)
+                variant.clips = made[key]
 
-    def _make_clips(self, side: Side) -> Tensor:
+    def _make_clips(self, variant: Variant) -> Tensor:
         if self.lengths is None:
-            return self._read_clips(side)
+            return self._read_clips(variant)
         return make_noise(
-            side.model,
+            variant.model,
             self.options.clips,
-            clip_shape(side.cfg, self.options.shape),
+            clip_shape(variant.cfg, self.options.shape),
             self.options.device,
         )
 
-    def _read_clips(self, side: Side) -> Tensor:
+    def _read_clips(self, variant: Variant) -> Tensor:
         clips: List[Tensor] = []
         with make_progress() as progress:
             for data in progress.track(
-                self._loader(side.cfg, 1), description='read clips'
+                self._loader(variant.cfg, 1), description='read clips'
             ):
-                data = side.model.data_preprocessor(data)
+                data = variant.model.data_preprocessor(data)
                 inputs = data['inputs'].to(self.options.device)
-                frames = frames_of(side.model)  # one video at a time
+                frames = frames_of(variant.model)  # one video at a time
                 clips += (
                     inputs.transpose(0, 1)
                     if frames is None
@@ -135,46 +135,48 @@ class Work:
         loader.dataset.indices = self.options.clips
         return Runner.build_dataloader(loader, seed=self.options.seed)
 
-    def prepare(self, work: str, side: Side, size: int) -> Callable:
+    def prepare(self, work: str, variant: Variant, size: int) -> Callable:
         """Makes a function that does a kind of work once, for all clips.
 
         Args:
             work (str): One of ``WORKS``.
-            side (Side): The contender to run.
+            variant (Variant): To run.
             size (int): Number of clips per batch.
 
         Returns:
             Callable: A function of the number of batches, None for all.
         """
         if work == 'pipeline':
-            batches = self._loader(side.cfg, size)
-            step = side.model.test_step
+            batches = self._loader(variant.cfg, size)
+            step = variant.model.test_step
         elif work == 'forward':
-            assert side.clips is not None
-            batches = side.clips.split(size)
+            assert variant.clips is not None
+            batches = variant.clips.split(size)
 
             def step(clips: Tensor) -> None:
-                side.model(clips, mode='tensor', stage='head')
+                variant.model(clips, mode='tensor', stage='head')
         else:
-            assert side.clips is not None
-            batches = side.clips.split(size)
+            assert variant.clips is not None
+            batches = variant.clips.split(size)
             # A learning rate of 0 keeps the weights, and so the lengths.
             optimizer = torch.optim.SGD(
-                side.model.parameters(), lr=0.0, momentum=0.9
+                variant.model.parameters(), lr=0.0, momentum=0.9
             )
 
             def step(clips: Tensor) -> None:
-                _train(side.model, clips, optimizer)
+                _train(variant.model, clips, optimizer)
 
         def run(num_batches: Optional[int] = None) -> None:
-            side.model.train(work == 'train')
-            with self._context(side, size, training=work == 'train'):
+            variant.model.train(work == 'train')
+            with self._context(variant, size, training=work == 'train'):
                 for batch in itertools.islice(batches, num_batches):
                     step(batch)
 
         return run
 
-    def _context(self, side: Side, size: int, training: bool) -> ExitStack:
+    def _context(
+        self, variant: Variant, size: int, training: bool
+    ) -> ExitStack:
         stack = ExitStack()
         dtype = PRECISIONS[self.options.precision]
         stack.enter_context(nullcontext() if training else torch.no_grad())
@@ -182,11 +184,11 @@ class Work:
             stack.enter_context(
                 torch.autocast(torch.device(self.options.device).type, dtype)
             )
-        if self.lengths is not None and sgs_layers(side.model):
+        if self.lengths is not None and sgs_layers(variant.model):
             lengths = self.lengths
-            if side.peer == 'longest':
+            if variant.padding == 'longest':
                 lengths = self._longest(lengths, size)
-            stack.enter_context(force_lengths(side.model, lengths))
+            stack.enter_context(force_lengths(variant.model, lengths))
         return stack
 
     def _longest(self, lengths: Lengths, size: int) -> Lengths:

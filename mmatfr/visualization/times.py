@@ -14,10 +14,10 @@ _BLUE, _ORANGE = COLOURS[:2]
 
 
 def draw_benchmark(rows: Sequence[Dict]) -> Figure:
-    """Draws time and GFLOPs of each contender, relative to the base.
+    """Draws time and GFLOPs of each variant, relative to the base.
 
     Args:
-        rows (Sequence[dict]): ``work``, ``side``, ``batch_size``,
+        rows (Sequence[dict]): ``work``, ``variant``, ``batch_size``,
             ``time_ratio``, ``time_ratio_low``, ``time_ratio_high`` and
             ``gflops_ratio``.
 
@@ -28,15 +28,15 @@ def draw_benchmark(rows: Sequence[Dict]) -> Figure:
     cases = list(
         dict.fromkeys((row['work'], row['batch_size']) for row in rows)
     )
-    sides = list(dict.fromkeys(row['side'] for row in rows))
+    variants = list(dict.fromkeys(row['variant'] for row in rows))
     figure = new_figure(max(COLUMN, 0.8 * len(cases) + 1.2), 2.5)
     axes = figure.subplots()
-    width = 0.8 / len(sides)
+    width = 0.8 / len(variants)
     for row in rows:
-        number = sides.index(row['side'])
+        number = variants.index(row['variant'])
         place = (
             cases.index((row['work'], row['batch_size']))
-            + (number - (len(sides) - 1) / 2) * width
+            + (number - (len(variants) - 1) / 2) * width
         )
         axes.bar(
             place,
@@ -72,14 +72,14 @@ def draw_benchmark(rows: Sequence[Dict]) -> Figure:
             linewidth=2,
             zorder=4,
         )
-    for number, side in enumerate(sides):
+    for number, variant in enumerate(variants):
         axes.bar(
             0,
             0,
             color=COLOURS[number],
             hatch=('', '///', '...')[number % 3],
             edgecolor='white',
-            label=f'time, {side}',
+            label=f'time, {variant}',
         )
     axes.plot([], [], color='black', linewidth=2, label='GFLOPs')
     axes.axhline(1, color='0.4', linewidth=1, linestyle='--', zorder=1)

@@ -43,6 +43,6 @@ def test_clips_of_one_length(length, pre_activation):
 def test_refuses_what_it_does_not_know():
     model = dict(MODEL, backbone=dict(MODEL['backbone'], sgs=None))
     with pytest.raises(
-        ValueError, match='ATFRResNet3d[A-Za-z]* has no padded peer'
+        ValueError, match='ATFRResNet3d[A-Za-z]* has no padded form'
     ):
         make_padded(build_recognizer(model), model)

@@ -139,7 +139,7 @@ def test_benchmark(script, trained):
             trained[0],
             '--checkpoint',
             trained[1],
-            '--peer',
+            '--padding',
             'padded',
             '--fast-base',
             *('--work', 'forward', 'train', 'pipeline'),
@@ -147,7 +147,7 @@ def test_benchmark(script, trained):
         )
     )
     rows = report['rows']
-    assert [row['side'] for row in rows] == 3 * [
+    assert [row['variant'] for row in rows] == 3 * [
         'base',
         'base, channels last',
         'ATFR',
@@ -177,7 +177,7 @@ def test_benchmark_of_fused_networks(script):
         )
     )['rows']
     base, ours, fused_base, fused = rows
-    assert [row['side'] for row in rows] == [
+    assert [row['variant'] for row in rows] == [
         'base',
         'ATFR',
         'base, fused',
@@ -212,7 +212,7 @@ def test_benchmark_of_engines(script, tmp_path):
         few, all_kept = ours
         assert few['gflops'] < base['gflops'] <= all_kept['gflops']
         for row in ours:
-            against = row['peers'][f'base{engine}']
+            against = row['bases'][f'base{engine}']
             ratios = [
                 a / b
                 for a, b in zip(row['seconds'], base['seconds'], strict=True)
@@ -221,8 +221,8 @@ def test_benchmark_of_engines(script, tmp_path):
             assert against['time_over_gflops'] == pytest.approx(
                 sum(ratios) / 2 / row['gflops_ratio']
             )
-    assert set(rows['ATFR'][0]['peers']) == {'base', 'base, channels last'}
-    assert set(rows['ATFR, fused'][1]['peers']) == {'base', 'base, fused'}
+    assert set(rows['ATFR'][0]['bases']) == {'base', 'base, channels last'}
+    assert set(rows['ATFR, fused'][1]['bases']) == {'base', 'base, fused'}
     assert len(list((tmp_path / 'files').glob('*.onnx'))) == 2
 
 
@@ -241,11 +241,11 @@ def test_growth(script):
 @pytest.fixture
 def small_models(monkeypatch):
     """Small networks in place of those that the tables are made of."""
-    for name, config, peer in (
+    for name, config, padded in (
         ('x3d-s', 'x3d_xxs-atfr-path_1xb12-32x1x1-8e', 'padded'),
         ('tsm-r50', 'tsm-r18-atfr-path_1xb12-16x2x1-8e', 'longest'),
     ):
-        model = TimedModel(f'{config}_tempo-small-rgb', (16, 32, 32), peer)
+        model = TimedModel(f'{config}_tempo-small-rgb', (16, 32, 32), padded)
         monkeypatch.setitem(MODELS, name, model)
     return ('--models', 'x3d-s', 'tsm-r50')
 
@@ -258,18 +258,18 @@ def test_speed_table(script, small_models):
             *('--eval-batches', 2, '--train-batch', 2, '--rounds', 1),
         )
     )['rows']
-    assert [row['side'] for row in rows[::4]] == 4 * ['base']
-    assert [row['side'] for row in rows[3::4]] == [
+    assert [row['variant'] for row in rows[::4]] == 4 * ['base']
+    assert [row['variant'] for row in rows[3::4]] == [
         'padded',
         'padded',
         'longest',
         'longest',
     ]
-    for ours, peer in zip(rows[2::4], rows[3::4], strict=True):
-        assert peer['clips_at_once'] == 2
-        assert peer['gflops_per_clip'] >= ours['gflops_per_clip']
-        if peer['side'] == 'longest':
-            assert peer['lengths'] == 2 * [max(ours['lengths'])]
+    for ours, padded in zip(rows[2::4], rows[3::4], strict=True):
+        assert padded['clips_at_once'] == 2
+        assert padded['gflops_per_clip'] >= ours['gflops_per_clip']
+        if padded['variant'] == 'longest':
+            assert padded['lengths'] == 2 * [max(ours['lengths'])]
 
 
 def test_speed_table_in_half_precision(script, small_models):
@@ -284,10 +284,10 @@ def test_speed_table_in_half_precision(script, small_models):
     assert all(0 < row['seconds_per_clip'] for row in rows)
 
 
-def test_floors(script, small_models):
+def test_lower_bounds(script, small_models):
     report = read(
         script(
-            'analysis_tools/floors.py',
+            'analysis_tools/lower_bounds.py',
             *small_models,
             *('--rounds', 1, '--clips', 2),
         )
@@ -296,15 +296,15 @@ def test_floors(script, small_models):
     assert min(machine.values()) > 0
     assert len(report['rows']) == 6
     for row in report['rows']:
-        floors = row['floors']
-        assert floors['operations'] == pytest.approx(
+        bounds = row['lower_bounds']
+        assert bounds['operations'] == pytest.approx(
             row['gflops'] / machine['gflops_per_second']
         )
-        assert floors['bytes'] == pytest.approx(
+        assert bounds['bytes'] == pytest.approx(
             1e6 * row['megabytes'] / machine['bytes_per_second']
         )
-        most = max(floors['operations'], floors['bytes'])
-        assert most <= floors['both'] <= 2 * most
+        most = max(bounds['operations'], bounds['bytes'])
+        assert most <= bounds['both'] <= 2 * most
 
 
 @pytest.mark.parametrize(

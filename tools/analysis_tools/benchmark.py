@@ -1,8 +1,8 @@
 """Times a recognizer with sampling against its base.
 
-All contenders are timed in turns, in one run. The base is the config without
+All variants are timed in turns, in one run. The base is the config without
 sampling, or another config. Batches run at once and clip by clip, and the
-faster way counts, except for padded peers. The report has the median over the
+faster way counts, except for padded forms. The report has the median over the
 rounds, its spread, and the ratio of the times over the ratio of the GFLOPs,
 which is 1 if time falls in proportion to the multiply-adds; lower is better.
 
@@ -31,9 +31,9 @@ from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.benchmark.arguments import (
     add_engines,
     add_run,
-    add_sides,
+    add_variants,
     check_engines,
-    check_sides,
+    check_options,
     named_engines,
 )
 from mmatfr.benchmark.contenders import Task
@@ -45,7 +45,7 @@ from mmatfr.benchmark.recognizers import Benchmark
 from mmatfr.benchmark.tables import (
     explain_columns,
     print_engines,
-    print_sides,
+    print_variants,
 )
 from mmatfr.cli import make_progress, run_script, write_report
 from mmatfr.visualization.times import draw_benchmark, draw_engines
@@ -53,7 +53,7 @@ from mmatfr.visualization.times import draw_benchmark, draw_engines
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(__doc__)
-    add_sides(parser)
+    add_variants(parser)
     parser.add_argument(
         '--threads',
         type=int,
@@ -70,7 +70,7 @@ def parse_args() -> argparse.Namespace:
     if args.rounds is None:
         args.rounds = 10 if args.engine else 5
     check_engines(parser, args)
-    check_sides(parser, args)
+    check_options(parser, args)
     return args
 
 
@@ -105,7 +105,7 @@ def run_engines(args: argparse.Namespace) -> None:
     )
 
 
-def run_sides(args: argparse.Namespace) -> None:
+def run_variants(args: argparse.Namespace) -> None:
     """Compares the recognizer with its base."""
     args.threads = args.threads and args.threads[0]
     options = BenchmarkOptions(
@@ -120,7 +120,7 @@ def run_sides(args: argparse.Namespace) -> None:
         for work in args.work:
             for size in args.batch_sizes:
                 rows += benchmark.run(work, size, progress)
-    print_sides(rows, Console())
+    print_variants(rows, Console())
     if args.checkpoint is None and not benchmark.is_given:
         print("note: no checkpoint, so B' is that of random weights")
     write_report(
@@ -134,12 +134,14 @@ def run_sides(args: argparse.Namespace) -> None:
             rounds=args.rounds,
             rows=rows,
         ),
-        figure=draw_benchmark([row for row in rows if row['side'] != 'base']),
+        figure=draw_benchmark(
+            [row for row in rows if row['variant'] != 'base']
+        ),
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    (run_engines if args.engine else run_sides)(args)
+    (run_engines if args.engine else run_variants)(args)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 
 Each is timed as by `benchmark.py`, on clips of unequal length with half of the
 frames kept on average: in evaluation clip by clip and in batches, in training
-steps, and with the authors' padding as a peer (benchmark.py --peer). R is the
+steps, and with the authors' padding (benchmark.py --padding). R is the
 ratio of the times over the ratio of the GFLOPs; R' is the same against a base
 with channels_last=True.
 """
@@ -61,7 +61,7 @@ def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
     benchmark = Benchmark(
         BenchmarkOptions(
             model.config,
-            peer=model.peer,
+            padding=model.padding,
             fast_base=True,
             work=list(dict.fromkeys(work for work, _ in cases)),
             resolution=tuple(args.resolution),

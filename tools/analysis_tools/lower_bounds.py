@@ -1,6 +1,6 @@
 """Compares the times of recognizers with lower bounds for a machine.
 
-A forward pass has two lower bounds, called floors: the time of its
+A forward pass has two lower bounds: the time of its
 multiply-adds at the speed of a large matrix product, and the time of the
 values that its convolutions and products read and write at the speed of a
 large copy. Both speeds are measured first. Operations between the convolutions
@@ -21,9 +21,12 @@ from mmatfr.benchmark.arguments import (
     add_run,
     add_shape,
 )
-from mmatfr.benchmark.floors import compare_with_floors, measure_machine
+from mmatfr.benchmark.lower_bounds import (
+    compare_with_lower_bounds,
+    measure_machine,
+)
 from mmatfr.benchmark.models import MODELS
-from mmatfr.benchmark.tables import print_floors
+from mmatfr.benchmark.tables import print_lower_bounds
 from mmatfr.cli import make_progress, run_script, write_report
 
 
@@ -43,7 +46,7 @@ def parse_args() -> argparse.Namespace:
         default=8,
         help='number of clips per round (default: %(default)s)',
     )
-    add_run(parser, 'results/floors')
+    add_run(parser, 'results/lower_bounds')
     return parser.parse_args()
 
 
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     with make_progress() as progress:
         for name in args.models:
             cfg = load_config(MODELS[name].config)
-            found = compare_with_floors(
+            found = compare_with_lower_bounds(
                 cfg.model,
                 clip_shape(cfg, args.shape or MODELS[name].shape),
                 machine,
@@ -64,9 +67,11 @@ def run(args: argparse.Namespace) -> None:
                 args.device,
             )
             rows += [dict(model=name, **row) for row in found]
-    print_floors(rows, machine, Console(width=120))
+    print_lower_bounds(rows, machine, Console(width=120))
     write_report(
-        Path(args.out), 'floors', dict(machine=machine._asdict(), rows=rows)
+        Path(args.out),
+        'lower_bounds',
+        dict(machine=machine._asdict(), rows=rows),
     )
 
 

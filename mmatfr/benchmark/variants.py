@@ -1,4 +1,4 @@
-"""The contenders of a benchmark of recognizers."""
+"""A recognizer and other forms of its network, to be timed together."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
@@ -23,12 +23,12 @@ from mmatfr.zoo.models import config_path
 from .options import BenchmarkOptions
 from .padded import make_padded
 
-__all__ = ['Side', 'make_sides', 'static_model']
+__all__ = ['Variant', 'make_variants', 'static_model']
 
 
 @dataclass
-class Side:
-    """A contender: a recognizer with its clips.
+class Variant:
+    """A form of the network with its clips.
 
     Attributes:
         name (str): Name in the table.
@@ -36,8 +36,7 @@ class Side:
         cfg (Config): Its config.
         cost (CostModel): Cost of its clips.
         clips (Tensor, optional): Its input.
-        peer (str, optional): Kind of peer; None for the base and the
-            recognizer.
+        padding (str, optional): Kind of padding; None without.
     """
 
     name: str
@@ -45,7 +44,7 @@ class Side:
     cfg: Config
     cost: CostModel
     clips: Optional[Tensor] = None
-    peer: Optional[str] = None
+    padding: Optional[str] = None
 
     @property
     def shape(self) -> Tuple[int, ...]:
@@ -72,19 +71,18 @@ def static_model(
     return static
 
 
-def make_sides(options: BenchmarkOptions) -> List[Side]:
-    """Builds the contenders: the base, the recognizer, and their peers.
+def make_variants(options: BenchmarkOptions) -> List[Variant]:
+    """Builds a recognizer, its base, and other forms of both.
 
     Args:
         options (BenchmarkOptions): Options of the benchmark.
 
     Returns:
-        list[Side]: The contenders, the base first. Equal modules have equal
-        weights.
+        list[Variant]: The base first. Equal modules have equal weights.
 
     Raises:
-        ValueError: If the recognizer does not sample, or the peer does not
-            exist.
+        ValueError: If the recognizer does not sample, or has no padded
+            form.
     """
     cfg = _load(options, options.config)
     if options.checkpoint:
@@ -110,37 +108,41 @@ def make_sides(options: BenchmarkOptions) -> List[Side]:
         base_cfg, base = cfg, build(static_model(cfg.model))
     cost, base_cost = CostModel(adaptive), CostModel(base)
     fast = static_model(cfg.model, channels_last=True)
-    sides = [Side('base', base, base_cfg, base_cost)]
+    variants = [Variant('base', base, base_cfg, base_cost)]
     if options.fast_base:
-        sides.append(Side('base, channels last', build(fast), cfg, base_cost))
+        variants.append(
+            Variant('base, channels last', build(fast), cfg, base_cost)
+        )
     if options.execution is None:
-        sides.append(Side('ATFR', adaptive, cfg, cost))
+        variants.append(Variant('ATFR', adaptive, cfg, cost))
     for execution in options.execution or ():
         other = cfg.copy()
         other.model.backbone.execution = execution
-        sides.append(
-            Side(f'ATFR, {execution}', build(other.model), other, cost)
+        variants.append(
+            Variant(f'ATFR, {execution}', build(other.model), other, cost)
         )
     if options.fuse:
         for name, model, own in (
             ('base, fused', fast, base_cost),
             ('ATFR, fused', cfg.model, cost),
         ):
-            sides.append(Side(name, fuse(build(model).eval()), cfg, own))
-    if options.peer == 'padded':
+            variants.append(Variant(name, fuse(build(model).eval()), cfg, own))
+    if options.padding == 'padded':
         model = make_padded(adaptive, cfg.model)
-        sides.append(Side('padded', model, cfg, cost, peer='padded'))
-    elif options.peer == 'longest':
+        variants.append(Variant('padded', model, cfg, cost, padding='padded'))
+    elif options.padding == 'longest':
         model = build(cfg.model)
-        sides.append(Side('longest', model, cfg, cost, peer='longest'))
-    for side in sides:
-        side.model.to(options.device)
+        variants.append(
+            Variant('longest', model, cfg, cost, padding='longest')
+        )
+    for variant in variants:
+        variant.model.to(options.device)
         if options.precision == 'bf16':
             # The accuracy is computed in NumPy, which has no bfloat16.
-            side.model.cls_head.register_forward_hook(
+            variant.model.cls_head.register_forward_hook(
                 lambda head, inputs, scores: scores.float()
             )
-    return sides
+    return variants
 
 
 def _load(options: BenchmarkOptions, config: str) -> Config:

@@ -22,15 +22,15 @@ from mmatfr.apis import build_recognizer
 from mmatfr.cost import CostModel, Operation
 from mmatfr.sgs import force_lengths, sgs_layers
 
-from .sides import static_model
 from .timing import time_in_turns
+from .variants import static_model
 from .work import draw_lengths, make_noise
 
 __all__ = [
-    'Floors',
+    'LowerBounds',
     'Machine',
-    'compare_with_floors',
-    'floors_of',
+    'compare_with_lower_bounds',
+    'lower_bounds_of',
     'measure_machine',
 ]
 
@@ -53,7 +53,7 @@ class Machine(NamedTuple):
     bytes_per_second: float
 
 
-class Floors(NamedTuple):
+class LowerBounds(NamedTuple):
     """Lower bounds on the time of operations, in seconds.
 
     Attributes:
@@ -90,7 +90,9 @@ def measure_machine(device: str = 'cpu', calls: int = 10) -> Machine:
     )
 
 
-def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
+def lower_bounds_of(
+    operations: Sequence[Operation], machine: Machine
+) -> LowerBounds:
     """Computes lower bounds on the time of operations.
 
     Args:
@@ -98,7 +100,7 @@ def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
         machine (Machine): The machine that runs them.
 
     Returns:
-        Floors: The bounds, in seconds.
+        LowerBounds: The bounds, in seconds.
     """
     pairs = [
         (
@@ -107,14 +109,14 @@ def floors_of(operations: Sequence[Operation], machine: Machine) -> Floors:
         )
         for operation in operations
     ]
-    return Floors(
+    return LowerBounds(
         sum(compute for compute, _ in pairs),
         sum(memory for _, memory in pairs),
         sum(map(max, pairs)),
     )
 
 
-def compare_with_floors(
+def compare_with_lower_bounds(
     model: Dict[str, Any],
     shape: Sequence[int],
     machine: Machine,
@@ -141,7 +143,7 @@ def compare_with_floors(
     """
     rows: List[Dict[str, Any]] = []
     functions: Dict[str, Callable[[], None]] = {}
-    for side, config in (
+    for variant, config in (
         ('base', static_model(model)),
         ('base, channels last', static_model(model, channels_last=True)),
         ('ATFR', model),
@@ -152,13 +154,13 @@ def compare_with_floors(
         operations = cost.operations(shape, length)
         rows.append(
             dict(
-                side=side,
+                variant=variant,
                 gflops=cost.gflops(shape, length),
                 megabytes=1e-6 * _BYTES * sum(o.numbers for o in operations),
-                floors=floors_of(operations, machine)._asdict(),
+                lower_bounds=lower_bounds_of(operations, machine)._asdict(),
             )
         )
-        functions[side] = partial(
+        functions[variant] = partial(
             _run_each,
             recognizer.to(device),
             make_noise(recognizer, clips, shape, device).split(1),
@@ -167,7 +169,7 @@ def compare_with_floors(
     task = progress.add_task('time', total=len(functions) * (rounds + 1))
     seconds = time_in_turns(functions, rounds, lambda: progress.advance(task))
     for row in rows:
-        taken = [each / clips for each in seconds[row['side']]]
+        taken = [each / clips for each in seconds[row['variant']]]
         row.update(
             seconds=statistics.median(taken),
             seconds_min=min(taken),
