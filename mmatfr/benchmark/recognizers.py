@@ -171,7 +171,7 @@ class Benchmark:
         if variant.padding != 'padded':
             with ClipRecorder(variant.model, variant.cost) as recorder:
                 self.work.prepare(work, variant, size)()
-                records = recorder.take()
+                records = recorder.pop_records()
             return records.gflops.tolist(), records.lengths.tolist()
         # Same lengths as the recognizer, in batches.
         _, lengths = self._cost_of(work, self.adaptive, size)

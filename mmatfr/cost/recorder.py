@@ -65,7 +65,7 @@ class ClipRecorder:
         ...                   num_classes=12))).eval()
         >>> with ClipRecorder(recognizer) as recorder:
         ...     _ = recognizer(torch.rand(2, 1, 3, 8, 32, 32), mode='tensor')
-        ...     records = recorder.take()
+        ...     records = recorder.pop_records()
         >>> records.lengths.shape, records.num_frames
         (torch.Size([2]), 8)
     """
@@ -85,9 +85,9 @@ class ClipRecorder:
     def __enter__(self) -> 'ClipRecorder':
         self._forget()
         self._handles = [
-            self._backbone.register_forward_hook(self._see_clips),
+            self._backbone.register_forward_hook(self._record_shapes),
             *(
-                layer.register_forward_hook(self._see_groups)
+                layer.register_forward_hook(self._record_groups)
                 for layer in self._sgs.values()
             ),
         ]
@@ -102,7 +102,7 @@ class ClipRecorder:
         self._shapes = []
         self._groups = {layer: [] for layer in self._sgs.values()}
 
-    def _see_clips(self, backbone: nn.Module, args: tuple, out) -> None:
+    def _record_shapes(self, backbone: nn.Module, args: tuple, out) -> None:
         x = args[0]
         if self._frames is None:
             num_clips, *shape = x.shape
@@ -111,10 +111,10 @@ class ClipRecorder:
             shape = x.shape[1], self._frames, *x.shape[2:]
         self._shapes += [tuple(shape)] * num_clips
 
-    def _see_groups(self, layer: SGS, args: tuple, out) -> None:
+    def _record_groups(self, layer: SGS, args: tuple, out) -> None:
         self._groups[layer].append(layer.groups)
 
-    def take(self) -> ClipRecords:
+    def pop_records(self) -> ClipRecords:
         """Returns the records since the last call and clears them."""
         shapes, seen = self._shapes, list(self._groups.values())
         self._forget()

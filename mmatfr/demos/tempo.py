@@ -109,7 +109,7 @@ def _test(model: BaseRecognizer, folder: str) -> Dict[str, float]:
             began = time.perf_counter()
             scores = model(clips, mode='tensor', stage='head')
             seconds += time.perf_counter() - began
-            records = recorder.take()
+            records = recorder.pop_records()
         if isinstance(scores, tuple):
             scores = scores[0]
         for guess, row in zip(scores.argmax(1).tolist(), part, strict=True):

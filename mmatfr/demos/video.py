@@ -16,13 +16,13 @@ from mmatfr.cli import make_table, print_table
 from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.deploy import load_model
 from mmatfr.sgs import sgs_layers
+from mmatfr.visualization.animated_page import make_animated_page
 from mmatfr.visualization.charts import draw_timeline
 from mmatfr.visualization.figures import (
     ClipGroups,
     GroupsRecorder,
     draw_groups,
 )
-from mmatfr.visualization.pages import make_page
 
 __all__ = ['show_deployed', 'show_recognizer']
 
@@ -60,7 +60,7 @@ def show_recognizer(
             torch.no_grad(),
         ):
             sample = model.test_step(pseudo_collate([data]))[0]
-            records = recorder.take()
+            records = recorder.pop_records()
         scores.append(sample.pred_score.cpu())
         clip = first_view(model, data['inputs'])
         times = frame_times(data['data_samples'], clip.shape[1])
@@ -219,7 +219,9 @@ def _save_figure(
     if len(layers[0]) > _MOVING_CLIPS:
         note += f' The first {_MOVING_CLIPS} clips are in motion.'
     page = out.with_suffix('.html')
-    write_text(page, make_page(moving, Path(video).name, note, figures))
+    write_text(
+        page, make_animated_page(moving, Path(video).name, note, figures)
+    )
     which = (
         'the clips with the fewest and the most groups'
         if len(shown) > len(layers)

@@ -101,7 +101,7 @@ class SGS(nn.Module):
     ) -> None:
         super().__init__()
         check_integer('in_channels', in_channels)
-        chosen = LayerOptions.of(preset=preset, **options)
+        chosen = LayerOptions.from_preset(preset=preset, **options)
         # The layer alone has no stem before it.
         border = 0 if isinstance(chosen.border, str) else chosen.border
         self.in_channels = in_channels
@@ -143,7 +143,7 @@ class SGS(nn.Module):
     @property
     def has_run(self) -> bool:
         """bool: Whether there was a forward in this thread."""
-        return self in _last.of
+        return self in _last.by_module
 
     @property
     def groups(self) -> Groups:
@@ -160,7 +160,7 @@ class SGS(nn.Module):
     def _last_results(self) -> Tuple[Groups, Tensor]:
         if not self.has_run:
             raise AttributeError
-        return _last.of[self]
+        return _last.by_module[self]
 
     def __getattr__(self, name: str) -> Any:
         # Called for a property that raises an AttributeError, too.
@@ -177,7 +177,7 @@ class SGS(nn.Module):
             groups (Groups): Groups of N clips, without gradient history.
             magnitude (Tensor): Magnitudes, (N, T), without gradient history.
         """
-        _last.of[self] = groups, magnitude
+        _last.by_module[self] = groups, magnitude
 
     def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
         """Groups the frames of each clip.

@@ -234,7 +234,7 @@ class LayerOptions:
         return ('preset', *(field.name for field in fields(cls)))
 
     @classmethod
-    def of(cls, preset: str = 'paper', **options) -> 'LayerOptions':
+    def from_preset(cls, preset: str = 'paper', **options) -> 'LayerOptions':
         """Overrides options of a preset.
 
         Args:

@@ -18,8 +18,8 @@ class LastResults(threading.local, Generic[Module, Result]):
     lives as long as its module and thread.
 
     Attributes:
-        of (WeakKeyDictionary): Maps a module to its result.
+        by_module (WeakKeyDictionary): Maps a module to its result.
     """
 
     def __init__(self) -> None:
-        self.of: WeakKeyDictionary[Module, Result] = WeakKeyDictionary()
+        self.by_module: WeakKeyDictionary[Module, Result] = WeakKeyDictionary()

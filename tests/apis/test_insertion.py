@@ -176,7 +176,7 @@ def test_budget_is_met_on_clips(family):
     with ClipRecorder(recognizer) as recorder, torch.no_grad():
         for batch in batches:
             recognizer.test_step(batch)
-        spent = recorder.take().gflops.mean() / cost.gflops(size)
+        spent = recorder.pop_records().gflops.mean() / cost.gflops(size)
     assert budget - 0.05 < spent <= budget + 1e-6
     for layer in sgs_layers(recognizer).values():
         assert layer.num_batches_tracked == 2 and layer.running_peak > 0
@@ -188,7 +188,7 @@ def test_without_clips_none_costs_more():
     mmatfr.insert(recognizer, budget=0.7)
     with ClipRecorder(recognizer) as recorder:
         logits(recognizer, clips(8, NUM_FRAMES, SIZE))
-        spent = recorder.take().gflops / cost.gflops((3, *SHAPE))
+        spent = recorder.pop_records().gflops / cost.gflops((3, *SHAPE))
     assert 0.6 < spent.max() <= 0.7
     assert spent.min() < spent.max()  # clips that are still for long
 

@@ -233,7 +233,7 @@ def test_2d_recognizer():
     views = torch.randn(4, 2 * 6, 3, 32, 32)  # of 4 videos, 2 each
     with ClipRecorder(model, cost) as recorder, torch.no_grad():
         model(views, mode='tensor', stage='head')
-        records = recorder.take()
+        records = recorder.pop_records()
     assert records.lengths.shape == (8,) and records.num_frames == 6
     assert len(records.lengths.unique()) > 1
     alone = views.view(8, 6, 3, 32, 32).split(1)
@@ -254,7 +254,7 @@ def test_2d_recognizer_without_sampling():
     )
     with ClipRecorder(model) as recorder, torch.no_grad():
         model(torch.rand(2, 5, 3, 32, 32), mode='tensor')
-        records = recorder.take()
+        records = recorder.pop_records()
     # Nothing combines these frames into clips, so each is a clip.
     assert records.lengths.tolist() == [1] * 10 and records.num_frames == 1
     counted = count(model, torch.rand(1, 1, 3, 32, 32))
@@ -278,13 +278,13 @@ class TestClipRecorder:
             model(clips[:3], mode='tensor')
             first = model.backbone.lengths
             model(clips[3:], mode='tensor')
-            records = recorder.take()
-            assert len(recorder.take().lengths) == 0
+            records = recorder.pop_records()
+            assert len(recorder.pop_records().lengths) == 0
         assert records.lengths[:3].equal(first)
         assert records.num_frames == 12 and records.gflops.shape == (5,)
         assert records.resolution.equal(records.lengths / 12)
         model(clips, mode='tensor')
-        assert len(recorder.take().lengths) == 0
+        assert len(recorder.pop_records().lengths) == 0
 
     def test_two_layers(self):
         model = two_paths()
@@ -296,7 +296,7 @@ class TestClipRecorder:
             torch.no_grad(),
         ):
             model(torch.rand(1, 3, *SHAPE), mode='tensor')
-            records = recorder.take()
+            records = recorder.pop_records()
         assert recorder.layers == cost.layers
         assert records.lengths.tolist() == lengths
         assert records.num_frames == (4, 12)
@@ -315,7 +315,7 @@ class TestClipRecorder:
             model.test_cfg = dict(max_testing_views=most)
             with ClipRecorder(model) as recorder, torch.no_grad():
                 model.extract_feat(views, test_mode=True)
-                seen.append(recorder.take().lengths.tolist())
+                seen.append(recorder.pop_records().lengths.tolist())
         assert seen[0] == seen[1] and len(seen[0]) == 5
 
     def test_readout_makes_no_difference(self):
@@ -326,7 +326,7 @@ class TestClipRecorder:
             with ClipRecorder(model) as recorder, torch.no_grad():
                 torch.manual_seed(0)
                 model(torch.randn(2, 1, *SHAPE), mode='tensor')
-                records.append(recorder.take())
+                records.append(recorder.pop_records())
         assert records[0].lengths.shape == (2,)
         for mean, frames in zip(*records, strict=True):
             torch.testing.assert_close(mean, frames, rtol=0, atol=0)

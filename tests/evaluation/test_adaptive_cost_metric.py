@@ -113,7 +113,7 @@ def test_of_a_recognizer(build_runner, sgs, num_clips):
                     data_samples=[video['data_samples']],
                 )
             )
-            lengths += recorder.take().lengths.tolist()
+            lengths += recorder.pop_records().lengths.tolist()
         hits.append(sample.pred_score.argmax() == sample.gt_label.item())
     assert len(lengths) == 12 * num_clips
     if sgs is None:

@@ -126,7 +126,7 @@ def test_reads_what_the_hook_writes(build_runner):
     with ClipRecorder(recognizer) as recorder:
         for item in runner.val_dataloader.dataset:
             recognizer.val_step({key: [value] for key, value in item.items()})
-            (views,) = recorder.take().groups
+            (views,) = recorder.pop_records().groups
             times = item['data_samples'].frame_inds.reshape(2, 8)
             within = (6 <= times) & (times < 22)
             for groups, inside in zip(views, within, strict=True):

@@ -21,27 +21,27 @@ class PytorchvideoX3D:
         self.unused = dict(weights)
         self.weights, self.depths = weights, depths
 
-    def take(self, name):
+    def read(self, name):
         self.unused.pop(name, None)
         return self.weights.get(name)
 
     def conv(self, x, name, stride=1):
-        weight = self.take(f'{name}.weight')
+        weight = self.read(f'{name}.weight')
         return F.conv3d(
             x,
             weight,
-            self.take(f'{name}.bias'),
+            self.read(f'{name}.bias'),
             stride=(1, stride, stride),
             padding=[size // 2 for size in weight.shape[2:]],
             groups=x.shape[1] // weight.shape[1],
         )
 
     def norm(self, x, name):
-        self.take(f'{name}.num_batches_tracked')
+        self.read(f'{name}.num_batches_tracked')
         return F.batch_norm(
             x,
             *(
-                self.take(f'{name}.{key}')
+                self.read(f'{name}.{key}')
                 for key in ('running_mean', 'running_var', 'weight', 'bias')
             ),
         )
@@ -80,8 +80,8 @@ class PytorchvideoX3D:
         x = self.conv(x, 'blocks.5.pool.post_conv').relu().flatten(1)
         return F.linear(
             x,
-            self.take('blocks.5.proj.weight'),
-            self.take('blocks.5.proj.bias'),
+            self.read('blocks.5.proj.weight'),
+            self.read('blocks.5.proj.bias'),
         )
 
 

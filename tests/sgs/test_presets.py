@@ -13,18 +13,20 @@ def test_each_builds_a_layer_that_groups(preset):
 
 
 def test_the_paper_is_the_default():
-    assert LayerOptions.of() == LayerOptions.of(preset='paper')
+    assert LayerOptions.from_preset() == LayerOptions.from_preset(
+        preset='paper'
+    )
     assert repr(SGS(4)) == repr(SGS(4, preset='paper'))
 
 
 def test_single_options_go_on_top():
-    options = LayerOptions.of(preset='path', grid=3, bin_range='clip')
+    options = LayerOptions.from_preset(preset='path', grid=3, bin_range='clip')
     expected = {**PRESETS['path'], 'grid': 3, 'bin_range': 'clip'}
     assert {name: getattr(options, name) for name in expected} == expected
 
 
 def test_no_border_has_no_groups():
-    assert not LayerOptions.of(preset='path', border=0).border_groups
+    assert not LayerOptions.from_preset(preset='path', border=0).border_groups
     layer = SGS(4, preset='path')
     assert layer.border == 0 and layer.binning.ends == 0
     layer = SGS(4, preset='path', border=2)

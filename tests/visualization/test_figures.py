@@ -8,6 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from mmatfr.visualization.animated_page import animate_groups
 from mmatfr.visualization.charts import draw_class_ranking
 from mmatfr.visualization.colours import COLOURS
 from mmatfr.visualization.figures import (
@@ -15,7 +16,6 @@ from mmatfr.visualization.figures import (
     draw_groups,
     group_means,
 )
-from mmatfr.visualization.pages import animate_groups
 from mmatfr.visualization.tradeoffs import (
     draw_calibration,
     draw_pareto,

@@ -17,8 +17,8 @@ from mmatfr.apis import first_view, frame_times, load_recognizer, read_clips
 from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
+from mmatfr.visualization.animated_page import make_animated_page
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
-from mmatfr.visualization.pages import make_page
 from mmatfr.zoo.models import config_path, released_weights
 
 
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
     for path in paths[:2]:
         with atomic_path(path) as part:
             figure.savefig(part)
-    write_text(paths[2], make_page([[clip] for clip in clips], name))
+    write_text(paths[2], make_animated_page([[clip] for clip in clips], name))
     print(f'written: {", ".join(map(str, paths))}')
 
 

@@ -116,7 +116,7 @@ class TemporalResolutionHook(Hook):
         self._finish(runner, runner.test_dataloader.dataset, 'test')
 
     def _start(self, runner) -> None:
-        self._recorder.take()
+        self._recorder.pop_records()
         self.videos = []
         recognizer = unwrap(runner.model)
         self._handle = recognizer.register_forward_hook(
@@ -130,7 +130,7 @@ class TemporalResolutionHook(Hook):
         kwargs: dict,
         outputs: Any,
     ) -> None:
-        records = self._recorder.take()
+        records = self._recorder.pop_records()
         given = args[1] if len(args) > 1 else kwargs.get('data_samples')
         # A head that returns features returns no samples.
         data_samples = given if isinstance(outputs, Tensor) else outputs
@@ -154,7 +154,7 @@ class TemporalResolutionHook(Hook):
             of_video = slice(place * views, (place + 1) * views)
             groups = [of[of_video].tolist() for of in records.groups]
             sample.set_metainfo(dict(video, groups=groups))
-            self.videos.append(dict(video, **_judge(sample)))
+            self.videos.append(dict(video, **_read_labels(sample)))
 
     def _finish(
         self, runner, dataset: BaseDataset, split: str, step: int = 0
@@ -193,9 +193,9 @@ class TemporalResolutionHook(Hook):
     ) -> None:
         """Logs the batch, and at intervals the latest clips."""
         if not self._recorder.layers:
-            self._recorder.take()
+            self._recorder.pop_records()
             return
-        records = self._recorder.take()
+        records = self._recorder.pop_records()
         for name, values in (
             ('temporal_resolution', records.resolution),
             ('gflops_per_clip', records.gflops),
@@ -283,7 +283,7 @@ def _name_ends(ranked: Sequence[Dict]) -> str:
     )
 
 
-def _judge(sample: ActionDataSample) -> Dict:
+def _read_labels(sample: ActionDataSample) -> Dict:
     """Reads the classes of a video, and whether it was recognized."""
     labels = getattr(sample, 'gt_label', None)
     if labels is None:
@@ -291,10 +291,10 @@ def _judge(sample: ActionDataSample) -> Dict:
     # One index, or a multi-hot vector.
     labels = (labels if len(labels) == 1 else labels.nonzero()).flatten()
     # -1 means no label, as in mmaction2.
-    judged: Dict[str, Any] = dict(
+    found: Dict[str, Any] = dict(
         labels=[label for label in labels.tolist() if label >= 0]
     )
     scores = getattr(sample, 'pred_score', None)
-    if isinstance(scores, Tensor) and judged['labels']:
-        judged['correct'] = int(scores.argmax()) in judged['labels']
-    return judged
+    if isinstance(scores, Tensor) and found['labels']:
+        found['correct'] = int(scores.argmax()) in found['labels']
+    return found

@@ -82,7 +82,7 @@ class Pathway:
     def clips(self) -> Optional[SampledClips]:
         """SampledClips | None: Clips of the current forward in this thread, or
         of the last one."""
-        return self.running_clips or _last.of.get(self)
+        return self.running_clips or _last.by_module.get(self)
 
     @property
     def running_clips(self) -> Optional[SampledClips]:
@@ -94,7 +94,7 @@ class Pathway:
 
     def remember(self, clips: SampledClips) -> None:
         """Stores the clips of a forward for this thread."""
-        _last.of[self] = clips
+        _last.by_module[self] = clips
         self.layer.remember(clips.groups, clips.magnitude)
 
     @property
@@ -147,7 +147,7 @@ class Pathway:
         check_flag(f'{self.option}.pre_activation', pre_activation)
         name, *after = self.stages[stage]
         owner = backbone.get_submodule(self.name)
-        chosen = LayerOptions.of(**options)
+        chosen = LayerOptions.from_preset(**options)
         if chosen.border == 'auto':
             stem = backbone.get_submodule(self.stages[0][0])
             chosen = chosen.with_border(_padded_frames(owner, stem, places))

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from .colours import COLOURS, ink_on
 from .figures import ClipGroups, draw_groups, group_means
 
-__all__ = ['animate_groups', 'make_page']
+__all__ = ['animate_groups', 'make_animated_page']
 
 _HEIGHT = 240  # of a frame of the animation, in pixels
 _BORDER = 10
@@ -87,7 +87,7 @@ def _framed(picture: np.ndarray, number: int, text: str) -> Image.Image:
     return framed
 
 
-def make_page(
+def make_animated_page(
     layers: Sequence[Sequence[ClipGroups]],
     title: str,
     note: str = '',
