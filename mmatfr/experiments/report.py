@@ -1,8 +1,9 @@
 """Reports the results of a comparison in a table, a figure and files."""
 
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 from rich.box import MARKDOWN
 from rich.console import Console
@@ -13,9 +14,115 @@ from mmatfr.cli import describe_run, write_report
 from mmatfr.visualization.tradeoffs import draw_tradeoff
 
 from .comparison import Results
-from .tables import CURVES, ROWS
+from .row import Row
 
-__all__ = ['format_seeds', 'make_series', 'make_table', 'write_comparison']
+__all__ = [
+    'Report',
+    'format_seeds',
+    'gflops',
+    'length_range',
+    'lengths',
+    'metric',
+]
+
+# Metrics of a row for each seed.
+Runs = List[Dict[str, float]]
+# Makes a cell from the metrics of a row and of the full network.
+Column = Callable[[Runs, Optional[Runs]], Optional[str]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """How to report the results of a table of rows.
+
+    Attributes:
+        rows (dict[str, Row]): All rows, by name.
+        columns (dict[str, Callable]): The columns after the title, by their
+            headings.
+        curves (dict[str, str]): Titles of the curves of the figure, by prefix
+            of the names of their rows.
+    """
+
+    rows: Mapping[str, Row]
+    columns: Mapping[str, Column]
+    curves: Mapping[str, str]
+
+    def make_table(self, results: Results) -> Table:
+        """Creates a table of the results.
+
+        Args:
+            results (dict): For each row the metrics of each seed.
+
+        Returns:
+            Table: A table in Markdown.
+        """
+        table = Table(box=MARKDOWN)
+        table.add_column('model', no_wrap=True)
+        for heading in self.columns:
+            table.add_column(heading, justify='right', no_wrap=True)
+        full = results.get('full', results.get('base'))
+        for name, runs in results.items():
+            cells = (column(runs, full) for column in self.columns.values())
+            table.add_row(self.rows[name].title, *cells)
+        return table
+
+    def make_series(
+        self, results: Results
+    ) -> Dict[str, List[Dict[str, float]]]:
+        """Converts rows to points and lines of a chart.
+
+        Args:
+            results (dict): For each row the metrics of each seed.
+
+        Returns:
+            dict: Input of
+            :func:`mmatfr.visualization.tradeoffs.draw_tradeoff`.
+        """
+        series: Dict[str, List[Dict[str, float]]] = {}
+        for name, runs in results.items():
+            top1 = [100 * run['acc/top1'] for run in runs]
+            point = dict(
+                cost=_mean(runs, 'cost/gflops_per_clip'),
+                accuracy=statistics.mean(top1),
+                low=min(top1),
+                high=max(top1),
+            )
+            curves = (
+                curve
+                for prefix, curve in self.curves.items()
+                if name.startswith(prefix)
+            )
+            title = next(curves, self.rows[name].title)
+            series.setdefault(title, []).append(point)
+        return series
+
+    def write(
+        self, out: Path, name: str, seeds: Sequence[int], results: Results
+    ) -> None:
+        """Prints the table, and writes it with the figure and all values.
+
+        Args:
+            out (Path): Folder, created if needed.
+            name (str): Name of the files, without extension.
+            seeds (Sequence[int]): Seeds of the trainings.
+            results (dict): For each row the metrics of each seed.
+        """
+        table = self.make_table(results)
+        Console(width=250).print(table)
+        figure = draw_tradeoff(
+            self.make_series(results), 'GFLOPs per clip', 'top-1 accuracy, %'
+        )
+        write_report(out, name, dict(seeds=seeds, rows=results), figure=figure)
+        with atomic_open(out / f'{name}.md', encoding='utf-8') as file:
+            machine = describe_run()
+            print(
+                f'`{machine["command"]}`; {machine["cores"]} CPU cores, '
+                f'{machine["threads"]} threads, Python {machine["python"]}, '
+                f'torch {machine["torch"]}; seeds '
+                f'{", ".join(map(str, seeds))}: mean [least, most].\n',
+                file=file,
+            )
+            Console(file=file, width=250).print(table)
 
 
 def format_seeds(values: Sequence[float], digits: int) -> str:
@@ -34,129 +141,55 @@ def format_seeds(values: Sequence[float], digits: int) -> str:
     return text
 
 
-def make_table(results: Results) -> Table:
-    """Creates a table of the results of all rows.
+def metric(key: str, digits: int, factor: float = 1) -> Column:
+    """Makes a column of a metric.
 
     Args:
-        results (dict): For each row the metrics of each seed.
+        key (str): Name of the metric.
+        digits (int): Number of digits after the decimal point.
+        factor (float): Factor of the values. Defaults to 1.
 
     Returns:
-        Table: A table in Markdown.
+        Callable: Formats the metric; None for rows without it.
     """
-    table = Table(box=MARKDOWN)
-    for title in (
-        'model',
-        'top-1 %',
-        'short %',
-        'long %',
-        "B' (of several layers B'/T), mean ± std",
-        "B' range",
-        'Spearman',
-        'GFLOPs',
-        'ms/clip',
-    ):
-        table.add_column(
-            title,
-            justify='left' if title == 'model' else 'right',
-            no_wrap=True,
-        )
-    full = results.get('full')
-    for name, runs in results.items():
 
-        def column(
-            key: str, digits: int, factor: float = 1, runs=runs
-        ) -> Optional[str]:
-            if not all(key in run for run in runs):
-                return None
-            return format_seeds([factor * run[key] for run in runs], digits)
+    def column(runs: Runs, full: Optional[Runs]) -> Optional[str]:
+        if not all(key in run for run in runs):
+            return None
+        return format_seeds([factor * run[key] for run in runs], digits)
 
-        lengths = bounds = None
-        if all('cost/length_mean' in run for run in runs):
-            mean, std = (
-                statistics.mean(run[f'cost/length_{what}'] for run in runs)
-                for what in ('mean', 'std')
-            )
-            lengths = f'{mean:.1f} ± {std:.1f}'
-            least = min(run['cost/length_min'] for run in runs)
-            most = max(run['cost/length_max'] for run in runs)
-            bounds = f'{least:.0f} to {most:.0f}'
-        else:  # several layers: the share of kept frames of each
-            lengths = ', '.join(
-                ' ± '.join(
-                    f'{statistics.mean(run[key + end] for run in runs):.2f}'
-                    for end in ('', '_std')
-                )
-                for key in runs[0]
-                if key.endswith('.sgs/temporal_resolution')
-            )
-        gflops = statistics.mean(run['cost/gflops_per_clip'] for run in runs)
-        share = ''
-        if full and name != 'full':
-            of = statistics.mean(run['cost/gflops_per_clip'] for run in full)
-            share = f' ({100 * gflops / of:.0f} %)'
-        table.add_row(
-            ROWS[name].title,
-            column('acc/top1', 1, 100),
-            column('tempo/top1_short', 1, 100),
-            column('tempo/top1_long', 1, 100),
-            lengths,
-            bounds,
-            column('tempo/spearman', 2),
-            f'{gflops:.4f}{share}',
-            column('seconds', 2, 1e3),
-        )
-    return table
+    return column
 
 
-def make_series(
-    results: Results,
-) -> Dict[str, List[Dict[str, float]]]:
-    """Converts rows to points and lines of a chart.
-
-    Args:
-        results (dict): For each row the metrics of each seed.
-
-    Returns:
-        dict: Input of :func:`mmatfr.visualization.tradeoffs.draw_tradeoff`.
-    """
-    series: Dict[str, List[Dict[str, float]]] = {}
-    for name, runs in results.items():
-        top1 = [100 * run['acc/top1'] for run in runs]
-        point = dict(
-            cost=statistics.mean(run['cost/gflops_per_clip'] for run in runs),
-            accuracy=statistics.mean(top1),
-            low=min(top1),
-            high=max(top1),
-        )
-        curves = [c for key, c in CURVES.items() if name.startswith(key)]
-        series.setdefault((curves or [ROWS[name].title])[0], []).append(point)
-    return series
+def gflops(runs: Runs, full: Optional[Runs]) -> str:
+    """Formats the GFLOPs, with the share of the full network."""
+    cost = _mean(runs, 'cost/gflops_per_clip')
+    if full is None or runs is full:
+        return f'{cost:.4f}'
+    share = cost / _mean(full, 'cost/gflops_per_clip')
+    return f'{cost:.4f} ({100 * share:.0f} %)'
 
 
-def write_comparison(
-    out: Path, name: str, seeds: Sequence[int], results: Results
-) -> None:
-    """Prints the table, and writes it with the figure and all values.
-
-    Args:
-        out (Path): Folder, created if needed.
-        name (str): Name of the files, without extension.
-        seeds (Sequence[int]): Seeds of the trainings.
-        results (dict): For each row the metrics of each seed.
-    """
-    table = make_table(results)
-    Console(width=250).print(table)
-    figure = draw_tradeoff(
-        make_series(results), 'GFLOPs per clip', 'top-1 accuracy, %'
+def lengths(runs: Runs, full: Optional[Runs]) -> str:
+    """Formats B', or B'/T of each of several layers."""
+    if all('cost/length_mean' in run for run in runs):
+        mean = _mean(runs, 'cost/length_mean')
+        return f'{mean:.1f} ± {_mean(runs, "cost/length_std"):.1f}'
+    return ', '.join(
+        f'{_mean(runs, key):.2f} ± {_mean(runs, f"{key}_std"):.2f}'
+        for key in runs[0]
+        if key.endswith('.sgs/temporal_resolution')
     )
-    write_report(out, name, dict(seeds=seeds, rows=results), figure=figure)
-    with atomic_open(out / f'{name}.md', encoding='utf-8') as file:
-        machine = describe_run()
-        print(
-            f'`{machine["command"]}`; {machine["cores"]} CPU cores, '
-            f'{machine["threads"]} threads, Python {machine["python"]}, '
-            f'torch {machine["torch"]}; seeds {", ".join(map(str, seeds))}: '
-            'mean [least, most].\n',
-            file=file,
-        )
-        Console(file=file, width=250).print(table)
+
+
+def length_range(runs: Runs, full: Optional[Runs]) -> Optional[str]:
+    """Formats the smallest and the largest B' of a single layer."""
+    if not all('cost/length_mean' in run for run in runs):
+        return None
+    least = min(run['cost/length_min'] for run in runs)
+    most = max(run['cost/length_max'] for run in runs)
+    return f'{least:.0f} to {most:.0f}'
+
+
+def _mean(runs: Runs, key: str) -> float:
+    return statistics.mean(run[key] for run in runs)

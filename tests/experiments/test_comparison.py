@@ -6,21 +6,20 @@ from pathlib import Path
 import pytest
 
 from mmatfr.datasets.tempo import Tempo
-from mmatfr.experiments.comparison import Comparison
+from mmatfr.experiments.tempo import TempoComparison
 
 SIZE = Tempo(12, 2, 4)
 
 
-class InOneProcess(Comparison):
+class InOneProcess(TempoComparison):
     """Loads clips without forks of the process of the tests."""
 
-    def config(self, *args, **kwargs):
-        cfg = super().config(*args, **kwargs)
+    def use_data(self, cfg):
+        super().use_data(cfg)
         for split in ('train', 'val', 'test'):
             cfg[f'{split}_dataloader'].update(
                 num_workers=0, persistent_workers=False
             )
-        return cfg
 
 
 @pytest.fixture(scope='module')
@@ -84,7 +83,7 @@ def test_what_is_done_is_not_done_again(path_is_trained):
     )
     with counted(path_is_trained) as trained:
         results = path_is_trained.run(rows, [0], rounds=1)
-    assert [path.parts[1] for path in trained] == ['full_s0', 'pool2_s0']
+    assert [path.parts[2] for path in trained] == ['full', 'pool2']
     assert list(results) == list(rows)
     runs = {name: runs[0] for name, runs in results.items()}
     assert runs['pool2']['cost/length_mean'] == 8
@@ -104,8 +103,8 @@ def test_rows_can_be_trained_for_another_time(compare, path_is_trained):
     with counted(comparison) as trained:
         weights = comparison.weights('path', 0)
     # The common base exists and does not change.
-    assert {path.parts[1] for path in trained} == {'path_2e_s0'}
-    assert weights.endswith('resnet3d/path_2e_s0/epoch_2.pth')
+    assert {path.parts[2] for path in trained} == {'path_2e'}
+    assert weights.endswith('resnet3d/path_2e/s0/epoch_2.pth')
 
 
 def test_several_seeds_and_layers(compare, tmp_path):
@@ -123,7 +122,7 @@ def test_several_seeds_and_layers(compare, tmp_path):
 
 def test_rows_from_scratch_need_no_network_to_start_from(compare, tmp_path):
     comparison = compare(tmp_path)
-    comparison.generate()
+    comparison.prepare_data()
     with counted(comparison) as trained:
         comparison.weights('scratch_path', 0)
     assert len(trained) == 1
@@ -131,13 +130,13 @@ def test_rows_from_scratch_need_no_network_to_start_from(compare, tmp_path):
 
 def test_another_world_trains_on_from_the_still_one(compare, path_is_trained):
     comparison = compare(world='wild')
-    comparison.generate()
+    comparison.prepare_data()
     with counted(comparison) as trained:
         comparison.metrics('inserted_pool2', 0)
     (checkpoint,) = trained
-    assert checkpoint.parts[0] == 'wild'
+    assert checkpoint.parts[:2] == ('1e', 'wild')
     folder = Path(path_is_trained.work_dir)
-    (still,) = folder.glob('resnet3d-*_tempo-small-rgb/s0/epoch_1.pth')
+    (still,) = folder.glob('1e/resnet3d-*_tempo-small-rgb/s0/epoch_1.pth')
     log = next((folder / checkpoint).parent.glob('*/*.log')).read_text()
     assert f'Load checkpoint from {still}' in log
     # It is another data set with separate trainings.
@@ -145,16 +144,16 @@ def test_another_world_trains_on_from_the_still_one(compare, path_is_trained):
         Path(comparison.data_root, 'tempo.json').read_text()
     )
     assert parameters['world'] == 'wild'
-    assert (folder / 'wild/resnet3d/inserted_pool2_s0').is_dir()
+    assert (folder / '1e/wild/resnet3d/inserted_pool2/s0').is_dir()
 
 
 def test_recipes_for_one_network_start_from_the_same_weights(
     compare, tmp_path
 ):
-    compare().generate()
+    compare().prepare_data()
     with counted(compare(tmp_path)) as trained:
-        first = compare(tmp_path, model='x3d').weights('base', 0)
-        second = compare(tmp_path, model='x3d-32').weights('base', 0)
+        first = compare(tmp_path, model='x3d').base_weights(0)
+        second = compare(tmp_path, model='x3d-32').base_weights(0)
     assert len(trained) == 1 and first == second
 
 
@@ -172,11 +171,11 @@ def test_more_frames_of_longer_videos(compare, tmp_path):
 
 def test_more_test_videos(compare, path_is_trained):
     comparison = compare(test_videos=5)
-    comparison.generate()
+    comparison.prepare_data()
     with counted(comparison) as trained:
         comparison.metrics('path', 0)
     assert not trained
     lines = Path(comparison.test_root, 'test.txt').read_text().splitlines()
     assert len(lines) == 5
-    folder = Path(comparison.work_dir, 'resnet3d', 'path_s0')
+    folder = Path(comparison.work_dir, '1e/resnet3d/path/s0')
     assert (folder / 'metrics-test5.json').is_file()

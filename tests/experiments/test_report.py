@@ -2,11 +2,8 @@
 
 import json
 
-from mmatfr.experiments.report import (
-    make_series,
-    make_table,
-    write_comparison,
-)
+from mmatfr.experiments import grid
+from mmatfr.experiments.tempo_rows import REPORT
 
 
 def run(top1, gflops, seconds=0.002, **more):
@@ -47,7 +44,7 @@ def rows(table):
 
 
 def test_a_table_has_means_ranges_and_shares():
-    full, path, _ = rows(make_table(RESULTS))
+    full, path, _ = rows(REPORT.make_table(RESULTS))
     assert full[:4] == ('full', *['60.0 [50.0, 70.0]'] * 3)
     assert full[4:] == (
         *('16.0 ± 0.0', '16 to 16', ''),
@@ -66,7 +63,7 @@ def test_one_seed_has_no_range_and_several_layers_have_shares():
         for name, mean in (('slow', 0.5), ('fast', 0.25))
         for end, value in (('', mean), ('_std', 0.125))
     }
-    (row,) = rows(make_table({'pool2': [run(0.5, 0.1, **several)]}))
+    (row,) = rows(REPORT.make_table({'pool2': [run(0.5, 0.1, **several)]}))
     assert row == (
         *('average pool 2', '50.0', '50.0', '50.0'),
         *('0.50 ± 0.12, 0.25 ± 0.12', '', '', '0.1000', '2.00'),
@@ -74,7 +71,7 @@ def test_one_seed_has_no_range_and_several_layers_have_shares():
 
 
 def test_rows_of_a_curve_are_one_line():
-    series = make_series(RESULTS)
+    series = REPORT.make_series(RESULTS)
     assert [len(points) for points in series.values()] == [1, 2]
     ((full,), (first, _)) = series.values()
     assert full == dict(cost=0.2, accuracy=60, low=50, high=70)
@@ -82,7 +79,7 @@ def test_rows_of_a_curve_are_one_line():
 
 
 def test_files_hold_all_of_it(tmp_path, capsys):
-    write_comparison(tmp_path / 'out', 'resnet3d_rows', [0, 1], RESULTS)
+    REPORT.write(tmp_path / 'out', 'resnet3d_rows', [0, 1], RESULTS)
     report = json.loads((tmp_path / 'out/resnet3d_rows.json').read_text())
     assert report['rows'] == RESULTS and report['seeds'] == [0, 1]
     table = (tmp_path / 'out/resnet3d_rows.md').read_text()
@@ -91,3 +88,23 @@ def test_files_hold_all_of_it(tmp_path, capsys):
     assert line in capsys.readouterr().out
     figure = tmp_path / 'out/resnet3d_rows.png'
     assert figure.stat().st_size > 10000
+
+
+def test_grid_has_the_share_of_the_base_and_the_density_of_the_word():
+    base, path = rows(
+        grid.REPORT.make_table(
+            {
+                'base': [run(0.5, 0.2, **lengths(32, 0, 32, 32))],
+                'path_bins12': [
+                    run(
+                        0.5,
+                        0.1,
+                        **lengths(12, 2, 8, 12),
+                        **{'density/word': 2},
+                    )
+                ],
+            }
+        )
+    )
+    assert base[1:] == ('1', '50.0', '32.0 ± 0.0', '', '0.2000')
+    assert path[1:] == ('1', '50.0', '12.0 ± 2.0', '2.00', '0.1000 (50 %)')

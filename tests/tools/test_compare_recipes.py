@@ -34,7 +34,7 @@ def test_it_writes_a_table_named_by_what_it_compares(tmp_path):
     (run,) = report['rows']['inserted_pool2']
     assert run['cost/length_mean'] == 8
     assert 'compare_recipes.py --data' in report['run']['command']
-    assert (tmp_path / 'work/wild/resnet3d/inserted_pool2_s0').is_dir()
+    assert (tmp_path / 'work/1e/wild/resnet3d/inserted_pool2/s0').is_dir()
     assert '| average pool 2 |' in out.with_suffix('.md').read_text()
 
 

@@ -61,7 +61,7 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     assert path['cost/length_mean'] < 32 and path['density/word'] > 0
     trained = {
         f'{path.parents[1].name}/{path.parent.name}'
-        for path in folder.glob('work/*/*/epoch_1.pth')
+        for path in folder.glob('work/1e/*/*/epoch_1.pth')
     }
     full = 'resnet3d-mini-dense_1xb12-{}x1x1-24e_grid-color-rgb'
     assert trained == {

@@ -16,10 +16,9 @@ import mmatfr  # noqa: F401
 from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 from mmatfr.datasets.tempo import SIZES, WORLDS
-from mmatfr.experiments.comparison import Comparison
 from mmatfr.experiments.models import MODELS
-from mmatfr.experiments.report import write_comparison
-from mmatfr.experiments.tables import ROWS, TABLES
+from mmatfr.experiments.tempo import TempoComparison
+from mmatfr.experiments.tempo_rows import REPORT, ROWS, TABLES
 
 
 def parse_args() -> argparse.Namespace:
@@ -102,7 +101,7 @@ def parse_args() -> argparse.Namespace:
 
 def run() -> None:
     args = parse_args()
-    comparison = Comparison(
+    comparison = TempoComparison(
         model=args.model,
         data=args.data,
         size=args.size,
@@ -118,7 +117,7 @@ def run() -> None:
     )
     name = f'{args.model}_{"rows" if args.rows else args.table}'
     name += comparison.suffix.replace('-', '_')
-    write_comparison(Path(args.out), name, args.seeds, results)
+    REPORT.write(Path(args.out), name, args.seeds, results)
 
 
 if __name__ == '__main__':

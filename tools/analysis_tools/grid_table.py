@@ -10,10 +10,8 @@ are skipped, so an interrupted run continues with the same command.
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from mmatfr.cli import run_script, write_report
-from mmatfr.experiments.grid import ROWS, GridComparison, make_table
+from mmatfr.cli import run_script
+from mmatfr.experiments.grid import REPORT, ROWS, GridComparison
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,15 +51,11 @@ def parse_args() -> argparse.Namespace:
 
 def run() -> None:
     args = parse_args()
-    comparison = GridComparison(args.data, args.work_dir, args.epochs)
-    results = {
-        name: [comparison.metrics(name, seed) for seed in args.seeds]
-        for name in args.rows
-    }
-    Console(width=200).print(make_table(results))
-    write_report(
-        Path(args.out), 'grid_color', dict(seeds=args.seeds, rows=results)
+    comparison = GridComparison(
+        data=args.data, work_dir=args.work_dir, epochs=args.epochs
     )
+    results = comparison.run(args.rows, args.seeds)
+    REPORT.write(Path(args.out), 'grid_color', args.seeds, results)
 
 
 if __name__ == '__main__':

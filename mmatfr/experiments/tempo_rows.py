@@ -1,4 +1,4 @@
-"""The rows of comparisons, and the tables."""
+"""The rows of comparisons on tempo, and tables of them."""
 
 from dataclasses import replace
 from functools import partial
@@ -11,9 +11,10 @@ from mmatfr.sgs import (
     stride_frames,
 )
 
+from .report import Report, gflops, length_range, lengths, metric
 from .row import Row
 
-__all__ = ['CURVES', 'ROWS', 'TABLES']
+__all__ = ['REPORT', 'ROWS', 'TABLES']
 
 # Compared with the path with one number of bins throughout.
 _variant = partial(Row, random_bins=False)
@@ -243,10 +244,23 @@ TABLES: Dict[str, List[str]] = {
     # With --video-frames 64.
     'frames': ['full', 'fixed_bins', 'full32', 'path32', 'full64', 'path64'],
 }
-# Rows that are drawn as lines, by prefix of their names.
-CURVES = {
-    'path_bins': 'path sampling, one checkpoint, other bins when tested',
-    'inserted_path_bins': 'put into the trained network without training',
-    'learned_path_bins': 'learned path, other bins when tested',
-    'inserted_learned_path_bins': 'learned path, without training the network',
-}
+REPORT = Report(
+    rows=ROWS,
+    columns={
+        'top-1 %': metric('acc/top1', 1, 100),
+        'short %': metric('tempo/top1_short', 1, 100),
+        'long %': metric('tempo/top1_long', 1, 100),
+        "B' (of several layers B'/T), mean ± std": lengths,
+        "B' range": length_range,
+        'Spearman': metric('tempo/spearman', 2),
+        'GFLOPs': gflops,
+        'ms/clip': metric('seconds', 2, 1e3),
+    },
+    curves={
+        'path_bins': 'path sampling, one checkpoint, other bins when tested',
+        'inserted_path_bins': 'put into the trained network without training',
+        'learned_path_bins': 'learned path, other bins when tested',
+        'inserted_learned_path_bins': 'learned path, without training the '
+        'network',
+    },
+)

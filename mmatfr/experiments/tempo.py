@@ -1,0 +1,189 @@
+"""The comparison of recipes on tempo."""
+
+import statistics
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Dict, Optional, Sequence
+
+from mmengine.config import Config
+from rich.progress import track
+
+from mmatfr.apis import load_recognizer, read_batch
+from mmatfr.benchmark.timing import time_per_clip
+from mmatfr.datasets.tempo import Tempo, get_size, write_tempo
+
+from .comparison import Comparison, Results
+from .models import MODELS, Model
+from .tempo_rows import ROWS
+
+__all__ = ['TempoComparison']
+
+_NUM_TIMED = 48  # number of clips to time
+
+
+@dataclass(frozen=True, kw_only=True)
+class TempoComparison(Comparison):
+    """Trainings on tempo, and the time of their networks.
+
+    Attributes:
+        model (str): Key of :data:`mmatfr.experiments.models.MODELS`.
+        data (str): Folder of the data set, generated if missing.
+        size (str | Tempo): Size of the data set, a name or parameters.
+        world (str): World of the videos. Other worlds than still have separate
+            data and trainings; their base starts from that of the still world.
+        test_videos (int, optional): Number of test videos, generated in a
+            folder next to the data set. None means the test split of the data
+            set.
+        video_frames (int, optional): Length of the videos; a clip spans the
+            whole video. None means the length of the size.
+    """
+
+    rows = ROWS
+    model: str = 'resnet3d'
+    data: str = 'data/tempo/small'
+    size: str | Tempo = 'small'
+    world: str = 'still'
+    test_videos: Optional[int] = None
+    video_frames: Optional[int] = None
+    work_dir: str = 'work_dirs/recipes'
+
+    def run(
+        self, names: Sequence[str], seeds: Sequence[int], rounds: int = 5
+    ) -> Results:
+        """Trains, tests and times rows.
+
+        Args:
+            names (Sequence[str]): Names of rows.
+            seeds (Sequence[int]): Seeds of the trainings.
+            rounds (int): Number of rounds of timing. Defaults to 5.
+
+        Returns:
+            dict[str, list[dict[str, float]]]: For each row the metrics of each
+            seed, with ``seconds`` per clip.
+
+        Raises:
+            ValueError: Before the training, if the frames of a row are not
+                possible.
+        """
+        results = super().run(names, seeds)
+        for place, seed in enumerate(seeds):
+            for name, seconds in self.seconds(names, seed, rounds).items():
+                results[name][place]['seconds'] = seconds
+        return results
+
+    @property
+    def networks(self) -> Model:
+        """Model: The configs without and with sampling."""
+        return MODELS[self.model]
+
+    @property
+    def span(self) -> Optional[int]:
+        """int | None: Number of video frames that a clip spans."""
+        return self.video_frames
+
+    @property
+    def still(self) -> Optional['TempoComparison']:
+        """TempoComparison | None: The comparison in the still world, for other
+        worlds, which are learned in two steps."""
+        if self.world == 'still':
+            return None
+        return replace(self, world='still', test_videos=None)
+
+    @property
+    def suffix(self) -> str:
+        """str: Suffix of the names of data and reports."""
+        world = '' if self.world == 'still' else f'-{self.world}'
+        if self.video_frames is None:
+            return world
+        return f'{world}-{self.video_frames}frames'
+
+    @property
+    def root(self) -> Path:
+        """Path: Folder of the trainings on these videos."""
+        return super().root.joinpath(*self.suffix.split('-')[1:])
+
+    @property
+    def rows_root(self) -> Path:
+        """Path: Folder of the rows."""
+        return self.root / self.model
+
+    @property
+    def metrics_file(self) -> str:
+        """str: Name of the file with the metrics on these test videos."""
+        count = '' if self.test_videos is None else f'-test{self.test_videos}'
+        return f'metrics{count}.json'
+
+    @property
+    def data_root(self) -> str:
+        """str: Folder of the videos for training."""
+        return self.data + self.suffix
+
+    @property
+    def test_root(self) -> str:
+        """str: Folder of the videos for testing."""
+        if self.test_videos is None:
+            return self.data_root
+        return f'{self.data_root}-test{self.test_videos}'
+
+    def use_data(self, cfg: Config) -> None:
+        """Sets the data set of a config."""
+        for split in ('train', 'val', 'test'):
+            dataset = cfg[f'{split}_dataloader'].dataset
+            root = self.test_root if split == 'test' else self.data_root
+            dataset.data_root = root
+            dataset.metainfo.classes = f'{root}/classes.txt'
+
+    def prepare_data(self) -> None:
+        """Generates the data if needed."""
+        if self.still is not None:
+            self.still.prepare_data()
+        size = self.size
+        size = get_size(size) if isinstance(size, str) else size
+        size = replace(size, world=self.world)
+        if self.video_frames is not None:
+            video = replace(size.video, frames=self.video_frames)
+            size = replace(size, video=video)
+        sizes = {self.data_root: size}
+        # Videos do not depend on the size of their split.
+        if self.test_videos is not None:
+            sizes[self.test_root] = replace(
+                size, train=1, val=1, test=self.test_videos
+            )
+        for folder, size in sizes.items():
+            clips = write_tempo(folder, size)
+            if clips is not None:
+                total = size.train + size.val + size.test
+                for _ in track(clips, f'Generating {folder}', total):
+                    pass
+
+    def start_of_base(self, seed: int) -> Optional[str]:
+        """Returns the weights of the base in the still world, for others."""
+        return None if self.still is None else self.still.base_weights(seed)
+
+    def seconds(
+        self, names: Sequence[str], seed: int, rounds: int = 5
+    ) -> Dict[str, float]:
+        """Times rows in turns.
+
+        Args:
+            names (Sequence[str]): Names of rows.
+            seed (int): Seed of the training.
+            rounds (int): Number of rounds. Defaults to 5.
+
+        Returns:
+            dict[str, float]: Median seconds per clip over the rounds, without
+            decoding, clip by clip or in batches, whichever is faster.
+        """
+        recognizers, clips = {}, {}
+        lines = Path(self.test_root, 'test.txt').read_text().splitlines()
+        videos = [
+            str(Path(self.test_root, 'videos', line.split()[0]))
+            for line in lines[:_NUM_TIMED]
+        ]
+        for name in names:
+            cfg = self.config(name, seed)
+            recognizers[name] = load_recognizer(cfg, self.weights(name, seed))
+            self.rows[name].prepare(recognizers[name])
+            clips[name] = read_batch(recognizers[name], videos)
+        taken = time_per_clip(recognizers, clips, rounds)
+        return {name: statistics.median(taken[name]) for name in names}
