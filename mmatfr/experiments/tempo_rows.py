@@ -107,10 +107,6 @@ _ABLATION = {
         'path of 32 learned dimensions, grid 1',
         sgs=dict(_LEARNED, grid=1, similarity_channels=32),
     ),
-    'learned_mlp': _variant(
-        'path of 8 learned dimensions without BN, grid 1',
-        sgs=dict(embedding='mlp', magnitude_grad=True, grid=1),
-    ),
     'fixed_bins': _variant('path, one number of bins throughout'),
     'trained_bins8': _variant('path, 8 bins', sgs=dict(num_bins=8)),
     'trained_bins16': _variant('path, 16 bins', sgs=dict(num_bins=16)),

@@ -132,12 +132,11 @@ class SGS(nn.Module):
                 'num_batches_tracked', torch.zeros((), dtype=torch.long)
             )
         channels = chosen.similarity_channels or 8
-        if chosen.embedding != 'identity':
+        if chosen.embedding == 'mlp_bn':
             hidden_channels = max(1, in_channels // 2)
             self.fc1 = nn.Linear(in_channels * chosen.grid**2, hidden_channels)
             self.relu = nn.ReLU()
             self.fc2 = nn.Linear(hidden_channels, channels)
-        if chosen.embedding == 'mlp_bn':
             self.bn = nn.BatchNorm1d(channels)
 
     @property
@@ -278,13 +277,11 @@ class SGS(nn.Module):
         # Before the MLP, which could amplify rounding.
         moved = drop_rounding(z - z.mean(dim=1, keepdim=True), z).detach()
         still = (moved == 0).all(dim=2, keepdim=True).all(dim=1, keepdim=True)
-        if self.embedding != 'identity':
+        if self.embedding == 'mlp_bn':
             dtype = z.dtype
             z = z.to(self.fc1.weight.dtype)
             z = self.fc2(self.relu(self.fc1(z)))
-            if self.embedding == 'mlp_bn':
-                z = self._normalize(z.flatten(0, 1)).view_as(z)
-            z = z.to(dtype)
+            z = self._normalize(z.flatten(0, 1)).view_as(z).to(dtype)
         return torch.where(still, z.mean(dim=1, keepdim=True), z)
 
     def _replicate_inner(self, z: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 BIN_RANGES = ('clip', 'data')
-EMBEDDINGS = ('mlp_bn', 'mlp', 'identity')
+EMBEDDINGS = ('mlp_bn', 'identity')
 
 
 def check_names(option: str, given: Any, known: Iterable[str]) -> None:
@@ -108,8 +108,8 @@ class LayerOptions:
 
     Args:
         embedding (str): Similarity vectors from pooled features: 'mlp_bn'
-            (paper), 'mlp' without the BatchNorm, or 'identity', the pooled
-            features themselves, without parameters. Defaults to 'mlp_bn'.
+            (paper), or 'identity', the pooled features themselves, without
+            parameters. Defaults to 'mlp_bn'.
         similarity_channels (int, optional): Dimension D of the similarity
             vectors of the MLP. Defaults to None, which means 8.
         grid (int): Features are pooled over the cells of a grid x grid

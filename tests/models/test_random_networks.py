@@ -49,7 +49,7 @@ def brightness(z):
 
 @st.composite
 def sgs_options(draw):
-    embedding = draw(st.sampled_from(['mlp_bn', 'mlp', 'identity']))
+    embedding = draw(st.sampled_from(['mlp_bn', 'identity']))
     border = draw(st.integers(0, 2))
     options = dict(
         stage=draw(st.integers(0, 1)),

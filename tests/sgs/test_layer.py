@@ -15,7 +15,7 @@ CHOICES = [
     dict(similarity='l1', order='time'),
     dict(similarity='cosine', contiguous=True),
     dict(num_bins=4, contiguous=True, order='time'),
-    dict(similarity='path', embedding='mlp'),
+    dict(similarity='path'),
     dict(similarity='path_squared', grid=2),
     dict(similarity='path_squared', grid=3, embedding='identity'),
     dict(
@@ -238,7 +238,7 @@ def test_rounding_of_the_features_moves_outputs_within_a_bound(kernel, bound):
             6,
             kernel=kernel,
             similarity=('norm', 'path', 'l2')[seed % 3],
-            embedding=('mlp', 'identity')[seed // 3 % 2],
+            embedding=('mlp_bn', 'identity')[seed // 3 % 2],
             num_bins=(None, 6, 12)[seed // 6 % 3],
         ).eval()
         x = torch.rand(8, 6, 12, 5, 5)

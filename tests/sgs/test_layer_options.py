@@ -22,11 +22,9 @@ def test_parameters_that_an_embedding_has():
             name.split('.')[0]
             for name in SGS(6, embedding=embedding, grid=2).state_dict()
         }
-        for embedding in ('mlp_bn', 'mlp', 'identity')
+        for embedding in ('mlp_bn', 'identity')
     }
-    assert names == dict(
-        mlp_bn={'fc1', 'fc2', 'bn'}, mlp={'fc1', 'fc2'}, identity=set()
-    )
+    assert names == dict(mlp_bn={'fc1', 'fc2', 'bn'}, identity=set())
     assert SGS(6, grid=2).fc1.in_features == 24
 
 
@@ -174,7 +172,7 @@ def test_similarity_and_binning_can_be_any_function():
             dict(similarity='foo'),
             r"similarity='foo'.*'cosine', 'l1', 'l2', 'norm', 'path'",
         ),
-        (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'mlp'"),
+        (dict(embedding='foo'), r"embedding='foo'.*'mlp_bn', 'identity'"),
         (dict(grid=0), 'grid=0 must be a positive integer'),
         (dict(border=-1), 'border=-1 must be a non-negative integer'),
         (dict(border_groups=True), 'no effect with border=0'),

@@ -43,8 +43,8 @@ def test_no_border_has_no_groups():
         (dict(num_bin=3), 'sgs.num_bin=3 is unknown; is it sgs.num_bins'),
         (dict(border='all'), "border='all' must be a non-negative integer"),
         (
-            dict(preset='path', embedding='mlp'),
-            "magnitude_grad=False would leave.*embedding='mlp'",
+            dict(preset='path', embedding='mlp_bn'),
+            "magnitude_grad=False would leave.*embedding='mlp_bn'",
         ),
     ],
 )

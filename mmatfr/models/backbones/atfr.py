@@ -355,8 +355,7 @@ class ATFR(nn.Module):
                     'once, but these modules can only run clip by clip: '
                     f'{describe_refusals(path.refusals)}. Freeze the '
                     'normalization (norm_eval=True) and use a layer without '
-                    "it (sgs.embedding='mlp' or 'identity'), or remove the "
-                    'modules'
+                    "it (sgs.embedding='identity'), or remove the modules"
                 )
         warnings.warn(
             "execution='sequential' runs clips packed in training: batch "
