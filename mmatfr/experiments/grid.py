@@ -16,7 +16,7 @@ from .row import Row
 
 __all__ = ['REPORT', 'ROWS', 'GridComparison']
 
-_PATH = 'resnet3d-mini-dense-atfr-path_1xb12-32x1x1-8e_grid-color-rgb'
+_PATH = 'resnet3d-mini-dense-atfr-path_1xb12-32x1x1-24e_grid-color-rgb'
 _NETWORKS = {
     frames: Model(
         f'resnet3d-mini-dense_1xb12-{frames}x1x1-24e_grid-color-rgb', _PATH

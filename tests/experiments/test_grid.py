@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmatfr.experiments.grid import GridComparison
 from mmatfr.zoo.models import config_path
 
-NAME = 'resnet3d-mini-dense-atfr-learned_1xb12-32x1x1-8e_grid-color-rgb'
+NAME = 'resnet3d-mini-dense-atfr-learned_1xb12-32x1x1-24e_grid-color-rgb'
 
 
 def test_the_learned_path_is_trained_as_by_its_config(tmp_path):
