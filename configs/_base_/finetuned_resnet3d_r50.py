@@ -1,6 +1,7 @@
 # Adds sampling to a network trained on Kinetics-400 and fine-tunes it.
 _base_ = [
-    '../recognition/resnet3d/resnet3d_imagenet-pretrained-r50-atfr_8xb8-32x2x1-100e_kinetics400-rgb.py'
+    '../recognition/resnet3d/resnet3d_imagenet-pretrained-r50-atfr_8xb8-32x2x1-100e_kinetics400-rgb.py',
+    './schedules/cosine_30e.py',
 ]
 
 load_from = (
@@ -9,15 +10,7 @@ load_from = (
     'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth'
 )
 
-# This schedule is ours, not published: a tenth of the learning rate, no
-# warm-up.
+# A tenth of the published learning rate.
 train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(optimizer=dict(lr=0.001))
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=30,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = _base_.cosine_30e

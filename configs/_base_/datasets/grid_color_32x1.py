@@ -2,6 +2,8 @@
 # Prepare it as described in tools/data/grid/README.md. A clip is a window of
 # 32 of 75 frames with the whole color, at a random position in training and at
 # five positions in testing, which count separately.
+_base_ = ['../adaptive.py']
+
 data_root = 'data/grid'
 clip_len = 32
 
@@ -33,65 +35,31 @@ test_pipeline = [
     ),
 ]
 
+loader = dict(batch_size=12, num_workers=1, persistent_workers=True)
+videos = dict(
+    type='WordVideoDataset',
+    data_root=data_root,
+    data_prefix=dict(video='videos'),
+    ann_file='words.csv',
+    word='color',
+)
+test_videos = dict(**videos, windows=5, pipeline=test_pipeline, test_mode=True)
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='WordVideoDataset',
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='words.csv',
-        word='color',
-        split='train',
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(**videos, split='train', pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='WordVideoDataset',
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='words.csv',
-        word='color',
-        split='val',
-        windows=5,
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    dataset=dict(**test_videos, split='val'),
 )
 test_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='WordVideoDataset',
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='words.csv',
-        word='color',
-        split='test',
-        windows=5,
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    dataset=dict(**test_videos, split='test'),
 )
 
-val_evaluator = [
-    dict(type='AccMetric'),
-    dict(type='AdaptiveCostMetric'),
-    dict(type='DensityMetric'),
-]
+val_evaluator = [*_base_.adaptive_evaluator, dict(type='DensityMetric')]
 test_evaluator = val_evaluator
-
-custom_hooks = [
-    dict(type='NumClassesCheckHook'),
-    dict(type='TemporalResolutionHook'),
-]

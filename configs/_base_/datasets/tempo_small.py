@@ -1,5 +1,7 @@
 # `tempo` small; generate it with
 #   python tools/data/tempo/generate.py --size small --out data/tempo/small
+_base_ = ['../adaptive.py']
+
 data_root = 'data/tempo/small'
 num_classes = 12
 metainfo = dict(classes=f'{data_root}/classes.txt')
@@ -34,60 +36,33 @@ test_pipeline = [
     dict(type='PackActionInputs', meta_keys=('img_shape', 'filename')),
 ]
 
+loader = dict(batch_size=12, num_workers=1, persistent_workers=True)
+videos = dict(
+    type='CheckedVideoDataset',
+    metainfo=metainfo,
+    data_root=data_root,
+    data_prefix=dict(video='videos'),
+)
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='CheckedVideoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='train.txt',
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(**videos, ann_file='train.txt', pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CheckedVideoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='val.txt',
-        pipeline=test_pipeline,
-        test_mode=True,
+        **videos, ann_file='val.txt', pipeline=test_pipeline, test_mode=True
     ),
 )
 test_dataloader = dict(
-    batch_size=12,
-    num_workers=1,
-    persistent_workers=True,
+    **loader,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CheckedVideoDataset',
-        metainfo=metainfo,
-        data_root=data_root,
-        data_prefix=dict(video='videos'),
-        ann_file='test.txt',
-        pipeline=test_pipeline,
-        test_mode=True,
+        **videos, ann_file='test.txt', pipeline=test_pipeline, test_mode=True
     ),
 )
 
-val_evaluator = [
-    dict(type='AccMetric'),
-    dict(type='AdaptiveCostMetric'),
-    dict(type='TempoMetric'),
-]
+val_evaluator = [*_base_.adaptive_evaluator, dict(type='TempoMetric')]
 test_evaluator = val_evaluator
-
-custom_hooks = [
-    dict(type='NumClassesCheckHook'),
-    dict(type='TemporalResolutionHook'),
-]

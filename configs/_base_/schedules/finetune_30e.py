@@ -1,5 +1,5 @@
 # From trained weights, on one device with batches of 8.
-_base_ = ['mmaction::_base_/default_runtime.py']
+_base_ = ['mmaction::_base_/default_runtime.py', './cosine_30e.py']
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30, val_interval=1)
 val_cfg = dict(type='ValLoop')
@@ -8,14 +8,7 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.005, momentum=0.9, weight_decay=1e-4),
     clip_grad=dict(max_norm=40, norm_type=2),
 )
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=30,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = _base_.cosine_30e
 default_hooks = dict(
     checkpoint=dict(interval=1, max_keep_ckpts=3), logger=dict(interval=10)
 )

@@ -1,11 +1,7 @@
 # From scratch, in minutes.
 _base_ = ['mmaction::_base_/default_runtime.py']
-custom_imports = dict(imports=['mmatfr'], allow_failed_imports=False)
 
-max_epochs = 8
-train_cfg = dict(
-    type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4
-)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=8, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
@@ -17,7 +13,7 @@ param_scheduler = [
         type='OneCycleLR',
         eta_max=2e-3,
         pct_start=0.2,
-        total_steps=max_epochs,
+        total_steps=8,
         by_epoch=True,
         convert_to_iter_based=True,
     )

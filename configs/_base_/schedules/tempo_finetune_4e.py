@@ -1,16 +1,7 @@
 # Adds sampling to the trained network and fine-tunes it.
 _base_ = ['./tempo_8e.py']
 
-max_epochs = 4
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
-param_scheduler = [
-    dict(
-        type='OneCycleLR',
-        eta_max=1e-3,
-        pct_start=0.2,
-        total_steps=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].update(eta_max=1e-3, total_steps=4)

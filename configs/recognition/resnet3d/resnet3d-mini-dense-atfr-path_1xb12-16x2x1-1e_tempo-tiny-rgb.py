@@ -12,13 +12,5 @@ test_dataloader = dict(dataset=tiny)
 
 load_from = None
 train_cfg = dict(max_epochs=1, val_interval=1)
-param_scheduler = [
-    dict(
-        type='OneCycleLR',
-        eta_max=2e-3,
-        pct_start=0.2,
-        total_steps=1,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    )
-]
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].update(eta_max=2e-3, total_steps=1)
