@@ -201,7 +201,7 @@ def _split(
     options = {'preset': 'path', 'stage': stage, **options}
     if options['preset'] == 'path' and isinstance(model.backbone, X3D):
         # After its stem, bins of one width do not follow the action
-        # (docs/training_results.md).
+        # (docs/training_recognizers.md).
         options.setdefault('bin_range', 'clip')
     if not pathways:
         return options, of_backbone

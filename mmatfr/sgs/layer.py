@@ -296,10 +296,10 @@ class SGS(nn.Module):
         """Returns the upper end of the B bins, (1,) or (N, 1)."""
         peak = magnitude.detach().amax(dim=1, keepdim=True).clamp_min(0.0)
         if self.training:
-            self.num_batches_tracked += 1
+            self.num_batches_tracked.add_(1)
             share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
             mean = peak.mean().to(self.running_peak.dtype)
-            self.running_peak += share * (mean - self.running_peak)
+            self.running_peak.add_(share * (mean - self.running_peak))
         # Before the first training batch: slightly more than the peak of the
         # clip, so that the peak falls into the last bin; 1 for a still clip.
         own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)

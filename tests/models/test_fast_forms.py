@@ -80,10 +80,19 @@ def test_a_watched_module_runs_by_itself(watched):
 
 
 @pytest.mark.parametrize('training', [False, True])
-@pytest.mark.parametrize('base', ['x3d', 'r18', 'r2plus1d', 'tsm'])
-def test_a_forward_sets_no_attribute(base, training, monkeypatch):
+@pytest.mark.parametrize(
+    'base,sgs',
+    [
+        *((base, None) for base in ('x3d', 'r18', 'r2plus1d', 'tsm')),
+        *(
+            (base, dict(bin_range='data', num_bins=4))
+            for base in ('x3d', 'slowfast', 'tsm')
+        ),
+    ],
+)
+def test_a_forward_sets_no_attribute(base, sgs, training, monkeypatch):
     """Threads that share a network would see each other's attributes."""
-    backbone = build(base, channels_last=True).train(training)
+    backbone = build(base, sgs=sgs, channels_last=True).train(training)
     changed = []
     for name in ('__setattr__', '__delattr__'):
         monkeypatch.setattr(

@@ -1,7 +1,7 @@
 _base_ = ['mmaction::_base_/models/tsm_r50.py']
 
 # For training from scratch in minutes; the first stride keeps the cost low.
-# docs/training_results.md describes which settings learn.
+# docs/training_recognizers.md describes which settings learn.
 model = dict(
     backbone=dict(
         depth=18,
