@@ -172,12 +172,12 @@ class CostModel:
         # runs inside another module.
         around: Dict[str, frozenset] = {}
 
-        def see(name: str) -> None:
+        def record_parents(name: str) -> None:
             around[name] = frozenset(counter.mod_tracker.parents)
 
         handles = [
             layer.register_forward_pre_hook(
-                lambda module, args, name=name: see(name)
+                lambda module, args, name=name: record_parents(name)
             )
             for name, layer in self._sgs.items()
         ]

@@ -128,7 +128,7 @@ def watch_places(network: nn.Module) -> Iterator[Places]:
     """
     places: Dict[nn.Module, Set[Tuple[int, int]]] = {}
 
-    def see(module: nn.Module, args: tuple, out) -> None:
+    def record_place(module: nn.Module, args: tuple, out) -> None:
         tensors = (*args[:1], out)
         if len(tensors) == 2 and all(
             isinstance(x, Tensor) and x.dim() > 3 for x in tensors
@@ -138,7 +138,8 @@ def watch_places(network: nn.Module) -> Iterator[Places]:
             )
 
     handles = [
-        module.register_forward_hook(see) for module in network.modules()
+        module.register_forward_hook(record_place)
+        for module in network.modules()
     ]
     try:
         yield places

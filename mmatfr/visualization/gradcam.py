@@ -50,7 +50,7 @@ class GradCAM(_GradCAM):
         part, _, within = name.partition('.')
         adaptive = part == 'backbone' and isinstance(self.model.backbone, ATFR)
 
-        def see(module: nn.Module, args: tuple, out: Tensor) -> None:
+        def store_maps(module: nn.Module, args: tuple, out: Tensor) -> None:
             index = (
                 self.model.backbone.group_of_frames(within)
                 if adaptive
@@ -64,7 +64,7 @@ class GradCAM(_GradCAM):
             self._seen.append([spread(out.detach().clone()), None])
             out.register_hook(lambda grad: self._receive(place, spread(grad)))
 
-        self.model.get_submodule(name).register_forward_hook(see)
+        self.model.get_submodule(name).register_forward_hook(store_maps)
 
     def _receive(self, place: int, gradients: Tensor) -> None:
         self._seen[place][1] = gradients

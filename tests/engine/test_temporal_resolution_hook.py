@@ -100,11 +100,11 @@ class TestTemporalResolutionHook:
         )
         seen = []
 
-        def see(backbone, args, out):
+        def record_resolution(backbone, args, out):
             if backbone.training:
                 seen.append(backbone.lengths.float().mean().item() / 8)
 
-        runner.model.backbone.register_forward_hook(see)
+        runner.model.backbone.register_forward_hook(record_resolution)
         runner.train()
         log = runner.message_hub.get_scalar('train/temporal_resolution')
         assert len(seen) == 3 and len(set(seen)) > 1

@@ -129,8 +129,8 @@ def test_a_clip_gives_in_a_batch_what_it_gives_alone(
     network.eval()
     layer = network.sgs
     with torch.no_grad():
-        batch, together = network(x), see(layer)
-        apart = [(network(clip[None]), *see(layer)) for clip in x]
+        batch, together = network(x), results_of(layer)
+        apart = [(network(clip[None]), *results_of(layer)) for clip in x]
     assert batch.isfinite().all()
     check_groups(together[0])
     for i, (theirs, groups, magnitude) in enumerate(apart):
@@ -157,7 +157,7 @@ def test_a_clip_gives_in_a_batch_what_it_gives_alone(
         assert off <= (1e-4 + 5 * weight) * theirs.abs().max()
 
 
-def see(layer):
+def results_of(layer):
     return layer.groups, layer.magnitude
 
 
