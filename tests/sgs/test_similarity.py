@@ -20,6 +20,22 @@ def test_path_is_the_sum_of_the_steps():
     assert SIMILARITIES['path_squared'](z).tolist() == [[0, 25, 25, 26, 30]]
 
 
+def test_norm_is_the_length_of_each_vector():
+    z = vectors([3.0, 4.0], [0.0, 0.0], [6.0, 8.0])
+    assert SIMILARITIES['norm'](z).tolist() == [[5, 0, 10]]
+
+
+def test_distances_have_the_epsilon_of_the_authors_in_the_mean_minus_frame():
+    z = vectors([0.0], [2.0])
+    for name in ('l1', 'l2'):
+        torch.testing.assert_close(
+            SIMILARITIES[name](z),
+            torch.tensor([[1 + 1e-6, 1 - 1e-6]], dtype=torch.float64),
+            rtol=0,
+            atol=1e-12,
+        )
+
+
 @pytest.mark.parametrize('name', PATHS)
 def test_steps_less_than_rounding_are_none(name):
     z = 1e3 + torch.rand(2, 6, 4)
