@@ -4,11 +4,12 @@ from itertools import islice
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
 
 import torch
-from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from mmatfr.cost.calibration import pick_bins, try_bins
 from mmatfr.cost.model import CostModel
+from mmatfr.models import ATFR
+from mmatfr.models.networks import backbone_of
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import SGS, set_num_bins, sgs_layers
 
@@ -55,7 +56,7 @@ def imagine_even_clip(
 
 
 def prepare_layers(
-    model: BaseRecognizer, clips: Iterable[dict], num_batches: int
+    model: nn.Module, clips: Iterable[Any], num_batches: int
 ) -> List[Clips]:
     """Prepares the layers on clips, and records the magnitudes."""
     layers = sgs_layers(model)
@@ -82,7 +83,7 @@ def prepare_layers(
     if learned_similarities(model):
         fit_similarity(model, islice(clips, FIT_BATCHES))
     handles = [
-        model.backbone.register_forward_hook(note_clips),
+        backbone_of(model).register_forward_hook(note_clips),
         *(
             layer.register_forward_hook(
                 lambda layer, args, out, name=name: note(name, layer)
@@ -161,9 +162,12 @@ def fit_bins_to_budget(
     best = pick_bins(rows, budget * total)
     if best is None:
         least, largest = (row['gflops'] / total for row in rows[:2])
+        backbone = backbone_of(model)
+        assert isinstance(backbone, ATFR)
+        late = any(path.stage > 0 for path in backbone.pathways.values())
         raise ValueError(
             f'budget={budget} is out of reach: with sampling the cost is '
             f'{least:.2f} to {largest:.2f} of the multiply-adds; raise the '
-            'budget, or sample after an earlier stage'
+            'budget' + (', or sample after an earlier stage' if late else '')
         )
     set_num_bins(model, best['bins'])

@@ -1,10 +1,11 @@
-"""Adds sampling to a built recognizer, and removes it."""
+"""Adds sampling to a built network, and removes it."""
 
 import copy
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mmaction.models.backbones.x3d import X3D
 from mmaction.models.recognizers import BaseRecognizer
+from mmengine.model import is_model_wrapper
 from torch import nn
 
 from mmatfr.cost.model import CostModel
@@ -14,6 +15,7 @@ from mmatfr.models.backbones.conversion import (
     with_sampling,
 )
 from mmatfr.models.fuse import Fused
+from mmatfr.models.networks import backbone_of, replace_backbone
 from mmatfr.sgs import LearnedPath, get_num_bins, sgs_layers
 
 from .budget import fit_bins_to_budget, imagine_even_clip, prepare_layers
@@ -25,16 +27,20 @@ _BACKBONE_OPTIONS = ('readout', 'execution', 'channels_last', 'lateral_length')
 
 
 def insert(
-    model: BaseRecognizer,
+    model: nn.Module,
     budget: float = 0.5,
-    clips: Optional[Iterable[dict]] = None,
+    clips: Optional[Iterable[Any]] = None,
     stage: int = 0,
     *,
     clip_shape: Optional[Sequence[int]] = None,
     num_batches: int = 20,
     **options,
-) -> BaseRecognizer:
+) -> nn.Module:
     """Adds sampling to a built recognizer, in place, without training.
+
+    torchvision's video ResNets (``r3d_18``, ``mc3_18``, ``r2plus1d_18``) take
+    it too, as does any network whose class is registered with
+    :func:`mmatfr.models.atfr` and ``has_head=True``.
 
     By default it adds path sampling after the stem. No weight changes, and the
     state dict keeps its keys; it gains those of the layers, ``sgs.*``.
@@ -50,14 +56,15 @@ def insert(
     that describes the recognizer with sampling.
 
     Args:
-        model (BaseRecognizer): A recognizer of mmaction2, as returned
-            by ``init_recognizer``.
+        model (nn.Module): A recognizer of mmaction2, as returned by
+            ``init_recognizer``, or a network with its head.
         budget (float): Share of the multiply-adds of the recognizer with all
             frames, greater than 0 and at most 1. Ignored if ``options`` has
             ``num_bins``. Defaults to 0.5.
-        clips (Iterable[dict], optional): Batches of a data loader of
-            mmaction2, e.g. of the training list; labels are not used. Defaults
-            to None.
+        clips (Iterable, optional): Batches of a data loader of mmaction2, e.g.
+            of the training list; labels are not used. For a network with its
+            head, clips, (N, C, T, H, W), or sequences that start with them.
+            Defaults to None.
         stage (int): Samples after this stage; 0 is the stem. Defaults to 0.
         clip_shape (Sequence[int], optional): T, H and W of the clips for which
             the cost is counted. Defaults to None, those of ``clips`` or of the
@@ -70,12 +77,12 @@ def insert(
             None to leave the pathway unchanged.
 
     Returns:
-        BaseRecognizer: The same recognizer.
+        nn.Module: The same model.
 
     Raises:
-        ValueError: If the recognizer is not supported, an option is invalid,
-            there is no batch, or the budget is out of reach. The recognizer is
-            then unchanged.
+        ValueError: If the model is not supported, an option is invalid, there
+            is no batch, or the budget is out of reach. The model is then
+            unchanged.
 
     Examples:
         >>> import torch
@@ -96,14 +103,16 @@ def insert(
         <class 'mmaction.models.backbones.x3d.X3D'>
     """
     _check(model, budget)
-    plain = model.backbone
+    plain = backbone_of(model)
+    if plain is model:
+        plain = copy.copy(model)
     sgs, backbone_options = _split(model, stage, options)
     has_bins = any('num_bins' in (own or ()) for own in _parts(sgs))
     full = None if has_bins else CostModel(model)
     shape: Tuple[int, ...] = ()
     if clips is None and full is not None:
         shape = _find_shape(model, clip_shape)
-    model.backbone = with_sampling(plain, sgs, **backbone_options)
+    replace_backbone(model, with_sampling(plain, sgs, **backbone_options))
     try:
         if clips is not None:
             seen = prepare_layers(model, clips, num_batches)
@@ -121,49 +130,52 @@ def insert(
                 seen = [imagine_even_clip(model, cost, shape)]
             fit_bins_to_budget(budget, model, full, cost, seen)
     except Exception:
-        model.backbone = plain
+        replace_backbone(model, plain)
         raise
     _describe(model, sgs, backbone_options)
     return model
 
 
-def remove(model: BaseRecognizer) -> BaseRecognizer:
+def remove(model: nn.Module) -> nn.Module:
     """Removes the layers that :func:`insert` added.
 
     Args:
-        model (BaseRecognizer): The recognizer; changed in place.
+        model (nn.Module): The model; changed in place.
 
     Returns:
-        BaseRecognizer: The same recognizer, with the original class of
-        backbone and the current weights.
+        nn.Module: The same model, with the original class of backbone and the
+        current weights.
 
     Raises:
-        ValueError: If :func:`insert` added nothing, or the recognizer is
-            fused.
+        ValueError: If :func:`insert` added nothing, or the model is fused.
     """
     _refuse_fused(model)
-    backbone = model.backbone
-    model.backbone = restore(backbone)
-    if hasattr(backbone, '_plain_cfg'):
-        model.cfg = backbone._plain_cfg
+    backbone = backbone_of(model)
+    cfg = getattr(backbone, '_plain_cfg', None)
+    replace_backbone(model, restore(backbone))
+    if cfg is not None:
+        model.cfg = cfg
     return model
 
 
-def _check(model: BaseRecognizer, budget: float) -> None:
-    kind = type(model).__name__
-    backbone = getattr(model, 'backbone', None)
-    if not isinstance(backbone, nn.Module):
+def _check(model: nn.Module, budget: float) -> None:
+    if is_model_wrapper(model):
         raise ValueError(
-            f'{kind} has no backbone to sample in; give a recognizer of '
-            'mmaction2, without a wrapper'
+            f'{type(model).__name__} is a wrapper; give the model inside, '
+            '`.module`'
         )
     _refuse_fused(model)
     if layers := [*sgs_layers(model)]:
         raise ValueError(
-            f'the recognizer already samples in {", ".join(layers)}; '
+            f'the model already samples in {", ".join(layers)}; '
             'mmatfr.remove(model) removes the layers of mmatfr.insert'
         )
-    find_variant(backbone)
+    variant = find_variant(backbone_of(model))
+    if backbone_of(model) is model and not variant.has_head:
+        raise ValueError(
+            f'{type(model).__name__} is only a backbone; give the recognizer '
+            'that contains it'
+        )
     if isinstance(budget, bool) or not 0 < budget <= 1:
         raise ValueError(
             f'budget={budget!r} must be a share of the multiply-adds, greater '
@@ -171,11 +183,11 @@ def _check(model: BaseRecognizer, budget: float) -> None:
         )
 
 
-def _refuse_fused(model: BaseRecognizer) -> None:
+def _refuse_fused(model: nn.Module) -> None:
     if any(isinstance(module, Fused) for module in model.modules()):
         raise ValueError(
             f'{type(model).__name__} is fused: its normalization is folded '
-            'into the kernels; use the original recognizer'
+            'into the kernels; use the original model'
         )
 
 
@@ -185,10 +197,11 @@ def _pathways(backbone: nn.Module) -> List[str]:
 
 
 def _split(
-    model: BaseRecognizer, stage: int, options: Dict[str, Any]
+    model: nn.Module, stage: int, options: Dict[str, Any]
 ) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """Separates the options of the layers from those of the backbone."""
-    pathways = _pathways(model.backbone)
+    backbone = backbone_of(model)
+    pathways = _pathways(backbone)
     options = dict(options)
     of_backbone = {
         name: options.pop(name)
@@ -199,7 +212,7 @@ def _split(
         of_backbone.setdefault('readout', 'frames')
     by_pathway = {name: options.pop(name, {}) for name in pathways}
     options = {'preset': 'path', 'stage': stage, **options}
-    if options['preset'] == 'path' and isinstance(model.backbone, X3D):
+    if options['preset'] == 'path' and isinstance(backbone, X3D):
         # After its stem, bins of one width do not follow the action
         # (docs/training_recognizers.md).
         options.setdefault('bin_range', 'clip')
@@ -220,7 +233,7 @@ def _parts(sgs: Dict[str, Any]) -> List[Optional[Dict[str, Any]]]:
 def _describe(
     model: BaseRecognizer, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
 ) -> None:
-    """Makes the config describe the recognizer with sampling."""
+    """Makes the config describe the model with sampling."""
     cfg = getattr(model, 'cfg', None)
     if cfg is None:
         return
@@ -241,10 +254,10 @@ def _describe(
 
 
 def _find_shape(
-    model: BaseRecognizer, clip_shape: Optional[Sequence[int]]
+    model: nn.Module, clip_shape: Optional[Sequence[int]]
 ) -> Tuple[int, ...]:
     if clip_shape is not None:
-        kernel = next(p for p in model.backbone.parameters() if p.dim() > 3)
+        kernel = next(p for p in model.parameters() if p.dim() > 3)
         return (kernel.shape[1], *clip_shape)
     try:
         return clip_shape_of(model.cfg)

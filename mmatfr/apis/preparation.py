@@ -2,13 +2,15 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Optional, Union
 
 import torch
 from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch import nn
 
+from mmatfr.models.networks import scorer
 from mmatfr.sgs import sgs_layers
 
 from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
@@ -19,18 +21,16 @@ __all__ = ['calibrate_bin_range', 'write_inserted']
 SEEN_BATCHES = 20
 
 
-def calibrate_bin_range(
-    recognizer: BaseRecognizer, batches: Iterable[dict]
-) -> None:
+def calibrate_bin_range(recognizer: nn.Module, batches: Iterable[Any]) -> None:
     """Estimates the range of magnitudes of the layers from clips.
 
     Only the running mean of the largest magnitudes, used by
     ``bin_range='data'``, changes; weights and other statistics do not.
 
     Args:
-        recognizer (BaseRecognizer): A recognizer of mmaction2, with the
-            weights of the network without sampling.
-        batches (Iterable[dict]): Batches of the data loader.
+        recognizer (nn.Module): A recognizer of mmaction2, or a network with
+            its head, with the weights of the network without sampling.
+        batches (Iterable): Batches of the data loader.
     """
     was_training = recognizer.training
     recognizer.eval()
@@ -43,7 +43,10 @@ def calibrate_bin_range(
     try:
         with torch.no_grad():
             for batch in batches:
-                recognizer.test_step(batch)
+                if isinstance(recognizer, BaseRecognizer):
+                    recognizer.test_step(batch)
+                else:
+                    scorer(recognizer, batch)()
     finally:
         recognizer.train(was_training)
 

@@ -1,13 +1,22 @@
 """Gains of a network from each step, and the fit of a head to them."""
 
 from functools import partial
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import torch
 import torch.nn.functional as F
-from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
+from mmatfr.models.networks import scorer
 from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
 from mmatfr.sgs.similarity import find_steps
 
@@ -42,7 +51,7 @@ class Steps(NamedTuple):
     gain: Tensor
 
 
-def find_gains(recognizer: BaseRecognizer, batch: dict) -> Dict[str, Steps]:
+def find_gains(recognizer: nn.Module, batch: Any) -> Dict[str, Steps]:
     """Computes the gain of a network from each step between frames.
 
     The network sees the clip up to frame t, which is repeated to the end, and
@@ -54,19 +63,15 @@ def find_gains(recognizer: BaseRecognizer, batch: dict) -> Dict[str, Steps]:
     ``2 T - 1`` forwards.
 
     Args:
-        recognizer (BaseRecognizer): A trained recognizer of mmaction2, in
-            evaluation mode.
-        batch (dict): A batch of the data loader.
+        recognizer (nn.Module): A trained recognizer of mmaction2, or network
+            with its head, in evaluation mode.
+        batch (Any): A batch, as for :func:`mmatfr.models.networks.scorer`.
 
     Returns:
         dict[str, Steps]: The steps for each sampling layer, by name.
     """
     layers = sgs_layers(recognizer)
-    data = recognizer.data_preprocessor(batch, False)
-
-    def scores() -> Tensor:
-        return recognizer(**data, mode='tensor', stage='head')
-
+    scores = scorer(recognizer, batch)
     with torch.no_grad(), _Frozen(layers.values()) as frozen:
         whole = scores()
         features = [torch.cat(clips) for clips in frozen.features]
@@ -158,7 +163,7 @@ def learned_similarities(recognizer: nn.Module) -> Dict[str, SGS]:
 
 def fit_similarity(
     recognizer: nn.Module,
-    batches: Iterable[dict],
+    batches: Iterable[Any],
     epochs: int = 48,
     lr: float = 3e-3,
     batch_size: int = 24,
@@ -172,8 +177,7 @@ def fit_similarity(
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, with the weights of
             the network without sampling.
-        batches (Iterable[dict]): Batches of the data loader; each is used
-            once.
+        batches (Iterable): Batches of the data loader; each is used once.
         epochs (int): Number of passes over all steps, with random reversals in
             time and space. Defaults to 48.
         lr (float): Learning rate of AdamW, with cosine decay to 0. Defaults to

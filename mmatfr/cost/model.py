@@ -5,12 +5,12 @@ from functools import partial
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from mmaction.models.recognizers import BaseRecognizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from mmatfr.models import ATFR
+from mmatfr.models.networks import backbone_of
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import Lengths, as_lengths, equal_groups, sgs_layers
 
@@ -31,15 +31,15 @@ class Operation(NamedTuple):
 
 
 class CostModel:
-    """Multiply-adds that a recognizer spends on one clip.
+    """Multiply-adds that a network spends on one clip.
 
     They are counted by ``torch.utils.flop_counter`` on a copy of the
     recognizer on the meta device, for a single clip, including sampling and
     head. Each combination of shape and lengths is counted once and cached.
 
     Args:
-        recognizer (BaseRecognizer): A 2D or 3D recognizer of mmaction2, with
-            any number of sampling layers, or none.
+        recognizer (nn.Module): A 2D or 3D recognizer of mmaction2, or a 3D
+            network with its head, with any number of sampling layers, or none.
 
     Attributes:
         layers (tuple[str]): Names of the sampling layers, in the order of
@@ -64,7 +64,7 @@ class CostModel:
         ['backbone.conv1_s', 'backbone.conv1_t', 'backbone.layer1']
     """
 
-    def __init__(self, recognizer: BaseRecognizer) -> None:
+    def __init__(self, recognizer: nn.Module) -> None:
         with torch.no_grad():
             self._recognizer = copy.deepcopy(recognizer).to('meta').eval()
         self._sgs = sgs_layers(self._recognizer)
@@ -213,6 +213,9 @@ class CostModel:
 
     def _run(self, clip_shape: Tuple[int, ...]) -> None:
         views = torch.empty(1, *clip_shape, device='meta')
+        if backbone_of(self._recognizer) is self._recognizer:
+            self._recognizer(views)
+            return
         is_2d = frames_of(self._recognizer) is not None
         views = views.transpose(1, 2) if is_2d else views.unsqueeze(1)
         self._recognizer(views, mode='tensor', stage='head')

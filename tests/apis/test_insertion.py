@@ -288,7 +288,7 @@ def c3d():
         (
             lambda: torch.nn.DataParallel(make_recognizer()),
             {},
-            'DataParallel has no backbone',
+            'DataParallel is a wrapper; give the model inside',
         ),
         (fused, {}, 'is fused'),
         (temporal_pool, dict(num_bins=4), 'temporal_pool=True'),

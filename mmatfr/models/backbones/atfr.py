@@ -1,15 +1,7 @@
 """Adaptive temporal resolution for any staged backbone."""
 
 import warnings
-from typing import (
-    Any,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Tuple,
-    Union,
-)
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +83,9 @@ class ATFR(nn.Module):
     """
 
     num_segments: int  # only in a backbone of 2D modules
+    # Whether the base returns scores, computed from the last stage. The maps
+    # are then read out after this stage.
+    has_head = False
     _plain: Tuple[nn.Module]  # the backbone without sampling
 
     def __init__(
@@ -216,6 +211,8 @@ class ATFR(nn.Module):
             for name, module in self.named_modules()
             if module in places
         }
+        if self.has_head:
+            outputs = [seen[path.names[-1]] for path in pathways.values()]
         made_by = {
             id(seen[name]): (path, name)
             for path in pathways.values()
@@ -236,7 +233,11 @@ class ATFR(nn.Module):
                 )
             place = out.shape[frame_axis(out)]
             sampled = path.runs_packed(name)
-            self._sources.append((path.name, place) if sampled else None)
+            if sampled and self.has_head:
+                path.read_out_last(self, place, self.readout)
+            self._sources.append(
+                (path.name, place) if sampled and not self.has_head else None
+            )
             if sampled and name != path.sampled:
                 followed.add(path.name)
             if sampled and self.readout == 'frames':
@@ -261,7 +262,7 @@ class ATFR(nn.Module):
 
         Returns:
             Tensor | tuple[Tensor]: As the base class, with the time axis of
-            ``readout``.
+            ``readout``; scores if the base has a head.
         """
         if not self.pathways:
             return self.forward_base(self._to_memory_format(x))
@@ -373,8 +374,7 @@ class ATFR(nn.Module):
                 continue
             name, place = source
             path = self.pathways[name]
-            read = path.mean if self.readout == 'mean' else path.spread
-            maps[i] = read(maps[i], place)
+            maps[i] = path.read_out(maps[i], place, self.readout)
         if isinstance(outputs, (tuple, list)):
             return type(outputs)(maps)
         return maps[0]

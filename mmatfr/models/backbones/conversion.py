@@ -1,6 +1,7 @@
 """Adds sampling to built backbones, and removes it."""
 
 import copy
+import sys
 from typing import Any, Dict, Optional, Type
 
 from mmaction.models.backbones.x3d import X3D
@@ -22,11 +23,17 @@ def plain_backbones() -> Dict[type, Type[ATFR]]:
 
     Returns:
         dict[type, type]: Every registered class made by
-        :func:`mmatfr.models.atfr`, by its base class.
+        :func:`mmatfr.models.atfr`, by its base class, and that of torchvision,
+        if its video ResNets have been imported.
     """
+    kinds = [*MODELS.module_dict.values()]
+    if 'torchvision.models.video.resnet' in sys.modules:
+        from .video_resnet import ATFRVideoResNet
+
+        kinds.append(ATFRVideoResNet)
     variants = {
         kind.__mro__[1 + kind.__mro__.index(ATFR)]: kind
-        for kind in MODELS.module_dict.values()
+        for kind in kinds
         if isinstance(kind, type) and issubclass(kind, ATFR)
     }
     # Its base is a subclass of mmaction2's X3D with one more option.

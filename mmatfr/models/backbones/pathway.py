@@ -60,6 +60,7 @@ class Pathway:
 
     layer: SGS
     route: Route
+    _end: Tuple[int, str]  # place of the last stage, and its readout
 
     def __init__(self, name: str, stages: Stages) -> None:
         self.name = name
@@ -270,6 +271,42 @@ class Pathway:
             frames of a clip at this place without sampling.
         """
         return take_clips(x, self.group_of_frames(place))
+
+    def read_out(self, x: Tensor, place: int, readout: str) -> Tensor:
+        """Turns the maps of the groups into the input of a head.
+
+        Args:
+            x (Tensor): Packed, (1, C, F, H, W) or (F, C, H, W).
+            place (int): Its place on the route.
+            readout (str): 'mean' or 'frames', as in :class:`ATFR`.
+
+        Returns:
+            Tensor: As :meth:`mean` or :meth:`spread`.
+        """
+        return (self.mean if readout == 'mean' else self.spread)(x, place)
+
+    def read_out_last(
+        self, backbone: nn.Module, place: int, readout: str
+    ) -> None:
+        """Makes the last module return the input of a head.
+
+        Args:
+            backbone (nn.Module): The backbone, changed in place.
+            place (int): Place of the output of its last stage.
+            readout (str): 'mean' or 'frames', as in :class:`ATFR`.
+        """
+        self._end = place, readout
+        backbone.get_submodule(self.names[-1]).register_forward_hook(
+            self._read_out_maps
+        )
+
+    @torch.compiler.disable
+    def _read_out_maps(
+        self, module: nn.Module, args: tuple, out: Tensor
+    ) -> Optional[Tensor]:
+        if not self.route.is_running:  # e.g. a stage called directly
+            return None
+        return self.read_out(out, *self._end)
 
     def runs_packed(self, name: str) -> bool:
         """Returns whether a module, by name, runs after the sampling."""

@@ -18,6 +18,7 @@ def atfr(
         Mapping[str, Stages],
         Callable[[nn.Module], Union[Stages, Mapping[str, Stages]]],
     ],
+    has_head: bool = False,
 ) -> Type[ATFR]:
     """Creates the variant of a staged backbone with adaptive resolution.
 
@@ -31,6 +32,10 @@ def atfr(
             next stage does. A mapping has such a list for each pathway, by the
             name of the submodule that gets the layer. A function returns any
             of these for a backbone.
+        has_head (bool): Whether the class contains its head: it returns
+            scores, which it computes from the maps of the last stage. Its
+            networks need no recognizer around them for
+            :func:`mmatfr.insert`. Defaults to False.
 
     Returns:
         type: The class ``ATFR<name of the base>``, which takes the arguments
@@ -63,6 +68,7 @@ def atfr(
         (ATFR, backbone),
         dict(
             atfr_stages=atfr_stages,
+            has_head=has_head,
             __doc__=f'{backbone.__name__} with Similarity Guided Sampling.',
             # For look-up by name, as in collections.namedtuple.
             __module__=sys._getframe(1).f_globals['__name__'],
