@@ -143,7 +143,8 @@ def find_types(value):
 def test_snippets_run(page, monkeypatch):
     """Each snippet runs in the scope of those before it on its page.
 
-    Code that a page omits is in a comment before the block, `run: setup`.
+    Code that a page omits is in a comment before the block, `run: setup`. A
+    block after `run: needs PACKAGE` runs where the package is installed.
     """
     for registry in (MODELS, HOOKS, METRICS):
         # Registrations of a page do not outlive it.
@@ -152,9 +153,14 @@ def test_snippets_run(page, monkeypatch):
         )
     scope = {'__name__': 'page'}
     text = page.read_text()
-    for hidden, code in re.findall(
-        r'<!-- run: setup\n(.*?)-->|```python\n(.*?)```', text, re.S
+    for hidden, package, code in re.findall(
+        r'<!-- run: setup\n(.*?)-->'
+        r'|(?:<!-- run: needs (\w+) -->\s*)?```python\n(.*?)```',
+        text,
+        re.S,
     ):
+        if package and importlib.util.find_spec(package) is None:
+            continue
         exec(hidden or code, scope)
         scope.pop('__builtins__', None)
         for name in find_types(scope):
