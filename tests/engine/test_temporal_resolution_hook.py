@@ -66,6 +66,18 @@ class TestTemporalResolutionHook:
                 cost.gflops(CLIP, length) for length in lengths
             ]
 
+    @pytest.mark.parametrize(('num_bins', 'warns'), [(1000, True), (2, False)])
+    def test_warns_if_nothing_is_saved(self, build_runner, num_bins, warns):
+        runner = build_runner(
+            sgs=dict(
+                preset='path', stage=0, num_bins=num_bins, bin_range='clip'
+            ),
+            hooks=['TemporalResolutionHook'],
+        )
+        runner.val()
+        (log,) = Path(runner.log_dir).glob('*.log')
+        assert ('so nothing is saved: lower' in log.read_text()) == warns
+
     def test_without_sampling_every_clip_is_whole(
         self, build_runner, tmp_path
     ):

@@ -176,6 +176,11 @@ class TemporalResolutionHook(Hook):
         )
         if self._recorder.layers and ranked:
             runner.logger.info(f'{_name_ends(ranked)}; see {path}')
+        if self._recorder.layers and all_clips(videos)[0].min() == 1:
+            runner.logger.warning(
+                'every clip has as many groups as frames, so nothing is '
+                'saved: lower `num_bins` in the `sgs` of the backbone'
+            )
         runner.visualizer.add_scalars(
             {f'{split}/{key}': value for key, value in summary.items()},
             step=step,
