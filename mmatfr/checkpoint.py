@@ -25,8 +25,8 @@ __all__ = [
     'fetch',
     'hash_beside',
     'hash_in_name',
-    'load_local',
-    'load_remote',
+    'load_from_local',
+    'load_from_url',
     'open_checkpoint',
     'pack_checkpoint',
     'read_checkpoint',
@@ -172,7 +172,7 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
         ``meta`` and possibly more.
 
     Raises:
-        ValueError: As :func:`load_local`.
+        ValueError: As :func:`load_from_local`.
     """
     loaded = CheckpointLoader.load_checkpoint(
         path, map_location='cpu', logger='silent'
@@ -180,7 +180,7 @@ def read_checkpoint(path: str) -> Dict[str, Any]:
     return loaded if 'state_dict' in loaded else dict(state_dict=loaded)
 
 
-def load_local(
+def load_from_local(
     path: str, map_location: Optional[Any] = None
 ) -> Dict[str, Any]:
     """Loads a file for mmengine's ``CheckpointLoader``.
@@ -221,7 +221,7 @@ def load_local(
     return loaded
 
 
-def load_remote(
+def load_from_url(
     url: str, map_location: Optional[Any] = None
 ) -> Dict[str, Any]:
     """Downloads a file for mmengine's ``CheckpointLoader`` and loads it.
@@ -235,12 +235,12 @@ def load_remote(
 
     Raises:
         FileNotFoundError: If it cannot be downloaded.
-        ValueError: As :func:`load_local`.
+        ValueError: As :func:`load_from_local`.
     """
     if is_main_process():
         fetch(url)
     barrier()
-    return load_local(fetch(url), map_location)
+    return load_from_local(fetch(url), map_location)
 
 
 # Layers that are missing in a checkpoint of the base, and counters that torch

@@ -165,13 +165,13 @@ def check_checkpoints() -> bool:
     """
     from mmengine.runner import CheckpointLoader, Runner, checkpoint
 
-    from ..checkpoint import check_fit, load_local, load_remote
+    from ..checkpoint import check_fit, load_from_local, load_from_url
 
-    CheckpointLoader.register_scheme('', load_local, force=True)
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(
-        ('http://', 'https://'), load_remote, force=True
+        ('http://', 'https://'), load_from_url, force=True
     )
-    checkpoint.load_from_http = load_remote  # for named schemes
+    checkpoint.load_from_http = load_from_url  # for named schemes
     load, test = Runner.load_checkpoint, Runner.test
 
     @functools.wraps(load)
