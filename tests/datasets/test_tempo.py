@@ -208,6 +208,18 @@ def test_complete_set_is_left_alone_and_interrupted_one_is_finished(tmp_path):
     assert not list(out.rglob('*part*'))
 
 
+def test_killed_at_any_moment_it_goes_on(tmp_path):
+    script = GENERATE.parents[3] / 'tests/killed_runs.py'
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(GENERATE.parents[3])},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert int(done.stdout.split()[0]) > 12
+
+
 def test_other_parameters_need_overwrite(tmp_path):
     out = tmp_path / 'set'
     list(write_tempo(out, SMALLEST))

@@ -13,7 +13,12 @@ from typing import Dict, Iterator, List, Optional, Tuple, Union
 import cv2
 import numpy as np
 
-from mmatfr.atomic_write import atomic_open, atomic_path, write_text
+from mmatfr.atomic_write import (
+    WriteError,
+    atomic_open,
+    atomic_path,
+    write_text,
+)
 
 from .plan import CLASSES, SPLITS, TempoError, VideoFormat, plan_clip
 from .rendering import render_clip
@@ -190,7 +195,10 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
     sidecar = out / 'tempo.json'
     if out.exists() and not out.is_dir():
         raise TempoError(f'{out} is a file: choose another folder')
-    if out.exists() and not sidecar.exists() and any(out.iterdir()):
+    # A hidden file may be what is left of a killed run.
+    if not sidecar.exists() and any(
+        not path.name.startswith('.') for path in out.glob('*')
+    ):
         raise TempoError(
             f'{out} has files but no tempo.json, so they are '
             'not from this generator: choose another folder'
@@ -218,14 +226,18 @@ def _prepare(out: Path, tempo: Tempo, overwrite: bool) -> bool:
         elif all(path.exists() for path in _list_files(out)):
             return True
     try:
+        out.mkdir(parents=True, exist_ok=True)
+        # First, because files without it are taken for those of others.
+        write_text(sidecar, json.dumps(asdict(tempo), indent=2) + '\n')
         for split in SPLITS:
             (out / 'videos' / split).mkdir(parents=True, exist_ok=True)
+    except WriteError:
+        raise
     except OSError as error:
         raise TempoError(
             f'{out} cannot be written to '
             f'({error.strerror}): choose another folder'
         ) from error
-    write_text(sidecar, json.dumps(asdict(tempo), indent=2) + '\n')
     return False
 
 
