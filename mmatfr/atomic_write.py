@@ -15,6 +15,7 @@ __all__ = [
     'WriteError',
     'atomic_open',
     'atomic_path',
+    'is_disk_full',
     'write_bytes',
     'write_text',
 ]
@@ -24,6 +25,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class WriteError(OSError):
     """A file cannot be written; the previous one is unchanged."""
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Returns whether an error says that there is no space for a file."""
+    return error.errno in _FULL
 
 
 @contextmanager
@@ -74,7 +80,7 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     except OSError as error:
         remedy = (
             'free space there, or choose another folder'
-            if error.errno in _FULL
+            if is_disk_full(error)
             else 'choose a folder that exists and can be written to'
         )
         raise WriteError(

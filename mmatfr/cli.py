@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import multiprocessing
 import os
 import pickle
@@ -27,7 +28,12 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
-from .atomic_write import WriteError, atomic_path, write_text
+from .atomic_write import (
+    WriteError,
+    atomic_path,
+    is_disk_full,
+    write_text,
+)
 from .datasets import UnreadableVideoError
 
 __all__ = [
@@ -53,6 +59,8 @@ def run_script(run: Callable[[], Any]) -> None:
     Args:
         run (Callable): Main function of the script.
     """
+    # A log that cannot be written, as on a full disk, has no tracebacks.
+    logging.raiseExceptions = False
     try:
         run()
     except Exception as error:
@@ -130,6 +138,13 @@ def describe_error(error: Exception) -> Optional[str]:
     ):
         # Errors of data loader workers begin with a traceback.
         return message.splitlines()[-1].split('UnreadableVideoError: ')[-1]
+    if isinstance(error, OSError) and is_disk_full(error):
+        where = f' for {str(error.filename)!r}' if error.filename else ''
+        return (
+            f'there is no space{where} ({error.strerror}); free space on the '
+            'disk of the results and of temporary files, then run the same '
+            'command again'
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f'{str(error.filename)!r} cannot be used ({error.strerror}); '

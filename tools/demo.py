@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Optional
 
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mmatfr.apis import load_recognizer
 from mmatfr.arguments import make_parser
@@ -64,6 +65,12 @@ def parse_args() -> argparse.Namespace:
             f'{args.model!r}; leave one out'
         )
     args.config = args.model or args.config
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if args.out and Path(args.out).suffix[1:] not in formats:
+        parser.error(
+            f'--out {args.out!r} is not a figure; end it in .png, or in one '
+            f'of {", ".join(formats)}'
+        )
     if args.engine and not _is_deployed(args.config):
         parser.error('--engine needs an exported file, *.onnx')
     return args

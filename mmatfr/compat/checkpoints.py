@@ -4,9 +4,9 @@ import functools
 import inspect
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Callable, List, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
-from ..atomic_write import atomic_open, write_bytes
+from ..atomic_write import atomic_open, atomic_path, write_bytes
 
 
 def allow_checkpoint_classes() -> bool:
@@ -75,15 +75,16 @@ def _get_function(owner: type, name: str) -> Callable:
 def keep_checkpoints_whole() -> bool:
     """Keeps an old checkpoint until the new one is complete.
 
-    mmengine writes checkpoints, results and ``last_checkpoint`` in place, and
-    ``CheckpointHook`` with ``max_keep_ckpts`` or ``save_best`` deletes the old
-    checkpoint before it writes the new one. If the process is killed in
-    between, or the disk is full, both are lost (mmengine 0.10.7; not
+    mmengine writes checkpoints, results, configs and ``last_checkpoint`` in
+    place, and ``CheckpointHook`` with ``max_keep_ckpts`` or ``save_best``
+    deletes the old checkpoint before it writes the new one. If the process is
+    killed in between, or the disk is full, both are lost (mmengine 0.10.7; not
     reported).
 
     Returns:
         bool: Whether this mmengine has the defect.
     """
+    from mmengine.config import Config
     from mmengine.fileio import LocalBackend
     from mmengine.hooks import CheckpointHook, checkpoint_hook
 
@@ -99,7 +100,19 @@ def keep_checkpoints_whole() -> bool:
     ) -> None:
         put(self, obj.encode(encoding), filepath)
 
+    dump = Config.dump
+
+    @functools.wraps(dump)
+    def dump_whole(
+        self, file: Optional[Union[str, Path]] = None
+    ) -> Optional[str]:
+        if file is None:
+            return dump(self)
+        with atomic_path(file) as part:
+            return dump(self, part)
+
     LocalBackend.put, LocalBackend.put_text = put, put_text
+    Config.dump = dump_whole
     checkpoint_hook.open = atomic_open  # used for `last_checkpoint` only
     for name in ('_save_checkpoint_with_step', '_save_best_checkpoint'):
         setattr(

@@ -27,7 +27,10 @@ def read_curve(work_dir: Path) -> Dict[str, List[tuple]]:
     accuracies: Dict[float, float] = {}
     for path in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except ValueError:  # cut short when the run was interrupted
+                continue
             if 'loss' in row:
                 losses.setdefault(row['epoch'], []).append(row['loss'])
             elif 'acc/top1' in row:

@@ -18,7 +18,8 @@ def test_curve_goes_on_over_an_interruption(tmp_path):
     for number, rows in enumerate(runs):
         path = tmp_path / f'{number}/vis_data/scalars.json'
         path.parent.mkdir(parents=True)
-        path.write_text(''.join(json.dumps(row) + '\n' for row in rows))
+        lines = ''.join(json.dumps(row) + '\n' for row in rows)
+        path.write_text(lines + '{"loss": 2.5, "ep')  # cut short
     curve = read_curve(tmp_path)
     assert curve == dict(loss=[(1, 1.5), (2, 0.5)], top1=[(1, 25), (2, 75)])
     line = describe_epoch(curve, 8)

@@ -71,7 +71,7 @@ def test_demo_runs_an_exported_file(folder, engine):
     assert (folder / f'{engine}.png').stat().st_size > 1000
 
 
-def test_demo_says_what_does_not_fit(folder):
+def test_demo_says_what_does_not_fit(folder, tmp_path):
     done = run('demo.py', folder / 'video.mp4', NAME, '--engine', 'openvino')
     assert done.returncode == 2 and '*.onnx' in done.stderr
     done = run(
@@ -80,6 +80,8 @@ def test_demo_says_what_does_not_fit(folder):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith('error: ')
     assert "leave out 'some.pth'" in done.stderr
+    done = run('demo.py', folder / 'video.mp4', '--out', tmp_path / 'demo')
+    assert done.returncode == 2 and "demo' is not a figure" in done.stderr
 
 
 def test_accuracy_of_an_exported_file(folder, tempo, tmp_path):
