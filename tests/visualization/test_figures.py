@@ -5,16 +5,21 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import to_rgb
+from mmaction.registry import MODELS
 from PIL import Image
 
+from mmatfr.apis import first_view
 from mmatfr.visualization.animated_page import animate_groups
 from mmatfr.visualization.charts import draw_class_ranking
 from mmatfr.visualization.colours import COLOURS
 from mmatfr.visualization.figures import (
     ClipGroups,
+    GroupsRecorder,
     draw_groups,
     group_means,
+    to_image,
 )
 from mmatfr.visualization.tradeoffs import (
     draw_calibration,
@@ -176,3 +181,43 @@ def test_animation_shows_each_frame_of_each_clip(clip):
     )
     with Image.open(io.BytesIO(animate_groups([clip, short]))) as image:
         assert image.n_frames == 23
+
+
+@pytest.mark.parametrize('to_rgb', [False, True])
+@pytest.mark.parametrize('kind', ['Recognizer3D', 'Recognizer2D'])
+def test_figure_of_a_red_clip_is_red(kind, to_rgb):
+    """Also if the data preprocessor turns BGR into RGB."""
+    backbone = dict(type='ATFRX3D', gamma_b=2.25, sgs=dict(stage=1))
+    head = dict(type='X3DHead', in_channels=432, num_classes=2)
+    if kind == 'Recognizer2D':
+        backbone = dict(
+            type='ATFRResNetTSM', depth=18, num_segments=4, sgs=dict(stage=1)
+        )
+        head = dict(
+            type='TSMHead', in_channels=512, num_classes=2, num_segments=4
+        )
+    model = MODELS.build(
+        dict(
+            type=kind,
+            backbone=backbone,
+            cls_head=head,
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor',
+                to_rgb=to_rgb,
+                format_shape='NCTHW' if kind == 'Recognizer3D' else 'NCHW',
+            ),
+        )
+    ).eval()
+    frames = torch.zeros(4, 3, 32, 32, dtype=torch.uint8)
+    frames[:, 2 if to_rgb else 0] = 255
+    inputs = frames
+    if kind == 'Recognizer3D':
+        inputs = frames.transpose(0, 1)[None]
+    data = model.data_preprocessor(dict(inputs=[inputs], data_samples=[]))
+    with GroupsRecorder(model) as recorder, torch.no_grad():
+        model(data['inputs'], mode='tensor')
+    figure = draw_groups(recorder.groups(0, first_view(model, inputs)))
+    image = to_image(figure)
+    red = (image == [255, 0, 0]).all(-1)
+    assert red.sum() > 10_000
+    assert not (image == [0, 0, 255]).all(-1).any()
