@@ -71,9 +71,9 @@ class Comparison(ABC):
         return self.root
 
     @property
-    def metrics_file(self) -> str:
-        """str: Name of the file with the metrics of a row."""
-        return 'metrics.json'
+    def test_suffix(self) -> str:
+        """str: Suffix of the names of files with metrics, for other tests."""
+        return ''
 
     @abstractmethod
     def prepare_data(self) -> None:
@@ -227,9 +227,10 @@ class Comparison(ABC):
         Returns:
             dict[str, float]: The metrics on the test split.
         """
-        result = self.folder(name, seed) / self.metrics_file
+        cfg = self.config(name, seed)
+        file = f'metrics_{cfg.train_cfg.max_epochs}e{self.test_suffix}.json'
+        result = self.folder(name, seed) / file
         if not result.is_file():
-            cfg = self.config(name, seed)
             cfg.load_from = self.weights(name, seed)
             cfg.experiment_name += '_test'
             runner = Runner.from_cfg(cfg)

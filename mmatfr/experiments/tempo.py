@@ -108,10 +108,9 @@ class TempoComparison(Comparison):
         return self.root / self.model
 
     @property
-    def metrics_file(self) -> str:
-        """str: Name of the file with the metrics on these test videos."""
-        count = '' if self.test_videos is None else f'-test{self.test_videos}'
-        return f'metrics{count}.json'
+    def test_suffix(self) -> str:
+        """str: Suffix of the names of files with metrics, for other tests."""
+        return '' if self.test_videos is None else f'-test{self.test_videos}'
 
     @property
     def data_root(self) -> str:
@@ -121,9 +120,7 @@ class TempoComparison(Comparison):
     @property
     def test_root(self) -> str:
         """str: Folder of the videos for testing."""
-        if self.test_videos is None:
-            return self.data_root
-        return f'{self.data_root}-test{self.test_videos}'
+        return self.data_root + self.test_suffix
 
     def use_data(self, cfg: Config) -> None:
         """Sets the data set of a config."""

@@ -178,4 +178,4 @@ def test_more_test_videos(compare, path_is_trained):
     lines = Path(comparison.test_root, 'test.txt').read_text().splitlines()
     assert len(lines) == 5
     folder = Path(comparison.work_dir, '1e/resnet3d/path/s0')
-    assert (folder / 'metrics-test5.json').is_file()
+    assert (folder / 'metrics_1e-test5.json').is_file()
