@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from mmatfr.apis import build_recognizer
 from mmatfr.run import find_config, find_tool, run_tool
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +100,52 @@ def test_as_a_command_with_a_config_of_mmaction2(tmp_path):
     # 4.11 G at 224x224.
     flops = float(re.search(r'Flops: ([\d.]+)G', done.stdout)[1])
     assert flops == pytest.approx(4.11 * (64 / 224) ** 2, rel=0.05)
+
+
+def test_a_recognizer_of_mmaction2_is_tested(tool, tempo, tmp_path):
+    """With a config of mmaction2 by its name, of a smaller network."""
+    name = (
+        'mmaction::recognition/tsn/'
+        'tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py'
+    )
+    loader, pipeline = (
+        f'test_dataloader{part}' for part in ('', '.dataset.pipeline')
+    )
+    options = {
+        'model.backbone.depth': 18,
+        'model.backbone.pretrained': None,
+        'model.cls_head.in_channels': 512,
+        'model.cls_head.num_classes': 12,
+        f'{loader}.num_workers': 0,
+        f'{loader}.persistent_workers': False,
+        f'{loader}.dataset.ann_file': tempo / 'test.txt',
+        f'{loader}.dataset.data_prefix.video': tempo / 'videos',
+        f'{pipeline}.1.num_clips': 2,
+        f'{pipeline}.3.scale': '(-1,32)',
+        f'{pipeline}.4.type': 'CenterCrop',
+        f'{pipeline}.4.crop_size': 32,
+    }
+    cfg = Config.fromfile(find_config(name))
+    cfg.merge_from_dict({k: v for k, v in options.items() if 'model' in k})
+    weights = build_recognizer(cfg.model).state_dict()
+    torch.save(dict(state_dict=weights), 'tsn.pth')
+    tool(
+        *('tools/test.py', name, 'tsn.pth', '--work-dir', 'tested'),
+        *('--cfg-options', *(f'{k}={v}' for k, v in options.items())),
+    )
+    (log,) = tmp_path.glob('tested/*/2*.json')
+    assert 0 <= json.loads(log.read_text())['acc/top1'] <= 1
+    # The check of weights holds here, too.
+    del weights['cls_head.fc_cls.bias']
+    torch.save(dict(state_dict=weights), 'headless.pth')
+    assert_stops(
+        lambda: tool(
+            *('tools/test.py', name, 'headless.pth', '--work-dir', 'again'),
+            *('--cfg-options', *(f'{k}={v}' for k, v in options.items())),
+        ),
+        'headless.pth',
+        '1 missing there (cls_head.fc_cls.bias)',
+    )
 
 
 def test_activation_maps(tool, write_trained, tempo):
