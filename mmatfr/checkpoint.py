@@ -1,6 +1,5 @@
-"""Checkpoint files: safe reading, hashes, and atomic writing."""
+"""Checkpoint files: safe reading and atomic writing."""
 
-import hashlib
 import io
 import json
 import os.path as osp
@@ -10,7 +9,6 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import urlparse
 
 import torch
-import yaml
 from mmengine.dist import barrier, is_main_process
 from mmengine.runner import CheckpointLoader
 from safetensors import SafetensorError
@@ -18,57 +16,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .atomic_write import write_bytes
+from .integrity import check_hash, check_records
 
 __all__ = [
     'check_fit',
-    'check_hash',
     'fetch',
-    'hash_beside',
-    'hash_in_name',
     'load_from_local',
     'load_from_url',
     'open_checkpoint',
     'pack_checkpoint',
     'read_checkpoint',
-    'sha256_of',
     'write_checkpoint',
 ]
-
-# <config>_<yyyymmdd>-<first 8 of the SHA-256>, as in the zoos of OpenMMLab.
-_NAME = re.compile(r'_\d{8}-(?P<hash>[0-9a-f]{8})\.(?P<ending>\w+)')
-
-
-def sha256_of(path: str) -> str:
-    """Computes the SHA-256 of a file.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        str: Its SHA-256, 64 hexadecimal digits.
-    """
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
-
-
-def hash_in_name(path: str) -> Optional[str]:
-    """Reads the hash in the name of a published checkpoint.
-
-    Args:
-        path (str): Path or URL.
-
-    Returns:
-        str: The first eight digits of the SHA-256; None if the name has none,
-        or is that of a ``.safetensors``, which has the hash of its ``.pth``.
-
-    Examples:
-        >>> hash_in_name('tsm_20221122-0a6b7c8d.pth')
-        '0a6b7c8d'
-    """
-    match = _NAME.search(osp.basename(path))
-    if match is None or match['ending'] != 'pth':
-        return None
-    return match['hash']
 
 
 def fetch(path: str) -> str:
@@ -99,66 +58,6 @@ def fetch(path: str) -> str:
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path!r} does not exist; check the path')
     return path
-
-
-def hash_beside(path: str) -> Optional[str]:
-    """Reads the hash of a published file from the entry next to it.
-
-    Args:
-        path (str): The file.
-
-    Returns:
-        str: The SHA-256; None if there is no entry (``.yml`` with the same
-        name), or it does not list the file.
-
-    Raises:
-        ValueError: If the entry is damaged.
-    """
-    entry = Path(path).with_suffix('.yml')
-    if not entry.is_file():
-        return None
-    try:
-        models = yaml.safe_load(entry.read_text(encoding='utf-8'))['Models']
-        hashes: Dict[str, str] = {}
-        for model in models:
-            hashes.update(model.get('SHA256') or {})
-    except (
-        yaml.YAMLError,
-        UnicodeError,
-        AttributeError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ):
-        raise ValueError(
-            f'{str(entry)!r}, which has the SHA-256 of {path!r}, is damaged; '
-            'get it again, or remove it to skip the check'
-        ) from None
-    return hashes.get(osp.basename(path))
-
-
-def check_hash(path: str, expected: Optional[str] = None) -> None:
-    """Checks a published file against its hash.
-
-    Args:
-        path (str): The file.
-        expected (str, optional): The SHA-256, or its first digits. Defaults to
-            None, the hash in the entry next to the file or in its name;
-            without any, nothing is checked.
-
-    Raises:
-        ValueError: If the hash differs.
-    """
-    expected = expected or hash_beside(path) or hash_in_name(path)
-    if expected is None:
-        return
-    found = sha256_of(path)
-    if not found.startswith(expected):
-        raise ValueError(
-            f'{path!r} is not the published file: its SHA-256 begins with '
-            f'{found[:8]} instead of {expected[:8]}; it is damaged or '
-            'incomplete, get it again'
-        )
 
 
 def read_checkpoint(path: str) -> Dict[str, Any]:
@@ -201,6 +100,7 @@ def load_from_local(
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path!r} does not exist; check the path')
     check_hash(path)
+    check_records(path)
     try:
         loaded = torch.load(path, map_location, weights_only=True)
     except Exception as error:  # invalid pickles raise errors of any kind

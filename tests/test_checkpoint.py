@@ -9,10 +9,9 @@ from mmengine.runner import CheckpointLoader
 
 from mmatfr.checkpoint import (
     check_fit,
-    hash_beside,
     open_checkpoint,
-    sha256_of,
 )
+from mmatfr.integrity import hash_beside, sha256_of
 from mmatfr.zoo.models import zoo_root
 
 
@@ -62,6 +61,25 @@ def test_a_flipped_bit_is_found(tmp_path, ending):
         path.with_suffix('.yml').unlink()
         with pytest.raises(ValueError, match='not the published file'):
             CheckpointLoader.load_checkpoint(str(path))
+
+
+def test_a_flipped_bit_is_found_without_a_hash(tmp_path):
+    """As in a checkpoint of a training; torch takes other weights."""
+    path = tmp_path / 'epoch_1.pth'
+    weight = torch.arange(9999.0)
+    torch.save(dict(state_dict=dict(weight=weight)), path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert not torch.load(path)['state_dict']['weight'].equal(weight)
+    with pytest.raises(ValueError, match='epoch_1.pth.*damaged.*CRC-32'):
+        CheckpointLoader.load_checkpoint(str(path))
+    # Some write no checksums.
+    torch.serialization.set_crc32_options(False)
+    torch.save(dict(state_dict=dict(weight=weight)), path)
+    torch.serialization.set_crc32_options(True)
+    weights, _ = open_checkpoint(str(path))
+    assert weights['weight'].equal(weight)
 
 
 @pytest.fixture

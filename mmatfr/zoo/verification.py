@@ -10,7 +10,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmatfr.apis import build_recognizer, check_weights, load_config
-from mmatfr.checkpoint import check_hash, fetch, open_checkpoint
+from mmatfr.checkpoint import fetch, open_checkpoint
+from mmatfr.integrity import check_hash
 
 from .metafile import read_metafile
 from .models import config_path

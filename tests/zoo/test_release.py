@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 import mmatfr
 from mmatfr.apis import build_recognizer, load_config
 from mmatfr.atomic_write import WriteError
-from mmatfr.checkpoint import open_checkpoint, sha256_of
+from mmatfr.checkpoint import open_checkpoint
+from mmatfr.integrity import sha256_of
 from mmatfr.zoo.metafile import read_entries
 from mmatfr.zoo.models import config_path
 from mmatfr.zoo.release import (
