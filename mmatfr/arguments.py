@@ -13,6 +13,19 @@ __all__ = [
 ]
 
 
+class _Settings(DictAction):
+    """mmengine's action, with an error for what it cannot read."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, RecursionError, ValueError):
+            parser.error(
+                f'{option_string} {" ".join(values)}: expected name=value; '
+                'set the keys of a dict one by one, as in a.b=1 a.c=x'
+            )
+
+
 def make_parser(description: str) -> argparse.ArgumentParser:
     """Creates a parser that keeps the line breaks of the description."""
     return argparse.ArgumentParser(
@@ -33,7 +46,7 @@ def add_cfg_options(
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=_Settings,
         default={},
         help=f'settings that override {of}, name=value',
     )

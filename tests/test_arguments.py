@@ -19,6 +19,15 @@ def test_settings_are_read_as_values():
     assert 'Line\n\n  table' in parser.format_help()
 
 
+@pytest.mark.parametrize('setting', ['a', "a=dict(b=1,c='x')"])
+def test_unreadable_settings_are_named(setting, capsys):
+    parser = make_parser('')
+    add_cfg_options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--cfg-options', setting])
+    assert f'{setting}: expected name=value' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('option', 'values', 'message'),
     [

@@ -104,6 +104,9 @@ class OnnxRuntime(Engine):
         return self.session.run(outputs, dict(inputs))
 
 
+_OPENVINO_NAMES = dict(f32='FP32', bf16='BF16', f16='FP16')
+
+
 class OpenVINO(Engine):
     """OpenVINO; ``options`` are its properties, and ``device``.
 
@@ -115,7 +118,7 @@ class OpenVINO(Engine):
     name = 'openvino'
     package = 'openvino'
     extra = 'openvino'
-    precisions = ('f32', 'bf16', 'f16')
+    precisions = tuple(_OPENVINO_NAMES)
 
     def __init__(
         self,
@@ -132,11 +135,13 @@ class OpenVINO(Engine):
         device = options.pop('device', 'CPU')
         precision = precision or 'f32'
         able = core.get_property(device, 'OPTIMIZATION_CAPABILITIES')
-        wanted = precision.replace('f', 'FP').replace('bFP', 'BF')
-        if wanted not in able:
+        supported = [
+            name for name, long in _OPENVINO_NAMES.items() if long in able
+        ]
+        if precision not in supported:
             raise ValueError(
                 f'precision={precision!r} is not supported by this {device}; '
-                f'choose one of {sorted(able)}'
+                f'choose one of {supported}'
             )
         settings = {
             'INFERENCE_PRECISION_HINT': precision,
@@ -149,9 +154,9 @@ class OpenVINO(Engine):
         if model.has_rt_info(['framework', KEY]):
             text = model.get_rt_info(['framework', KEY]).astype(str)
             self.metadata[KEY] = text
-            if fixed_size:
-                info = ModelInfo.loads(self.metadata, path)
-                model.reshape({'frames': [info.num_frames, *info.crop, 3]})
+        info = ModelInfo.loads(self.metadata, path)
+        if fixed_size:
+            model.reshape({'frames': [info.num_frames, *info.crop, 3]})
         shape = model.input('frames').get_partial_shape()
         if shape.is_static:
             self.size = tuple(shape.to_shape())[1:3]

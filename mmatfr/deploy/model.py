@@ -194,10 +194,9 @@ class DeployedModel:
             :attr:`ModelInfo.inputs`.
         """
         inputs = dict(frames=np.ascontiguousarray(frames))
-        if self.info.pathways:
-            inputs['num_bins'] = np.array(
-                self._as_num_bins(num_bins, self.num_bins), dtype=np.int64
-            )
+        numbers = self._as_num_bins(num_bins, self.num_bins)
+        if numbers:
+            inputs['num_bins'] = np.array(numbers, dtype=np.int64)
         return inputs
 
     def average(self, views: Sequence[Sequence[np.ndarray]]) -> Prediction:
@@ -310,6 +309,11 @@ class DeployedModel:
         pathways = self.info.pathways
         if num_bins is None:
             return tuple(default)
+        if not pathways:
+            raise ValueError(
+                f'num_bins={num_bins!r} has no effect, because {self.path!r} '
+                'does not sample; leave it out, or export a config with sgs'
+            )
         numbers: Tuple[Any, ...] = (
             tuple(num_bins)
             if isinstance(num_bins, (Sequence, np.ndarray))
@@ -319,9 +323,9 @@ class DeployedModel:
             isinstance(number, (int, np.integer)) and number >= 1
             for number in numbers
         ):
+            each = f', or {len(pathways)}, one for each of {pathways}'
             raise ValueError(
-                f'num_bins={num_bins!r} must be a positive integer, or one '
-                f'for each of the {len(pathways)} sampling pathways of '
-                f'{self.path!r}'
+                f'num_bins={num_bins!r} of {self.path!r} must be a positive '
+                f'integer{each if len(pathways) > 1 else ""}'
             )
         return tuple(int(number) for number in numbers)

@@ -169,6 +169,18 @@ def test_says_what_is_wrong_with_a_file(deployed, engine, tmp_path):
     onnx.save(foreign, tmp_path / 'foreign.onnx')
     with pytest.raises(ValueError, match='was not exported by mmatfr'):
         load_model(str(tmp_path / 'foreign.onnx'), engine)
+    x, y = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1])
+        for name in 'xy'
+    )
+    relu = onnx.helper.make_node('Relu', ['x'], ['y'])
+    graph = onnx.helper.make_graph([relu], 'relu', [x], [y])
+    foreign = onnx.helper.make_model(
+        graph, opset_imports=foreign.opset_import, ir_version=9
+    )
+    onnx.save(foreign, tmp_path / 'foreign.onnx')
+    with pytest.raises(ValueError, match='was not exported by mmatfr'):
+        load_model(str(tmp_path / 'foreign.onnx'), engine)
 
 
 def test_says_what_is_wrong_with_options(deployed, engine, monkeypatch):
@@ -205,6 +217,9 @@ def test_names_classes_by_number_without_names(deployed, engine, tmp_path):
     recognizer.classes = None
     path = str(tmp_path / 'base.onnx')
     export_onnx(recognizer, cfg, path, engines=[engine])
-    result = load_model(path, engine)(make_frames(0))
+    model = load_model(path, engine)
+    with pytest.raises(ValueError, match='num_bins=4 has no effect'):
+        model(make_frames(0), num_bins=4)
+    result = model(make_frames(0))
     assert result.class_name == f'class {result.label}'
     assert result.lengths is None and result.groups is None
