@@ -28,8 +28,8 @@ __all__ = ['show_deployed', 'show_recognizer']
 
 _FOREIGN = (
     'note: these weights were trained on generated videos of a moving shape; '
-    "their classes mean nothing here and are left out. The groups, B' and "
-    'the GFLOPs are meaningful.'
+    "their classes mean nothing here and are left out. The groups and B' are "
+    'meaningful.'
 )
 _ROWS = 20  # in the table
 _MOVING_CLIPS = 40  # on the page, a few hundred kB each
@@ -97,14 +97,18 @@ def show_deployed(
         topk (int): Number of classes to print. Defaults to 5.
     """
     model = load_model(path, engine)
+    foreign = 'tempo' in model.info.config and not _is_tempo_video(video)
     views = model.read_views(video)
     result = model(views)
-    top = result.scores.argsort()[::-1][:topk]
-    _print_classes(
-        video,
-        [model.class_name(label) for label in top],
-        result.scores[top].tolist(),
-    )
+    if foreign:
+        print(_FOREIGN)
+    else:
+        top = result.scores.argsort()[::-1][:topk]
+        _print_classes(
+            video,
+            [model.class_name(label) for label in top],
+            result.scores[top].tolist(),
+        )
     clips = []
     for pathway, (lengths, groups) in result.by_pathway().items():
         num_frames = groups.shape[1]
@@ -115,7 +119,7 @@ def show_deployed(
         step = model.info.num_frames // num_frames
         title = ', '.join(filter(None, [Path(video).name, pathway]))
         clips.append([ClipGroups(views[0, ::step], groups[0], title=title)])
-    _save_figure(video, out, clips)
+    _save_figure(video, out, clips, _FOREIGN if foreign else '')
 
 
 def _print_classes(

@@ -1,6 +1,7 @@
 """The commands of docs/deploy.md."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,16 @@ def test_demo_runs_an_exported_file(folder, engine):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert re.search(r"resolution B': \[\d+\] of 16 frames", done.stdout)
+    assert 'class ' in done.stdout
     assert (folder / f'{engine}.png').stat().st_size > 1000
+
+
+def test_demo_leaves_out_classes_that_mean_nothing(folder, tmp_path):
+    shutil.copy(folder / 'video.mp4', tmp_path / 'real.mp4')
+    done = run('demo.py', tmp_path / 'real.mp4', folder / 'model.onnx')
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert 'classes mean nothing here' in done.stdout
+    assert 'translate' not in done.stdout and 'class ' not in done.stdout
 
 
 def test_demo_says_what_does_not_fit(folder, tmp_path):
