@@ -115,11 +115,16 @@ def read_list(
 def _parse_line(line: str, delimiter: str) -> Tuple[str, List[int]]:
     words = line.strip().split(delimiter)
     labels: List[int] = []
-    while len(words) > 1 and words[-1].isdecimal():
-        labels.insert(0, int(words.pop()))
-    if not labels and len(words) > 1 and words[-1] == '-1':
+    while len(words) > 1:
+        word = words[-1].strip()
+        if word.isdecimal():
+            labels.insert(0, int(word))
+        elif word:  # an empty one lies between two delimiters
+            break
+        words.pop()
+    if not labels and len(words) > 1 and words[-1].strip() == '-1':
         words.pop()  # mmaction2's mark of a video without a label
-    return delimiter.join(words), labels
+    return delimiter.join(words).rstrip(), labels
 
 
 class UnreadableVideoError(RuntimeError):

@@ -7,6 +7,7 @@ from mmengine.logging import MMLogger
 
 from mmatfr.datasets import UnreadableVideoError
 from mmatfr.datasets.tempo import write_video
+from mmatfr.datasets.video_dataset import read_list
 
 LABELS = (0, 1, 2)
 BROKEN = 1
@@ -80,6 +81,24 @@ def test_videos_without_labels_are_for_testing(tmp_path, text, multi_class):
         assert i['label'].sum() == 0 if multi_class else i['label'] == -1
     with pytest.raises(ValueError, match=r'list\.txt:1: expected a video and'):
         build(tmp_path, **options)
+
+
+@pytest.mark.parametrize(
+    'line,delimiter',
+    [
+        ('a b.mp4  0   2', ' '),
+        ('a b.mp4, 0 ,2', ','),
+        ('a b.mp4\t\t0 \t2', '\t'),
+    ],
+)
+def test_spaces_around_the_delimiter_are_no_part(tmp_path, line, delimiter):
+    path = tmp_path / 'list.txt'
+    path.write_text(f'{line}\n')
+    assert read_list(str(path), delimiter, multi_class=True) == [
+        ('a b.mp4', [0, 2])
+    ]
+    path.write_text(f'a b.mp4 {delimiter}-1\n')
+    assert read_list(str(path), delimiter, test_mode=True) == [('a b.mp4', [])]
 
 
 def test_some_labels_are_missing(tmp_path):
