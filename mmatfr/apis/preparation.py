@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
+from mmatfr.checkpoint import check_fit, open_checkpoint
 from mmatfr.models.networks import scorer
 from mmatfr.sgs import sgs_layers
 
@@ -83,7 +84,8 @@ def write_inserted(
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the recognizer has no layer that samples.
+        ValueError: If the recognizer has no layer that samples, or the weights
+            are those of another.
     """
     if not Path(weights).is_file():
         raise FileNotFoundError(
@@ -98,6 +100,13 @@ def write_inserted(
             f'{cfg.filename!r} has no layer that samples; use a config with '
             '`sgs`'
         )
+    check_fit(
+        runner.model.state_dict(),
+        open_checkpoint(str(weights))[0],
+        str(weights),
+        cfg.filename,
+        base=True,
+    )
     runner.load_or_resume()
     loader = runner.build_dataloader(cfg.train_dataloader, seed=0)
 

@@ -78,3 +78,9 @@ def test_one_line_says_what_is_wrong(tmp_path):
     done = insert(NAME, 'no.pth', tmp_path / 'out.pth')
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: 'no.pth' does not")
+    other = next((ROOT / 'releases').glob('x3d*.pth'))
+    done = insert(NAME, other, tmp_path / 'out.pth')
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert 'does not fit' in last and 'missing there' in last
+    assert not (tmp_path / 'out.pth').exists()
