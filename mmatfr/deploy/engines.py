@@ -154,8 +154,8 @@ class OpenVINO(Engine):
         if model.has_rt_info(['framework', KEY]):
             text = model.get_rt_info(['framework', KEY]).astype(str)
             self.metadata[KEY] = text
-        info = ModelInfo.loads(self.metadata, path)
         if fixed_size:
+            info = ModelInfo.loads(self.metadata, path)
             model.reshape({'frames': [info.num_frames, *info.crop, 3]})
         shape = model.input('frames').get_partial_shape()
         if shape.is_static:
