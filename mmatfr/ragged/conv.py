@@ -13,6 +13,10 @@ from torch.utils.flop_counter import (
 
 __all__ = ['FlatConv3d', 'OneDNNConv2d', 'conv3d']
 
+# For so many pixels, a 1x1 kernel runs faster as a matrix product: oneDNN
+# reorders the weights in each call.
+_FEW_PIXELS = 1024
+
 
 def conv3d(
     x: Tensor,
@@ -84,6 +88,21 @@ def conv3d(
     return y.permute(0, 4, 1, 2, 3)
 
 
+def _runs_in_onednn(x: Tensor) -> bool:
+    """Whether a convolution of these maps runs in oneDNN."""
+    return (
+        not torch.compiler.is_compiling()  # first: it cannot trace the rest
+        and not torch.jit.is_tracing()
+        and type(x) in (Tensor, nn.Parameter)
+        and x.device.type == 'cpu'
+        and x.dtype == torch.float32
+        and x.numel() > 0
+        and torch.backends.mkldnn.is_available()
+        and bool(torch.backends.mkldnn.enabled)
+        and not torch.is_autocast_enabled('cpu')
+    )
+
+
 def _convolve(
     x: Tensor,
     weight: Tensor,
@@ -95,21 +114,23 @@ def _convolve(
 ) -> Tensor:
     """Runs a 2D or 3D convolution in oneDNN wherever possible.
 
+    A 1x1 kernel on few pixels is a matrix product.
+
     For few and small clips torch uses other kernels (see use_mkldnn of its
     ConvParams). Tracing, compilation and FLOP counters get ``F.conv2d`` or
     ``F.conv3d``, which they support; fake tensors have no memory for oneDNN.
     """
-    if (
-        not torch.compiler.is_compiling()  # first: it cannot trace the rest
-        and not torch.jit.is_tracing()
-        and type(x) in (Tensor, nn.Parameter)
-        and x.device.type == 'cpu'
-        and x.dtype == torch.float32
-        and x.numel()
-        and torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled
-        and not torch.is_autocast_enabled('cpu')
-    ):
+    if _runs_in_onednn(x):
+        if (
+            x.dim() == 4
+            and weight.shape[2:] == (1, 1)
+            and groups == max(stride) == 1
+            and not any(padding)
+            and x.numel() <= _FEW_PIXELS * x.shape[1]
+            and x.is_contiguous(memory_format=torch.channels_last)
+        ):
+            y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias)
+            return y.permute(0, 3, 1, 2)
         if (
             torch.is_grad_enabled()
             and bias is None

@@ -38,7 +38,7 @@ def test_equals_torch(form, memory_format):
     kernel, *options = FORMS[form]
     torch.manual_seed(0)
     for num_clips, num_frames, size, groups, with_bias in itertools.product(
-        (1, 2), (1, 2, 7), (1, 5), (1, 2), (False, True)
+        (1, 2), (1, 2, 7), (1, 5, 13), (1, 2), (False, True)
     ):
         x = torch.randn(num_clips, 4, num_frames, size, size)
         x = x.contiguous(memory_format=memory_format).requires_grad_()
