@@ -29,3 +29,18 @@ def test_site_builds(tmp_path):
         html = (tmp_path / f'site/{page}.html').read_text()
         assert text in unescape(html), page
     assert 'src="../_images/' in html  # the figure that the notebook draws
+
+
+def test_no_line_of_a_page_is_a_comment():
+    """MyST leaves out lines that start with a percent sign."""
+    tracked = subprocess.run(
+        ['git', 'ls-files', '*.md'], capture_output=True, text=True, cwd=ROOT
+    ).stdout.split()
+    assert 'docs/performance.md' in tracked
+    hidden = [
+        f'{page}: {line}'
+        for page in tracked
+        for line in (ROOT / page).read_text().splitlines()
+        if line.lstrip().startswith('%')
+    ]
+    assert not hidden
