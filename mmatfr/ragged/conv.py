@@ -13,7 +13,7 @@ from torch.utils.flop_counter import (
 
 __all__ = ['FlatConv3d', 'OneDNNConv2d', 'conv3d']
 
-# For so many pixels, a 1x1 kernel runs faster as a matrix product: oneDNN
+# Up to so many pixels, a 1x1 kernel runs faster as a matrix product: oneDNN
 # reorders the weights in each call.
 _FEW_PIXELS = 1024
 
@@ -89,7 +89,7 @@ def conv3d(
 
 
 def _runs_in_onednn(x: Tensor) -> bool:
-    """Whether a convolution of these maps runs in oneDNN."""
+    """Returns whether oneDNN can run a convolution of these maps."""
     return (
         not torch.compiler.is_compiling()  # first: it cannot trace the rest
         and not torch.jit.is_tracing()
@@ -239,7 +239,7 @@ class FlatConv3d(nn.Conv3d):
 
 
 class OneDNNConv2d(nn.Conv2d):
-    """Mixin: an ``nn.Conv2d`` that always runs in oneDNN on a CPU."""
+    """Mixin: an ``nn.Conv2d`` without torch's slow kernels on a CPU."""
 
     def _conv_forward(
         self, x: Tensor, weight: Tensor, bias: Optional[Tensor]

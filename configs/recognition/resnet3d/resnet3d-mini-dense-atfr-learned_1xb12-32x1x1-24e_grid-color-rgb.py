@@ -1,22 +1,4 @@
-_base_ = [
-    '../../_base_/models/resnet3d_mini_dense.py',
-    '../../_base_/datasets/grid_color_32x1.py',
-    '../../_base_/schedules/tempo_finetune_24e.py',
-]
+_base_ = ['./resnet3d-mini-dense-atfr-path_1xb12-32x1x1-24e_grid-color-rgb.py']
 
-model = dict(
-    backbone=dict(
-        type='ATFRResNet3d',
-        sgs=dict(preset='learned', stage=0, num_bins=32),
-    ),
-    cls_head=dict(num_classes=4),
-)
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='FitSimilarityHook'),
-    dict(type='RandomBinsHook'),
-]
-load_from = (
-    'work_dirs/resnet3d-mini-dense_1xb12-32x1x1-24e_grid-color-rgb/'
-    'epoch_24.pth'
-)
+model = dict(backbone=dict(sgs=dict(preset='learned', num_bins=32)))
+custom_hooks = [*_base_.custom_hooks, dict(type='FitSimilarityHook')]
