@@ -57,10 +57,10 @@ def find_gains(recognizer: nn.Module, batch: Any) -> Dict[str, Steps]:
     The network sees the clip up to frame t, which is repeated to the end, and
     from frame t on, which is repeated from the start. Let m be the score of
     the class that the network predicts for the whole clip, minus the mean over
-    all classes. The gain of a step is ``[m(..t) - m(..t-1)]+ + [m(t-1..) -
-    m(t..)]+``: its contribution to the frames before it, and to those after
-    it. No label is used, and no frames are grouped. The computation takes
-    ``2 T - 1`` forwards.
+    all classes; for a head with several tasks, their sum. The gain of a step
+    is ``[m(..t) - m(..t-1)]+ + [m(t-1..) - m(t..)]+``: its contribution to the
+    frames before it, and to those after it. No label is used, and no frames
+    are grouped. The computation takes ``2 T - 1`` forwards.
 
     Args:
         recognizer (nn.Module): A trained recognizer of mmaction2, or network
@@ -75,13 +75,17 @@ def find_gains(recognizer: nn.Module, batch: Any) -> Dict[str, Steps]:
     with torch.no_grad(), _Frozen(layers.values()) as frozen:
         whole = scores()
         features = [torch.cat(clips) for clips in frozen.features]
-        label = whole.argmax(dim=1, keepdim=True)
+        labels = [task.argmax(dim=1, keepdim=True) for task in whole]
         num_frames = [z.shape[1] for z in features]
         # Layers with fewer frames see the same period of time.
         times = max(num_frames, default=1)
 
-        def margins(shown: Tensor) -> Tensor:
-            return shown.gather(1, label).squeeze(1) - shown.mean(dim=1)
+        def margins(shown: List[Tensor]) -> Tensor:
+            own = [
+                task.gather(1, label).squeeze(1) - task.mean(dim=1)
+                for task, label in zip(shown, labels, strict=True)
+            ]
+            return torch.stack(own).sum(dim=0)
 
         def part(first: int, last: int) -> Tensor:
             frozen.interval = first, last, times

@@ -23,9 +23,11 @@ class WordVideoDataset(CheckedVideoDataset):
     ``color_end``. The classes are all words of this kind in the table, in
     alphabetical order.
 
-    In addition to the label, the pipeline gets ``word`` and ``sentence``, each
-    with its first frame and the frame after its last, and ``place``, the
-    position of the word in a test window for :class:`LimitToWord`.
+    In addition to the label, the pipeline gets ``task_labels``, the labels of
+    all kinds of words, for :class:`mmatfr.models.TemporalAttentionHead`;
+    ``word`` and ``sentence``, each with its first frame and the frame after
+    its last; and ``place``, the position of the word in a test window for
+    :class:`LimitToWord`.
 
     It takes the arguments of :class:`CheckedVideoDataset`, and also:
 
@@ -86,13 +88,16 @@ class WordVideoDataset(CheckedVideoDataset):
                     f'{self.ann_file!r} has no {name} '
                     f'{getattr(self, name)!r}; choose one of {choices}'
                 )
-        classes = sorted({row[self.word] for row in rows})
-        self._metainfo.setdefault('classes', classes)
+        classes = {kind: sorted({row[kind] for row in rows}) for kind in kinds}
+        self._metainfo.setdefault('classes', classes[self.word])
         folder = self.data_prefix['video'] or ''
         return [
             dict(
                 filename=osp.join(folder, video),
-                label=classes.index(row[self.word]),
+                label=classes[self.word].index(row[self.word]),
+                task_labels={
+                    kind: classes[kind].index(row[kind]) for kind in kinds
+                },
                 word=said[self.word],
                 sentence=(
                     min(start for start, _ in said.values()),

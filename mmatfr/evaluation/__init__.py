@@ -1,5 +1,15 @@
 """Metrics for mmengine's evaluator."""
 
-from .metrics import AdaptiveCostMetric, DensityMetric, TempoMetric
+from .metrics import (
+    AdaptiveCostMetric,
+    DensityMetric,
+    TaskAccMetric,
+    TempoMetric,
+)
 
-__all__ = ['AdaptiveCostMetric', 'DensityMetric', 'TempoMetric']
+__all__ = [
+    'AdaptiveCostMetric',
+    'DensityMetric',
+    'TaskAccMetric',
+    'TempoMetric',
+]

@@ -1,9 +1,11 @@
 """Recognizers of mmaction2, and networks that contain their head."""
 
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
+
+from .heads import TemporalAttentionHead
 
 __all__ = ['backbone_of', 'replace_backbone', 'scorer']
 
@@ -37,7 +39,7 @@ def replace_backbone(model: nn.Module, backbone: nn.Module) -> None:
         model.__dict__ = backbone.__dict__
 
 
-def scorer(model: nn.Module, batch: Any) -> Callable[[], Tensor]:
+def scorer(model: nn.Module, batch: Any) -> Callable[[], List[Tensor]]:
     """Prepares a batch of clips for a model.
 
     Args:
@@ -47,11 +49,19 @@ def scorer(model: nn.Module, batch: Any) -> Callable[[], Tensor]:
             with them, as from a data loader of clips and labels.
 
     Returns:
-        Callable: Returns the class scores of the clips, before softmax.
+        Callable: Returns the class scores of the clips, before softmax, for
+        each task of the head.
     """
     if isinstance(model, BaseRecognizer):
         data = model.data_preprocessor(batch, False)
-        return lambda: model(**data, mode='tensor', stage='head')
+        head = getattr(model, 'cls_head', None)
+        if isinstance(head, TemporalAttentionHead):
+            return lambda: [
+                *head.score_tasks(
+                    model(**data, mode='tensor', stage='neck')
+                ).values()
+            ]
+        return lambda: [model(**data, mode='tensor', stage='head')]
     clips = batch[0] if isinstance(batch, (list, tuple)) else batch
     clips = clips.to(next(model.parameters()).device)
-    return lambda: model(clips)
+    return lambda: [model(clips)]

@@ -8,6 +8,7 @@ from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
 from mmatfr.apis.sensitivity import find_gains, fit_similarity
+from mmatfr.models import TemporalAttentionHead
 from mmatfr.sgs import equal_groups
 
 NAME = 'backbone.sgs'
@@ -133,6 +134,43 @@ def test_layers_of_fewer_frames_stop_at_the_same_time(clips):
     assert slow.gain.shape == (6, 2) and fast.gain.shape == (6, 5)
     assert (fast.gain[:, :2].amax(dim=1) > 1e-3).all()
     assert fast.gain[:, 2:].abs().max() < 1e-5
+
+
+def test_gains_of_several_tasks_count_together(clips):
+    tasks = dict(color=5, digit=10)
+    recognizer = make_recognizer(similarity='path')
+    recognizer.backbone.readout = 'frames'
+    recognizer.cls_head = TemporalAttentionHead(
+        num_classes=5, in_channels=4, tasks=tasks, task='color', init_std=3.0
+    ).eval()
+    recognizer.cls_head.init_weights()
+    own = recognizer.cls_head.score_tasks
+
+    def margins(last):
+        """Of the clips up to a frame, for what is seen in all of them."""
+        x = recognizer.backbone(clips[:, :, torch.arange(6).clamp(max=last)])
+        return sum(
+            scores.gather(1, labels[name]).squeeze(1) - scores.mean(dim=1)
+            for name, scores in own(x).items()
+        )
+
+    recognizer.data_preprocessor.mean.zero_()
+    recognizer.data_preprocessor.std.fill_(1)
+    recognizer.backbone.sgs.binning = lambda m: equal_groups(m, m.shape[1])
+    with torch.no_grad():
+        labels = {
+            name: scores.argmax(dim=1, keepdim=True)
+            for name, scores in own(recognizer.backbone(clips)).items()
+        }
+        until = torch.stack([margins(last) for last in range(6)], dim=1)
+    (steps,) = find_gains(recognizer, make_batch(clips)).values()
+    assert until.diff().max() > 1
+    # The other part is not negative.
+    assert (steps.gain > until.diff().relu() - 1e-3).all()
+    alone = find_gains(recognizer, make_batch(clips[:1]))[NAME]
+    torch.testing.assert_close(
+        alone.gain[0], steps.gain[0], rtol=1e-4, atol=1e-3
+    )
 
 
 def test_needs_no_label_and_leaves_no_trace(clips):

@@ -76,6 +76,9 @@ def test_labels_and_spans(folder):
     digits = build(folder, split='test', word='digit')
     assert digits.metainfo['classes'] == ['one', 'two']
     assert digits.get_data_info(0)['word'] == (6, 9)
+    for dataset in (build(folder, split='test'), digits):
+        labels = [dataset.get_data_info(i)['task_labels'] for i in range(2)]
+        assert labels == [dict(color=0, digit=0), dict(color=2, digit=1)]
 
 
 def test_training_clips_hold_the_word_at_every_place(folder):

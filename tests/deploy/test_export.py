@@ -6,6 +6,7 @@ from tiny_recognizers import (
     R18,
     SIZE,
     SLOWFAST,
+    TASKS,
     TSM,
     X3D,
     build,
@@ -35,6 +36,17 @@ PATH = dict(
         (dict(R18, with_pool2=True, sgs=dict(stage=1)), [1], [NUM_FRAMES]),
         (
             dict(
+                R18,
+                tasks=TASKS,
+                readout='frames',
+                with_pool2=False,
+                sgs=dict(stage=1),
+            ),
+            [1],
+            [NUM_FRAMES],
+        ),
+        (
+            dict(
                 SLOWFAST,
                 sgs=dict(
                     stage=1,
@@ -54,7 +66,7 @@ PATH = dict(
             [NUM_FRAMES],
         ),
     ],
-    ids=['base', 'x3d', 'resnet3d', 'slowfast', 'tsm'],
+    ids=['base', 'x3d', 'resnet3d', 'tasks', 'slowfast', 'tsm'],
 )
 def test_is_verified_from_one_group_to_all_frames(
     backbone, fewest, most, tmp_path

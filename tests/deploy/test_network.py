@@ -7,6 +7,7 @@ from tiny_recognizers import (
     R18,
     SIZE,
     SLOWFAST,
+    TASKS,
     TSM,
     X3D,
     build,
@@ -45,6 +46,7 @@ NETWORKS = dict(
     contiguous=dict(X3D, sgs=dict(stage=2, contiguous=True, order='time')),
     authors=dict(R18, sgs=dict(stage=1, pre_activation=True, **LINEAR)),
     frames=dict(R18, readout='frames', sgs=dict(stage=2)),
+    tasks=dict(R18, tasks=TASKS, readout='frames', sgs=dict(stage=1)),
     pool=dict(R18, with_pool2=True, sgs=dict(stage=0, **PATH)),
     slowonly=dict(
         R18,

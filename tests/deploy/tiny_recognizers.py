@@ -48,9 +48,16 @@ TSM = dict(
 )
 
 
+TASKS = dict(color=NUM_CLASSES, digit=3)
+
+
 def make_config(backbone, **options):
-    """The config of a recognizer around a backbone."""
+    """The config of a recognizer around a backbone.
+
+    With ``tasks`` the head has several.
+    """
     backbone = copy.deepcopy(dict(backbone, **options))
+    tasks = backbone.pop('tasks', None)
     is_2d = 'TSM' in backbone['type']
     built = MODELS.build(copy.deepcopy(backbone))
     built.eval()
@@ -73,6 +80,8 @@ def make_config(backbone, **options):
         head.update(type='X3DHead', fc1_bias=False)
     elif 'SlowFast' in backbone['type']:
         head.update(type='SlowFastHead')
+    elif tasks:
+        head.update(type='TemporalAttentionHead', tasks=tasks, task='color')
     else:
         head.update(type='I3DHead')
     clip = dict(type='SampleFrames', clip_len=NUM_FRAMES, frame_interval=2)
