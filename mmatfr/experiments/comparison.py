@@ -4,7 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, ClassVar, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -34,8 +34,6 @@ class Comparison(ABC):
     trainings with another number of epochs have a separate folder.
 
     Attributes:
-        rows (dict[str, Row]): The rows, by name.
-        networks (Model): The configs without and with sampling.
         work_dir (str): Folder of the trainings.
         epochs (int, optional): Number of epochs of every training; overrides
             the configs.
@@ -43,10 +41,14 @@ class Comparison(ABC):
             overrides the recipe.
     """
 
-    rows: ClassVar[Mapping[str, Row]]
     work_dir: str
     epochs: Optional[int] = None
     finetune_epochs: Optional[int] = None
+
+    @property
+    @abstractmethod
+    def rows(self) -> Mapping[str, Row]:
+        """Mapping[str, Row]: The rows, by name."""
 
     @property
     @abstractmethod

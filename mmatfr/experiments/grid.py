@@ -1,9 +1,9 @@
-"""The comparison of recipes on GRID, on windows that hold the color."""
+"""The comparisons of recipes on GRID: the color in windows, and sentences."""
 
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Optional
+from typing import Dict, Mapping, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -11,90 +11,189 @@ from mmatfr.sgs import pool_frames, random_groups
 
 from .comparison import Comparison
 from .models import Model
-from .report import Report, gflops, lengths, metric
+from .report import Column, Report, gflops, lengths, metric
 from .row import Row
 
-__all__ = ['REPORT', 'ROWS', 'GridComparison']
+__all__ = ['TASKS', 'GridComparison', 'Task']
 
-_PATH = 'resnet3d-mini-dense-atfr-path_1xb12-32x1x1-24e_grid-color-rgb'
-_NETWORKS = {
-    frames: Model(
-        f'resnet3d-mini-dense_1xb12-{frames}x1x1-24e_grid-color-rgb', _PATH
+_NETWORK = 'resnet3d-mini-dense'
+_COLOR_PATH = f'{_NETWORK}-atfr-path_1xb12-32x1x1-24e_grid-color-rgb'
+
+
+def _make_rows(
+    path_bins: int,
+    other_path_bins: Sequence[int],
+    learned_bins: int,
+    other_learned_bins: Sequence[int],
+    random: int,
+    **fit: int,
+) -> Dict[str, Row]:
+    """Makes the rows of a task.
+
+    Args:
+        path_bins (int): Number of bins of the config of the path.
+        other_path_bins (Sequence[int]): Numbers of bins to test.
+        learned_bins (int): Number of bins of the config of the learned path.
+        other_learned_bins (Sequence[int]): Numbers of bins to test.
+        random (int): Mean number of random groups in the title.
+        **fit: Arguments of ``FitSimilarityHook``.
+
+    Returns:
+        dict[str, Row]: The rows by name.
+    """
+    learned = dict(preset='learned', num_bins=learned_bins)
+    return {
+        'base': Row(
+            'without sampling, before fine-tuning', sgs=None, weights_of='base'
+        ),
+        'full': Row('full', sgs=None),
+        'path': Row(f'path, {path_bins} bins'),
+        **{
+            f'path_bins{bins}': Row(
+                f'path, {bins} bins when tested',
+                sgs=dict(num_bins=bins),
+                weights_of='path',
+            )
+            for bins in other_path_bins
+        },
+        'pool2': Row('average pool 2', binning=partial(pool_frames, size=2)),
+        'learned': Row(
+            f'learned path, {learned_bins} bins',
+            sgs=learned,
+            hooks=(dict(type='FitSimilarityHook', **fit),),
+        ),
+        **{
+            f'learned_bins{bins}': Row(
+                f'learned path, {bins} bins when tested',
+                sgs={**learned, 'num_bins': bins},
+                weights_of='learned',
+            )
+            for bins in other_learned_bins
+        },
+        'random': Row(
+            f'random groups, {random} on average',
+            binning=partial(random_groups, resolution=0.5),
+        ),
+    }
+
+
+def _make_report(
+    rows: Mapping[str, Row], columns: Mapping[str, Column]
+) -> Report:
+    return Report(
+        rows=rows,
+        columns={
+            'seeds': lambda runs, full: str(len(runs)),
+            **columns,
+            'GFLOPs': gflops,
+        },
+        curves={
+            'path_bins': 'path sampling, other bins when tested',
+            'learned_bins': 'learned path, other bins when tested',
+        },
     )
-    for frames in (16, 32)
-}
-_LEARNED = dict(preset='learned', num_bins=32)
 
-ROWS = {
-    'base': Row(
-        'without sampling, before fine-tuning', sgs=None, weights_of='base'
+
+@dataclass(frozen=True)
+class Task:
+    """A task on GRID.
+
+    Attributes:
+        networks (Model): The configs without and with sampling.
+        report (Report): The rows, and how to report them.
+        start (str, optional): The base starts from that of this task, of seed
+            0. None means from scratch.
+        folder (str): Folder of the rows within that of the trainings.
+    """
+
+    networks: Model
+    report: Report
+    start: Optional[str] = None
+    folder: str = ''
+
+
+_COLOR_REPORT = _make_report(
+    _make_rows(
+        path_bins=16,
+        other_path_bins=(10, 12, 14, 18, 20, 24),
+        learned_bins=32,
+        other_learned_bins=(16, 24, 40, 48, 64),
+        random=16,
     ),
-    'full': Row('full', sgs=None),
-    'path': Row('path, 16 bins'),
-    **{
-        f'path_bins{bins}': Row(
-            f'path, {bins} bins when tested',
-            sgs=dict(num_bins=bins),
-            weights_of='path',
-        )
-        for bins in (10, 12, 14, 18, 20, 24)
-    },
-    'pool2': Row('average pool 2', binning=partial(pool_frames, size=2)),
-    'learned': Row(
-        'learned path, 32 bins',
-        sgs=_LEARNED,
-        hooks=(dict(type='FitSimilarityHook'),),
-    ),
-    **{
-        f'learned_bins{bins}': Row(
-            f'learned path, {bins} bins when tested',
-            sgs={**_LEARNED, 'num_bins': bins},
-            weights_of='learned',
-        )
-        for bins in (16, 24, 40, 48, 64)
-    },
-    'random': Row(
-        'random groups, 16 on average',
-        binning=partial(random_groups, resolution=0.5),
-    ),
-}
-REPORT = Report(
-    rows=ROWS,
-    columns={
-        'seeds': lambda runs, full: str(len(runs)),
+    {
         'top-1 %': metric('acc/top1', 1, 100),
         "B', mean ± std": lengths,
         'density of the word': metric('density/word', 2),
-        'GFLOPs': gflops,
-    },
-    curves={
-        'path_bins': 'path sampling, other bins when tested',
-        'learned_bins': 'learned path, other bins when tested',
     },
 )
+TASKS = {
+    # The color in a window of 16 or of 32 frames.
+    'color-16': Task(
+        Model(f'{_NETWORK}_1xb12-16x1x1-24e_grid-color-rgb', _COLOR_PATH),
+        _COLOR_REPORT,
+    ),
+    'color': Task(
+        Model(f'{_NETWORK}_1xb12-32x1x1-24e_grid-color-rgb', _COLOR_PATH),
+        _COLOR_REPORT,
+        start='color-16',
+    ),
+    # All six words of a video of 75 frames; the label is the color.
+    'sentence': Task(
+        Model(
+            f'{_NETWORK}_1xb12-75x1x1-36e_grid-sentence-rgb',
+            f'{_NETWORK}-atfr-path_1xb12-75x1x1-8e_grid-sentence-rgb',
+        ),
+        _make_report(
+            _make_rows(
+                path_bins=40,
+                other_path_bins=(32, 36, 44, 48, 56),
+                learned_bins=64,
+                other_learned_bins=(48, 56, 72, 80, 96, 128),
+                random=38,
+                num_batches=20,
+            ),
+            {
+                'color %': metric('acc/top1', 1, 100),
+                'all words %': metric('tasks/mean', 1, 100),
+                "B', mean ± std": lengths,
+                'density, sentence : rest': metric(
+                    'density/sentence_to_rest', 2
+                ),
+            },
+        ),
+        start='color-16',
+        folder='sentence',
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridComparison(Comparison):
     """Trainings on GRID.
 
-    The base starts from one on windows of half as many frames, which is the
-    same for all seeds.
-
     Attributes:
         data (str): Folder of the data set, with words.csv.
-        frames (int): Number of frames of a window.
+        task (str): Key of :data:`TASKS`.
     """
 
-    rows = ROWS
     data: str = 'data/grid'
-    frames: int = 32
+    task: str = 'color'
     work_dir: str = 'work_dirs/grid'
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        """Mapping[str, Row]: The rows of the task."""
+        return TASKS[self.task].report.rows
 
     @property
     def networks(self) -> Model:
         """Model: The configs without and with sampling."""
-        return _NETWORKS[self.frames]
+        return TASKS[self.task].networks
+
+    @property
+    def rows_root(self) -> Path:
+        """Path: Folder of the rows."""
+        return self.root / TASKS[self.task].folder
 
     def prepare_data(self) -> None:
         """Checks that the data set is there.
@@ -115,7 +214,8 @@ class GridComparison(Comparison):
             cfg[f'{split}_dataloader'].dataset.data_root = self.data
 
     def start_of_base(self, seed: int) -> Optional[str]:
-        """Returns the weights of the base on shorter windows."""
-        if self.frames == 16:
+        """Returns the weights of the base of the task to start from."""
+        start = TASKS[self.task].start
+        if start is None:
             return None
-        return replace(self, frames=16).base_weights(seed=0)
+        return replace(self, task=start).base_weights(seed=0)

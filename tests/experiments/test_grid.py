@@ -1,16 +1,23 @@
 """The rows on GRID."""
 
+import pytest
 from mmengine.config import Config
 
 from mmatfr.experiments.grid import GridComparison
 from mmatfr.zoo.models import config_path
 
-NAME = 'resnet3d-mini-dense-atfr-learned_1xb12-32x1x1-24e_grid-color-rgb'
+LEARNED = {
+    'color': '32x1x1-24e_grid-color-rgb',
+    'sentence': '75x1x1-8e_grid-sentence-rgb',
+}
 
 
-def test_the_learned_path_is_trained_as_by_its_config(tmp_path):
-    cfg = GridComparison(work_dir=str(tmp_path)).config('learned', 0)
-    expected = Config.fromfile(config_path(NAME))
+@pytest.mark.parametrize('task', LEARNED)
+def test_the_learned_path_is_trained_as_by_its_config(task, tmp_path):
+    comparison = GridComparison(task=task, work_dir=str(tmp_path))
+    cfg = comparison.config('learned', 0)
+    name = f'resnet3d-mini-dense-atfr-learned_1xb12-{LEARNED[task]}'
+    expected = Config.fromfile(config_path(name))
     for key in ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg'):
         assert cfg[key] == expected[key], key
     assert cfg.param_scheduler == expected.param_scheduler
@@ -20,15 +27,26 @@ def test_the_learned_path_is_trained_as_by_its_config(tmp_path):
     )
 
 
-def test_other_numbers_of_epochs_have_other_folders(tmp_path):
+@pytest.mark.parametrize('task', LEARNED)
+def test_the_path_has_the_bins_of_its_title(task):
+    comparison = GridComparison(task=task)
+    for name in ('path', 'learned'):
+        bins = comparison.config(name, 0).model.backbone.sgs.num_bins
+        assert f', {bins} bins' in comparison.rows[name].title
+        assert f'{name}_bins{bins}' not in comparison.rows
+
+
+def test_rows_of_both_tasks_and_numbers_of_epochs_have_other_folders(tmp_path):
     folders = {
-        GridComparison(work_dir=str(tmp_path), **epochs).folder('path', 0)
-        for epochs in (
+        GridComparison(work_dir=str(tmp_path), **options).folder('path', 0)
+        for options in (
             dict(),
             dict(epochs=1),
             dict(epochs=2),
             dict(finetune_epochs=2),
             dict(epochs=1, finetune_epochs=2),
+            dict(task='sentence'),
+            dict(task='sentence', epochs=1),
         )
     }
-    assert len(folders) == 5 and tmp_path / 'path/s0' in folders
+    assert len(folders) == 7 and tmp_path / 'path/s0' in folders

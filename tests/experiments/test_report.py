@@ -92,7 +92,7 @@ def test_files_hold_all_of_it(tmp_path, capsys):
 
 def test_grid_has_the_share_of_the_base_and_the_density_of_the_word():
     base, path = rows(
-        grid.REPORT.make_table(
+        grid.TASKS['color'].report.make_table(
             {
                 'base': [run(0.5, 0.2, **lengths(32, 0, 32, 32))],
                 'path_bins12': [

@@ -12,6 +12,7 @@ from mmatfr.datasets.tempo import write_video
 
 ROOT = Path(__file__).parents[2]
 COLORS = ('blue', 'green', 'red', 'white')
+WORDS = ('command', 'color', 'preposition', 'letter', 'digit', 'adverb')
 VIDEOS = dict(train=12, val=1, test=1)
 
 
@@ -38,14 +39,21 @@ def compare(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / 'grid/videos').mkdir(parents=True)
-    lines = ['video,split,color,color_start,color_end']
+    columns = [f'{word},{word}_start,{word}_end' for word in WORDS]
+    lines = [','.join(['video', 'split', *columns])]
     rng = np.random.default_rng(0)
     for split, number in VIDEOS.items():
         for index in range(number):
             name = f'{split}{index}.mp4'
             frames = rng.integers(0, 256, (40, 32, 64, 3), np.uint8)
             write_video(tmp_path / 'grid/videos' / name, frames)
-            lines.append(f'{name},{split},{COLORS[index % 4]},12,18')
+            said = {word: f'{word}{index % 3}' for word in WORDS}
+            said['color'] = COLORS[index % 4]
+            cells = [
+                f'{said[word]},{6 + 6 * place},{12 + 6 * place}'
+                for place, word in enumerate(WORDS)
+            ]
+            lines.append(','.join([name, split, *cells]))
     (tmp_path / 'grid/words.csv').write_text('\n'.join(lines) + '\n')
     return tmp_path
 
@@ -73,7 +81,40 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     assert '| average pool 2 ' in done.stdout
 
 
-def test_one_line_says_what_is_wrong(compare):
-    done = compare()
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    assert 'has no words.csv; make the data' in done.stderr.splitlines()[-1]
+def test_sentences_have_their_own_rows_and_files(folder, compare):
+    options = '--task', 'sentence', '--epochs', '1', '--seeds', '1'
+    done = compare(*options, '--rows', 'path', 'pool2')
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((folder / 'out/grid_sentence.json').read_text())
+    (path,), (pool,) = report['rows'].values()
+    assert pool['cost/length_mean'] == 38
+    assert pool['density/sentence_to_rest'] == pytest.approx(1, abs=0.05)
+    assert path['cost/length_mean'] < 75
+    assert {f'tasks/{word}' for word in (*WORDS, 'mean')} <= set(path)
+    assert path['tasks/color'] == path['acc/top1']
+    trained = {
+        str(path.parent.relative_to(folder / 'work/1e'))
+        for path in folder.glob('work/1e/**/epoch_1.pth')
+    }
+    full = 'resnet3d-mini-dense_1xb12-{}-rgb'
+    assert trained == {
+        f'{full.format("16x1x1-24e_grid-color")}/s0',
+        f'{full.format("75x1x1-36e_grid-sentence")}/s1',
+        'sentence/path/s1',
+        'sentence/pool2/s1',
+    }
+    (line,) = (x for x in done.stdout.splitlines() if 'average pool 2' in x)
+    assert f'{100 * pool["tasks/mean"]:.1f}' in line
+
+
+@pytest.mark.parametrize(
+    ('args', 'code', 'words'),
+    [
+        ((), 1, 'has no words.csv; make the data'),
+        (('--rows', 'full', 'x3d'), 2, "color has no row 'x3d'; choose from"),
+    ],
+)
+def test_one_line_says_what_is_wrong(compare, args, code, words):
+    done = compare(*args)
+    assert done.returncode == code and 'Traceback' not in done.stderr
+    assert words in done.stderr.splitlines()[-1]

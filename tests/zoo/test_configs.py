@@ -211,7 +211,11 @@ def test_learns_from_a_batch(path, monkeypatch):
         model.init_weights()
     segments = frames_of(model)
     shape = (1, 3, 16, 32, 32) if segments is None else (segments, 3, 32, 32)
-    samples = [ActionDataSample().set_gt_label(label) for label in (0, 1)]
+    tasks = dict.fromkeys(cfg.model.cls_head.get('tasks', ()), 0)
+    samples = [
+        ActionDataSample(metainfo=dict(task_labels=tasks)).set_gt_label(label)
+        for label in (0, 1)
+    ]
     data = dict(
         inputs=[
             torch.from_numpy(

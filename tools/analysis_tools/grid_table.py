@@ -1,17 +1,21 @@
 """Compares recipes on GRID in one table.
 
-For each seed the network without sampling is trained once on windows of 32
-frames, starting from one trained on windows of 16. Every row starts from these
-weights, is trained with the same schedule, and is tested on the test split.
-Rows with another number of bins use the weights of another row. Finished steps
-are skipped, so an interrupted run continues with the same command.
+The task is the color in windows of 32 frames, or all six words of whole videos
+of 75 frames (--task sentence). For each seed the network without sampling is
+trained once, starting from one trained on windows of 16. Every row starts from
+these weights, is trained with the same schedule, and is tested on the test
+split. Rows with another number of bins use the weights of another row.
+Finished steps are skipped, so an interrupted run continues with the same
+command.
 """
 
 import argparse
 from pathlib import Path
 
 from mmatfr.cli import run_script
-from mmatfr.experiments.grid import REPORT, ROWS, GridComparison
+from mmatfr.experiments.grid import TASKS, GridComparison
+
+_CHOICES = ('color', 'sentence')
 
 
 def parse_args() -> argparse.Namespace:
@@ -19,13 +23,19 @@ def parse_args() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    rows = {task: list(TASKS[task].report.rows) for task in _CHOICES}
+    parser.add_argument(
+        '--task',
+        choices=_CHOICES,
+        default='color',
+        help='what to recognize (default: %(default)s)',
+    )
     parser.add_argument(
         '--rows',
         nargs='+',
-        choices=list(ROWS),
-        default=list(ROWS),
         metavar='ROW',
-        help=f'{", ".join(ROWS)} (default: all)',
+        help='default: all; '
+        + '; '.join(f'{task}: {", ".join(own)}' for task, own in rows.items()),
     )
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument(
@@ -46,16 +56,29 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--epochs', type=int, help='of every training; overrides the configs'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.rows = args.rows or rows[args.task]
+    unknown = [row for row in args.rows if row not in rows[args.task]]
+    if unknown:
+        parser.error(
+            f'--rows: {args.task} has no row {unknown[0]!r}; choose from '
+            f'{", ".join(rows[args.task])}'
+        )
+    return args
 
 
 def run() -> None:
     args = parse_args()
     comparison = GridComparison(
-        data=args.data, work_dir=args.work_dir, epochs=args.epochs
+        task=args.task,
+        data=args.data,
+        work_dir=args.work_dir,
+        epochs=args.epochs,
     )
     results = comparison.run(args.rows, args.seeds)
-    REPORT.write(Path(args.out), 'grid_color', args.seeds, results)
+    TASKS[args.task].report.write(
+        Path(args.out), f'grid_{args.task}', args.seeds, results
+    )
 
 
 if __name__ == '__main__':
