@@ -39,7 +39,12 @@ class Normalize(nn.Module):
         x = frames.to(torch.float32)
         if self.to_rgb:
             x = x.flip(-1)
-        return (x - self.mean) / self.std if self.enabled else x
+        if not self.enabled:
+            return x
+        # One value for each column and channel: engines are slow at
+        # broadcasting over a last dimension of three.
+        row = x.shape[2:]
+        return (x - self.mean.expand(row)) / self.std.expand(row)
 
 
 class Shift(nn.Module):
