@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Optional, Union
 
 import torch
-from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
@@ -31,7 +30,8 @@ def calibrate_bin_range(recognizer: nn.Module, batches: Iterable[Any]) -> None:
     Args:
         recognizer (nn.Module): A recognizer of mmaction2, or a network with
             its head, with the weights of the network without sampling.
-        batches (Iterable): Batches of the data loader.
+        batches (Iterable): Batches, each as for
+            :func:`mmatfr.models.networks.scorer`.
     """
     was_training = recognizer.training
     recognizer.eval()
@@ -44,10 +44,7 @@ def calibrate_bin_range(recognizer: nn.Module, batches: Iterable[Any]) -> None:
     try:
         with torch.no_grad():
             for batch in batches:
-                if isinstance(recognizer, BaseRecognizer):
-                    recognizer.test_step(batch)
-                else:
-                    scorer(recognizer, batch)()
+                scorer(recognizer, batch)()
     finally:
         recognizer.train(was_training)
 
