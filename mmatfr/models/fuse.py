@@ -1,7 +1,7 @@
 """Folds normalization into kernels, once, for inference."""
 
 from itertools import pairwise
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Self, Tuple
 
 import torch.nn.functional as F
 from mmaction.models.backbones.x3d import BlockX3D
@@ -91,7 +91,7 @@ class Fused(nn.Module):
 
     folded: Tuple[str, ...] = ()
 
-    def train(self, mode: bool = True) -> 'Fused':
+    def train(self, mode: bool = True) -> Self:
         """Raises an error for training mode.
 
         Raises:

@@ -122,7 +122,7 @@ def random_groups(magnitude: Tensor, resolution: float) -> Groups:
     """
     num_clips, num_frames = magnitude.shape
     if (
-        not isinstance(resolution, Real)
+        not isinstance(resolution, (float, Real))
         or not 1 / num_frames <= resolution <= 1
     ):
         raise ValueError(

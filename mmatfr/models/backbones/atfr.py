@@ -1,7 +1,7 @@
 """Adaptive temporal resolution for any staged backbone."""
 
 import warnings
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Self, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -379,7 +379,7 @@ class ATFR(nn.Module):
             return type(outputs)(maps)
         return maps[0]
 
-    def train(self, mode: bool = True) -> 'ATFR':
+    def train(self, mode: bool = True) -> Self:
         """Sets the mode.
 
         Options that freeze the normalization of the base (``norm_eval``,
