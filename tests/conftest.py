@@ -7,12 +7,14 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mmatfr  # noqa: F401  isort: skip
 import copy
+import gc
 import resource
+from functools import cache
 
 import pytest
 import torch
 from hypothesis import settings
-from mmengine.config import Config
+from mmengine.config import Config, config, utils
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -20,6 +22,11 @@ from mmatfr.apis import build_recognizer, load_config
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 init_default_scope('mmaction')
+# Half of the time of a short training: every runner formats its config with
+# yapf four times, reads all metafiles of mmaction2, and collects garbage.
+config.FormatCode = lambda text, **style: (text, True)
+utils._get_cfg_metainfo = cache(utils._get_cfg_metainfo)
+gc.freeze()
 settings.register_profile(
     'ci', max_examples=40, deadline=None, derandomize=True
 )

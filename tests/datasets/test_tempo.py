@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.registry import init_default_scope
+from script_runs import run_script
 
 import mmatfr  # noqa: F401
 from mmatfr.datasets.tempo import (
@@ -282,17 +283,11 @@ def test_writer_that_does_not_open(tmp_path):
     ],
 )
 def test_command_fails_in_one_line(argument, code, tmp_path):
-    result = subprocess.run(
-        [sys.executable, str(GENERATE), '--out', str(tmp_path), *argument],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, 'PYTHONPATH': str(GENERATE.parents[3])},
-    )
-    assert result.returncode == code
-    assert 'Traceback' not in result.stderr
-    assert 'error: ' in result.stderr.strip().splitlines()[-1]
-    assert argument[1] in result.stderr.strip().splitlines()[-1]
+    done = run_script(GENERATE, '--out', tmp_path, *argument)
+    assert done.returncode == code
+    assert 'Traceback' not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert 'error: ' in last and argument[1] in last
     assert not list(tmp_path.iterdir())
 
 

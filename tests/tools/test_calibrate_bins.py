@@ -1,17 +1,14 @@
 """The choice of a number of bins by its command."""
 
 import json
-import subprocess
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
+from script_runs import ROOT, assert_one_line, run_script
 
 from mmatfr.apis import build_recognizer, load_config
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/recognition/resnet3d'
 NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
 
@@ -24,23 +21,16 @@ def calibrate(tempo, tmp_path):
     torch.save(build_recognizer(model).state_dict(), checkpoint)
 
     def run(*args, checkpoint=checkpoint, options=()):
-        return subprocess.run(
-            [
-                sys.executable,
-                'tools/analysis_tools/calibrate_bins.py',
-                str(FOLDER / NAME),
-                str(checkpoint),
-                *('--out', str(tmp_path / 'out')),
-                *args,
-                '--cfg-options',
-                f'val_dataloader.dataset.data_root={tempo}',
-                f'val_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
-                *('val_dataloader.num_workers=0',),
-                *('val_dataloader.persistent_workers=False', *options),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
+        return run_script(
+            'tools/analysis_tools/calibrate_bins.py',
+            FOLDER / NAME,
+            checkpoint,
+            *('--out', tmp_path / 'out'),
+            *args,
+            '--cfg-options',
+            f'val_dataloader.dataset.data_root={tempo}',
+            f'val_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
+            *options,
         )
 
     return run
@@ -76,7 +66,4 @@ def test_picks_what_keeps_to_the_budget(calibrate, tmp_path):
     ],
 )
 def test_one_line_says_what_is_wrong(calibrate, args, kwargs, message):
-    done = calibrate(*args, **kwargs)
-    assert done.returncode == 1
-    (line,) = (s for s in done.stderr.splitlines() if s.startswith('error'))
-    assert message in line
+    assert_one_line(calibrate(*args, **kwargs), message)

@@ -2,14 +2,12 @@
 
 import csv
 import os
-import runpy
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from script_runs import assert_one_line, run_script
 
 from mmatfr.datasets.grid import choose_split
 from mmatfr.datasets.video_dataset import read_list
@@ -17,32 +15,8 @@ from mmatfr.datasets.video_dataset import read_list
 TOOLS = Path(__file__).parents[2] / 'tools/data'
 
 
-@pytest.fixture
-def run(capfd, monkeypatch):
-    """Runs a script in this process, as if called directly."""
-
-    def run(script, *args, cwd):
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, 'argv', [script, *map(str, args)])
-        code = None
-        try:
-            runpy.run_path(str(TOOLS / script), run_name='__main__')
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capfd.readouterr()
-        if isinstance(code, str):  # what Python would print
-            err, code = err + code, 1
-        return SimpleNamespace(returncode=code or 0, stdout=out, stderr=err)
-
-    return run
-
-
-def assert_error(done, *words):
-    assert done.returncode == 1 and 'Traceback' not in done.stderr
-    line = done.stderr.strip().splitlines()[-1]
-    assert line.startswith('error: ')
-    for word in words:
-        assert word in line
+def run(script, *args, cwd):
+    return run_script(f'tools/data/{script}', *args, cwd=cwd)
 
 
 @pytest.fixture
@@ -69,7 +43,7 @@ def videos(tempo, tmp_path):
     return tmp_path
 
 
-def test_tells_good_videos_from_bad(run, videos):
+def test_tells_good_videos_from_bad(videos):
     done = run(
         'check_videos.py', 'test.txt', 'videos', '--workers', 2, cwd=videos
     )
@@ -84,7 +58,7 @@ def test_tells_good_videos_from_bad(run, videos):
     assert 'gone.mp4: does not exist' in bad[-1]
 
 
-def test_no_good_video(run, videos):
+def test_no_good_video(videos):
     done = run(
         'check_videos.py',
         'test.txt',
@@ -93,12 +67,12 @@ def test_no_good_video(run, videos):
         99,
         cwd=videos,
     )
-    assert_error(done, 'no video', '32 frames, fewer than 99')
+    assert_one_line(done, 'no video', '32 frames, fewer than 99')
     done = run('check_videos.py', 'gone.txt', 'videos', cwd=videos)
-    assert_error(done, 'gone.txt', 'does not exist')
+    assert_one_line(done, 'gone.txt', 'does not exist')
 
 
-def test_every_good_line_is_kept(run, videos):
+def test_every_good_line_is_kept(videos):
     """Names with spaces, a byte order mark, oversampling, two labels."""
     folder = videos / 'videos/my videos'
     folder.mkdir()
@@ -133,13 +107,15 @@ def test_every_good_line_is_kept(run, videos):
         )
 
 
-def test_list_that_is_not_utf8(run, videos):
+def test_list_that_is_not_utf8(videos):
     (videos / 'test.txt').write_text('\xe4.mp4 0\n', encoding='latin-1')
     done = run('check_videos.py', 'test.txt', 'videos', cwd=videos)
-    assert_error(done, "'test.txt' is not UTF-8 (byte 0xe4); save it as UTF-8")
+    assert_one_line(
+        done, "'test.txt' is not UTF-8 (byte 0xe4); save it as UTF-8"
+    )
 
 
-def test_minikinetics(run, tmp_path):
+def test_minikinetics(tmp_path):
     source = tmp_path / 'data/kinetics400'
     source.mkdir(parents=True)
     for split in ('train', 'val'):
@@ -162,15 +138,15 @@ def test_minikinetics(run, tmp_path):
     assert read_list(str(made)) == [
         ('riding_a_bike/ddddddddddd_000001_000011.mp4', [0])
     ]
-    assert_error(
+    assert_one_line(
         run(script, classes, cwd=tmp_path), 'has 2 classes instead of 200'
     )
     classes.write_text('zumba\njuggling\n')
     done = run(script, classes, '--num-classes', 2, cwd=tmp_path)
-    assert_error(done, 'no videos of 1 classes', 'juggling')
+    assert_one_line(done, 'no videos of 1 classes', 'juggling')
 
 
-def test_kinetics600(run, tmp_path):
+def test_kinetics600(tmp_path):
     data = tmp_path / 'data/kinetics600'
     (data / 'annotations').mkdir(parents=True)
     for split in ('train', 'val'):
@@ -181,7 +157,7 @@ def test_kinetics600(run, tmp_path):
         )
     script = 'kinetics600/make_lists.py'
     done = run(script, '--num-classes', 2, cwd=tmp_path)
-    assert_error(done, 'none of the 2 annotated videos', 'videos_train')
+    assert_one_line(done, 'none of the 2 annotated videos', 'videos_train')
     for split in ('train', 'val'):
         video = data / f'videos_{split}/zumba/aaaaaaaaaaa_000001_000011.mp4'
         video.parent.mkdir(parents=True)
@@ -192,7 +168,7 @@ def test_kinetics600(run, tmp_path):
     assert read_list(str(made)) == [
         ('zumba/aaaaaaaaaaa_000001_000011.mp4', [1])
     ]
-    assert_error(run(script, cwd=tmp_path), '2 classes instead of 600')
+    assert_one_line(run(script, cwd=tmp_path), '2 classes instead of 600')
 
 
 SENTENCES = {
@@ -229,15 +205,15 @@ def write_grid(folder):
         path.write_text('\n'.join(lines) + '\n')
 
 
-def prepare_grid(run, folder, *args):
+def prepare_grid(folder, *args):
     script = 'grid/prepare.py'
     return run(script, 's1', 'align', '--out', 'grid', *args, cwd=folder)
 
 
-def test_grid_crops_the_mouth_and_lists_the_words(run, tmp_path):
+def test_grid_crops_the_mouth_and_lists_the_words(tmp_path):
     write_grid(tmp_path)
     (tmp_path / 'align/lrwz9a.align').unlink()
-    done = prepare_grid(run, tmp_path)
+    done = prepare_grid(tmp_path)
     assert done.returncode == 0, done.stderr
     assert '3 videos, 1 have no alignment' in done.stdout
     out = tmp_path / 'grid'
@@ -287,20 +263,20 @@ def test_splits_of_grid_are_of_the_sizes_that_the_page_names():
         )
 
 
-def test_grid_says_what_is_wrong(run, tmp_path):
-    assert_error(prepare_grid(run, tmp_path), "'s1' has no videos NAME.mpg")
+def test_grid_says_what_is_wrong(tmp_path):
+    assert_one_line(prepare_grid(tmp_path), "'s1' has no videos NAME.mpg")
     write_grid(tmp_path)
-    done = prepare_grid(run, tmp_path, '--crop', '180', '300', '80', '220')
-    assert_error(done, '288 rows and 360 columns', '--crop 180 300 80 220')
+    done = prepare_grid(tmp_path, '--crop', '180', '300', '80', '220')
+    assert_one_line(done, '288 rows and 360 columns', '--crop 180 300 80 220')
     path = tmp_path / 'align/bbaf2n.align'
     path.write_text('0 1000 bin\n')
-    assert_error(
-        prepare_grid(run, tmp_path), 'bbaf2n.align', '1 words instead of 6'
+    assert_one_line(
+        prepare_grid(tmp_path), 'bbaf2n.align', '1 words instead of 6'
     )
     path.write_text('bin blue\n')
-    assert_error(prepare_grid(run, tmp_path), 'bbaf2n.align', "'bin blue'")
+    assert_one_line(prepare_grid(tmp_path), 'bbaf2n.align', "'bin blue'")
     (tmp_path / 's1/bbaf2n.mpg').write_bytes(b'no video')
     path.unlink()
     for name in SENTENCES:
         (tmp_path / f'align/{name}.align').unlink(missing_ok=True)
-    assert_error(prepare_grid(run, tmp_path), 'no alignment NAME.align')
+    assert_one_line(prepare_grid(tmp_path), 'no alignment NAME.align')

@@ -1,25 +1,13 @@
 """Accuracy at equal cost, by its command."""
 
 import json
-import runpy
-from pathlib import Path
 
 import pytest
+from script_runs import assert_one_line, run_script
 
-SCRIPT = Path(__file__).parents[2] / 'tools/analysis_tools/equal_cost.py'
 
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*args):
-        monkeypatch.setattr('sys.argv', [str(SCRIPT), *map(str, args)])
-        try:
-            runpy.run_path(str(SCRIPT), run_name='__main__')
-        except SystemExit as exit:
-            assert not exit.code, exit.code
-        return capsys.readouterr().out
-
-    return run
+def run(*args):
+    return run_script('tools/analysis_tools/equal_cost.py', *args)
 
 
 def metrics(cost, *top1):
@@ -29,7 +17,7 @@ def metrics(cost, *top1):
     ]
 
 
-def test_curves_are_interpolated_for_each_seed(tmp_path, run):
+def test_curves_are_interpolated_for_each_seed(tmp_path):
     report = tmp_path / 'report.json'
     rows = dict(
         full=metrics(4.0, 0.9, 0.8),
@@ -40,10 +28,11 @@ def test_curves_are_interpolated_for_each_seed(tmp_path, run):
         random=metrics(2.0, 0.4, 0.4),
     )
     report.write_text(json.dumps(dict(seeds=[0, 1], rows=rows)))
-    printed = run(report, '--shares', 0.5, 0.55, 0.75)
+    done = run(report, '--shares', 0.5, 0.55, 0.75)
+    assert done.returncode == 0, done.stderr
     lines = [
         [cell.strip() for cell in line.strip()[1:-1].split('|')]
-        for line in printed.strip().splitlines()
+        for line in done.stdout.strip().splitlines()
     ]
     assert lines[0] == ['top-1 % at a cost of', '50 %', '55 %', '75 %']
     assert lines[2:] == [
@@ -65,9 +54,8 @@ def test_curves_are_interpolated_for_each_seed(tmp_path, run):
         ('{"rows": {"path": []}}', 'has no row full or base'),
     ],
 )
-def test_says_what_is_no_report(tmp_path, run, text, reason):
+def test_says_what_is_no_report(tmp_path, text, reason):
     report = tmp_path / 'report.json'
     if text is not None:
         report.write_text(text)
-    with pytest.raises(AssertionError, match=reason):
-        run(report)
+    assert_one_line(run(report), reason)

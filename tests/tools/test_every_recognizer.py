@@ -1,23 +1,14 @@
 """Every recognizer trains and tests through mmaction2's own scripts."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from script_runs import ROOT, run_script
 
-ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(ROOT.glob('configs/recognition/*/*-atfr*_tempo-small-*.py'))
 
 
 def run(script, *args):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / script), *map(str, args)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    done = run_script(f'tools/{script}', *args)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -43,8 +34,6 @@ def test_trains_two_iterations_and_tests(config, tempo, tmp_path):
             f'{split}_dataloader.{name}': value
             for split in ('train', 'val', 'test')
             for name, value in (
-                ('num_workers', 0),
-                ('persistent_workers', False),
                 ('dataset.data_root', tempo),
                 ('dataset.metainfo.classes', tempo / 'classes.txt'),
             )

@@ -1,16 +1,13 @@
 """The comparison on GRID, by its command, on videos of noise."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from script_runs import run_script
 
 from mmatfr.datasets.tempo import write_video
 
-ROOT = Path(__file__).parents[2]
 COLORS = ('blue', 'green', 'red', 'white')
 WORDS = ('command', 'color', 'preposition', 'letter', 'digit', 'adverb')
 VIDEOS = dict(train=12, val=1, test=1)
@@ -19,18 +16,12 @@ VIDEOS = dict(train=12, val=1, test=1)
 @pytest.fixture
 def compare(tmp_path):
     def compare(*args):
-        folders = {
-            '--data': tmp_path / 'grid',
-            '--work-dir': tmp_path / 'work',
-            '--out': tmp_path / 'out',
-        }
-        folders = [str(part) for pair in folders.items() for part in pair]
-        script = 'tools/analysis_tools/grid_table.py'
-        return subprocess.run(
-            [sys.executable, script, *folders, *args],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
+        return run_script(
+            'tools/analysis_tools/grid_table.py',
+            *('--data', tmp_path / 'grid'),
+            *('--work-dir', tmp_path / 'work'),
+            *('--out', tmp_path / 'out'),
+            *args,
         )
 
     return compare
@@ -110,7 +101,7 @@ def test_sentences_have_their_own_rows_and_files(folder, compare):
 @pytest.mark.parametrize(
     ('args', 'code', 'words'),
     [
-        ((), 1, 'has no words.csv; make the data'),
+        (('--rows', 'path'), 1, 'has no words.csv; make the data'),
         (('--rows', 'full', 'x3d'), 2, "color has no row 'x3d'; choose from"),
     ],
 )

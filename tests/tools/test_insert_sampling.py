@@ -1,31 +1,18 @@
 """Sampling put into a checkpoint by its command."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import torch
+from script_runs import ROOT, assert_one_line, run_script
 
 from mmatfr.apis import build_recognizer, load_config
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / 'configs/recognition/resnet3d'
 PLAIN = 'resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb.py'
 NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb.py'
 
 
 def insert(config, *args):
-    return subprocess.run(
-        [
-            sys.executable,
-            'tools/analysis_tools/insert_sampling.py',
-            str(FOLDER / config),
-            *map(str, args),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    script = 'tools/analysis_tools/insert_sampling.py'
+    return run_script(script, FOLDER / config, *args)
 
 
 def test_the_weights_stay_and_the_range_is_found(tempo, tmp_path):
@@ -37,8 +24,6 @@ def test_the_weights_stay_and_the_range_is_found(tempo, tmp_path):
         *('--batches', '2', '--cfg-options'),
         f'train_dataloader.dataset.data_root={tempo}',
         f'train_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
-        'train_dataloader.num_workers=0',
-        'train_dataloader.persistent_workers=False',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     weights = torch.load(tmp_path / 'out' / 'inserted.pth')['state_dict']
@@ -60,10 +45,9 @@ def test_head_is_fitted(tempo, tmp_path):
         *(tmp_path / 'plain.pth', tmp_path / 'inserted.pth'),
         *('--batches', '1', '--fit-batches', '2', '--cfg-options'),
         'model.backbone.sgs.similarity=learned_path',
+        'train_dataloader.batch_size=4',
         f'train_dataloader.dataset.data_root={tempo}',
         f'train_dataloader.dataset.metainfo.classes={tempo}/classes.txt',
-        'train_dataloader.num_workers=0',
-        'train_dataloader.persistent_workers=False',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'backbone.sgs: the head explains' in done.stdout
@@ -76,11 +60,8 @@ def test_head_is_fitted(tempo, tmp_path):
 
 def test_one_line_says_what_is_wrong(tmp_path):
     done = insert(NAME, 'no.pth', tmp_path / 'out.pth')
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: 'no.pth' does not")
+    assert_one_line(done, "'no.pth' does not")
     other = next((ROOT / 'releases').glob('x3d*.pth'))
     done = insert(NAME, other, tmp_path / 'out.pth')
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert 'does not fit' in last and 'missing there' in last
+    assert_one_line(done, 'does not fit', 'missing there')
     assert not (tmp_path / 'out.pth').exists()

@@ -1,17 +1,12 @@
 import re
-import runpy
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.runner import load_checkpoint
+from script_runs import ROOT, assert_one_line, run_script
 
-ROOT = Path(__file__).parents[2]
-TOOL = ROOT / 'tools/model_converters/pyslowfast_to_mmaction2.py'
 CONFIG = """
 model = dict(
     type='Recognizer3D',
@@ -23,16 +18,9 @@ model = dict(
 """
 
 
-@pytest.fixture
-def main(monkeypatch):
-    """Runs the command in the process of the tests."""
-    monkeypatch.syspath_prepend(TOOL.parent)
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-        runpy.run_path(str(TOOL), run_name='__main__')
-
-    return run
+def convert(*args):
+    script = 'tools/model_converters/pyslowfast_to_mmaction2.py'
+    return run_script(script, *args)
 
 
 @pytest.fixture
@@ -52,26 +40,19 @@ def config(tmp_path):
     return path
 
 
-def error_of(main, capsys, *args):
-    with pytest.raises(SystemExit) as stop:
-        main(*args)
-    message = stop.value.code  # a string: printed, and exit code 1
-    assert message.startswith('error: ') and '\n' not in message
-    assert not capsys.readouterr().out.count('written')
-    return message
+def assert_refused(words, *args):
+    done = convert(*args)
+    assert_one_line(done, words)
+    assert 'written' not in done.stdout
 
 
 def test_converted_checkpoint_loads(tmp_path, weights, config):
-    """As a command, on a checkpoint as PySlowFast writes it."""
+    """Of a checkpoint as PySlowFast writes it."""
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
     torch.save(dict(epoch=1, model_state=weights, cfg='MODEL: {}'), source)
-    run = subprocess.run(
-        [sys.executable, TOOL, source, out, '--config', config],
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines() == [
+    done = convert(source, out, '--config', config)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
         'missing: 0',
         f'{len(weights)} weights written to {out}',
     ]
@@ -86,14 +67,12 @@ def test_converted_checkpoint_loads(tmp_path, weights, config):
 
 
 @pytest.mark.parametrize('container', ['model_state', 'state_dict', None])
-def test_missing_weights_are_listed(
-    main, tmp_path, weights, config, capsys, container
-):
+def test_missing_weights_are_listed(tmp_path, weights, config, container):
     plain = {k: v for k, v in weights.items() if '.ts_layer.' not in k}
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
     torch.save({container: plain} if container else plain, source)
-    main(source, out, '--config', config)
-    first, *missing, last = capsys.readouterr().out.splitlines()
+    done = convert(source, out, '--config', config)
+    first, *missing, last = done.stdout.splitlines()
     assert first == 'missing: 9' and str(out) in last
     assert '  backbone.sgs.fc1.weight (8, 16)' in missing
     assert all(name.startswith('  backbone.sgs.') for name in missing)
@@ -101,47 +80,43 @@ def test_missing_weights_are_listed(
     assert len(converted) == len(plain)
 
 
-def test_weights_that_do_not_fit_the_config(main, tmp_path, weights, capsys):
+def test_weights_that_do_not_fit_the_config(tmp_path, weights):
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
     torch.save(weights, source)
     config = tmp_path / 'other.py'
     config.write_text(CONFIG.format(7))
-    message = error_of(main, capsys, source, out, '--config', config)
-    assert 'fc_cls.weight is (5, 128) there and (7, 128) here' in message
+    args = source, out, '--config'
+    assert_refused(
+        'fc_cls.weight is (5, 128) there and (7, 128) here', *args, config
+    )
     config.write_text('data = dict()')
-    assert 'has no model' in error_of(
-        main, capsys, source, out, '--config', config
-    )
-    assert 'nowhere.py' in error_of(
-        main, capsys, source, out, '--config', tmp_path / 'nowhere.py'
-    )
+    assert_refused('has no model', *args, config)
+    assert_refused('nowhere.py', *args, tmp_path / 'nowhere.py')
     assert not out.exists()
 
 
-def test_bad_checkpoints(main, tmp_path, weights, capsys):
+def test_bad_checkpoints(tmp_path, weights):
     source, out = tmp_path / 'theirs.pyth', tmp_path / 'ours.pth'
 
-    def error(content):
+    for words, content in (
+        (
+            'head.foo.weight',
+            dict(weights, **{'head.foo.weight': torch.rand(2)}),
+        ),
+        ('has no weights', dict(epoch=3)),
+        ('not a checkpoint', torch.rand(3)),
+        # An object that unpickling would have to import is not read.
+        (
+            'weights_only=True',
+            dict(model_state=weights, note=re.compile('a')),
+        ),
+    ):
         torch.save(content, source)
-        return error_of(main, capsys, source, out)
-
-    assert 'head.foo.weight' in error(
-        dict(weights, **{'head.foo.weight': torch.rand(2)})
-    )
-    assert 'has no weights' in error(dict(epoch=3))
-    assert 'not a checkpoint' in error(torch.rand(3))
-    # An object that unpickling would have to import is not read.
-    assert 'weights_only=True' in error(
-        dict(model_state=weights, note=re.compile('a'))
-    )
+        assert_refused(words, source, out)
     for content in (b'', b'no checkpoint\n', b'PK\x03\x04 cut short'):
         source.write_bytes(content)
-        assert str(source) in error_of(main, capsys, source, out)
-    assert 'nowhere.pyth' in error_of(
-        main, capsys, tmp_path / 'nowhere.pyth', out
-    )
+        assert_refused(str(source), source, out)
+    assert_refused('nowhere.pyth', tmp_path / 'nowhere.pyth', out)
     torch.save(weights, source)
-    assert 'nowhere' in error_of(
-        main, capsys, source, tmp_path / 'nowhere' / 'ours.pth'
-    )
+    assert_refused('nowhere', source, tmp_path / 'nowhere/ours.pth')
     assert not out.exists()
