@@ -15,6 +15,7 @@ from mmatfr.apis import write_inserted
 from mmatfr.atomic_write import write_text
 
 from .models import Model
+from .recipe import check_recipe, record_recipe
 from .row import Row, spread_frames
 
 __all__ = ['Comparison', 'Results', 'train']
@@ -29,9 +30,10 @@ class Comparison(ABC):
 
     For each seed the network without sampling, the base, is trained once.
     Every row starts from its weights, except for rows from scratch. Finished
-    steps are skipped, and an interrupted training continues. A training is in
-    ``NAME/sSEED``, with the name of the row or of the config of the base;
-    trainings with another number of epochs have a separate folder.
+    steps are skipped, and an interrupted training continues; a folder with a
+    training of another recipe is refused. A training is in ``NAME/sSEED``,
+    with the name of the row or of the config of the base; trainings with
+    another number of epochs have a separate folder.
 
     Attributes:
         work_dir (str): Folder of the trainings.
@@ -257,11 +259,18 @@ def train(
 
     Returns:
         str: The last checkpoint.
+
+    Raises:
+        ValueError: If the folder has a training with another recipe.
     """
     folder = Path(cfg.work_dir)
     checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    cfg.resume = (folder / 'last_checkpoint').is_file()
+    if cfg.resume or checkpoint.is_file():
+        check_recipe(cfg)
+    else:
+        record_recipe(cfg)
     if not checkpoint.is_file():
-        cfg.resume = (folder / 'last_checkpoint').is_file()
         cfg.load_from = None if cfg.resume else start_from()
         runner = Runner.from_cfg(cfg)
         prepare(runner.model)

@@ -1,25 +1,24 @@
 """Rows trained, tested and timed on a few clips."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from script_runs import loading_here
 
 from mmatfr.datasets.tempo import Tempo
 from mmatfr.experiments.tempo import TempoComparison
+from mmatfr.experiments.tempo_rows import ROWS
 
 SIZE = Tempo(12, 2, 4)
 
 
-class InOneProcess(TempoComparison):
-    """Loads clips without forks of the process of the tests."""
-
-    def use_data(self, cfg):
-        super().use_data(cfg)
-        for split in ('train', 'val', 'test'):
-            cfg[f'{split}_dataloader'].update(
-                num_workers=0, persistent_workers=False
-            )
+@pytest.fixture(scope='module', autouse=True)
+def one_process():
+    with loading_here():
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +33,7 @@ def compare(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp('work')
 
     def make(folder=folder, **options):
-        return InOneProcess(
+        return TempoComparison(
             data=data, size=SIZE, work_dir=str(folder), epochs=1, **options
         )
 
@@ -105,6 +104,37 @@ def test_rows_can_be_trained_for_another_time(compare, path_is_trained):
     # The common base exists and does not change.
     assert {path.parts[2] for path in trained} == {'path_2e'}
     assert weights.endswith('resnet3d/path_2e/s0/epoch_2.pth')
+
+
+class WithMoreEpochs(TempoComparison):
+    """As if the schedule of the configs had changed."""
+
+    def config(self, name, seed):
+        cfg = super().config(name, seed)
+        cfg.train_cfg.max_epochs = 2
+        return cfg
+
+
+class WithAnotherRate(TempoComparison):
+    rows = {'path': replace(ROWS['path'], lr_factor=0.5)}
+
+
+@pytest.mark.parametrize(
+    'changed, message',
+    [
+        (WithMoreEpochs, 'train_cfg.max_epochs=1 instead of 2; remove this'),
+        (WithAnotherRate, r'param_scheduler.0.eta_max=\S+ instead of'),
+    ],
+)
+def test_a_training_with_another_recipe_is_not_continued(
+    path_is_trained, changed, message
+):
+    comparison = changed(**vars(path_is_trained))
+    with counted(comparison) as trained, pytest.raises(ValueError) as refused:
+        comparison.weights('path', 0)
+    assert not trained
+    said = str(refused.value)
+    assert re.search(rf"resnet3d/path/s0' has a training with {message}", said)
 
 
 def test_several_seeds_and_layers(compare, tmp_path):
