@@ -74,25 +74,17 @@ class FoldingConvModule(ConvModule):
         self, x: Tensor, activate: bool = True, norm: bool = True
     ) -> Tensor:
         """Runs the module on feature maps."""
-        if not norm or not self._folds(x):
-            return super().forward(x, activate, norm)
-        if self.with_explicit_padding:
-            x = self.padding_layer(x)
-        x = self.conv._conv_forward(x, *fold(self.conv, self.norm))
-        return self.activate(x) if activate and self.with_activation else x
-
-    def _folds(self, x: Tensor) -> bool:
-        conv = getattr(self.conv, 'net', self.conv)  # of a temporal shift
-        return (
-            self.with_norm
-            and self.order == ('conv', 'norm', 'act')
-            and isinstance(conv, (nn.Conv2d, nn.Conv3d))
-            and isinstance(self.norm, _BatchNorm)
-            and self.norm.track_running_stats
-            and not self.norm.training
-            and conv.weight.numel() < x.numel()
-            and not any(map(_is_watched, (self.conv, conv, self.norm)))
-        )
+        if norm and self.with_norm and self.order == ('conv', 'norm', 'act'):
+            # Each look-up of a submodule takes as long as a small operation.
+            layer, normalization = self.conv, self.norm
+            if _is_foldable(layer, normalization, x):
+                if self.with_explicit_padding:
+                    x = self.padding_layer(x)
+                x = layer._conv_forward(x, *fold(layer, normalization))
+                if activate and self.with_activation:
+                    x = self.activate(x)
+                return x
+        return super().forward(x, activate, norm)
 
 
 def fold(conv: Conv, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
@@ -108,19 +100,31 @@ def fold(conv: Conv, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
         tuple[Tensor]: Weight and bias of the folded convolution,
         differentiable with respect to the parameters of both modules.
     """
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = torch.rsqrt(norm.running_var + norm.eps)
-    if norm.weight is not None:
-        scale = scale * norm.weight
-    bias = (
-        -norm.running_mean
-        if conv.bias is None
-        else (conv.bias - norm.running_mean)
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None and variance is not None
+    scale = torch.rsqrt(variance + norm.eps)
+    offset: Tensor
+    if norm.affine:
+        scale, offset = scale * norm.weight, norm.bias
+    else:
+        offset = torch.zeros_like(mean)
+    weight, bias = conv.weight, conv.bias
+    if bias is not None:
+        mean = mean - bias
+    bias = torch.addcmul(offset, mean, scale, value=-1)
+    return weight * scale.view(-1, *[1] * (weight.dim() - 1)), bias
+
+
+def _is_foldable(layer: nn.Module, norm: nn.Module, x: Tensor) -> bool:
+    conv = layer.net if isinstance(layer, TemporalShift) else layer
+    return (
+        isinstance(conv, (nn.Conv2d, nn.Conv3d))
+        and isinstance(norm, _BatchNorm)
+        and norm.track_running_stats
+        and not norm.training
+        and conv.weight.numel() < x.numel()
+        and not any(map(_is_watched, {layer, conv, norm}))
     )
-    bias = bias * scale
-    if norm.bias is not None:
-        bias = bias + norm.bias
-    return conv.weight * scale.view(-1, *[1] * (conv.weight.dim() - 1)), bias
 
 
 def _is_watched(module: nn.Module) -> bool:

@@ -1,6 +1,6 @@
 """3D convolutions with flat kernels, run as 2D convolutions."""
 
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ __all__ = ['FlatConv3d', 'OneDNNConv2d', 'conv3d']
 # Up to so many pixels, a 1x1 kernel runs faster as a matrix product: oneDNN
 # reorders the weights in each call.
 _FEW_PIXELS = 1024
+_HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
 
 def conv3d(
@@ -46,6 +47,8 @@ def conv3d(
     Returns:
         Tensor: (N, C', T', H', W').
     """
+    if _is_product(x, weight, stride, padding, groups):
+        return _multiply(x, weight, bias)
     flat_time = weight.shape[2] == 1 and padding[0] == 0
     flat_space = (
         weight.shape[3:] == (1, 1)
@@ -93,14 +96,44 @@ def _runs_in_onednn(x: Tensor) -> bool:
     return (
         not torch.compiler.is_compiling()  # first: it cannot trace the rest
         and not torch.jit.is_tracing()
-        and type(x) in (Tensor, nn.Parameter)
+        and type(x) is Tensor
         and x.device.type == 'cpu'
         and x.dtype == torch.float32
         and x.numel() > 0
-        and torch.backends.mkldnn.is_available()
+        and _HAS_ONEDNN
         and bool(torch.backends.mkldnn.enabled)
         and not torch.is_autocast_enabled('cpu')
     )
+
+
+def _is_product(
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    groups: int,
+) -> bool:
+    """Returns whether a convolution is best run as a matrix product."""
+    return (
+        weight.shape[2:].numel() == groups == max(stride) == 1
+        and not any(padding)
+        and _runs_in_onednn(x)
+        and x.numel() <= _FEW_PIXELS * x.shape[1]
+        and x.is_contiguous(
+            memory_format=torch.channels_last
+            if x.dim() == 4
+            else torch.channels_last_3d
+        )
+    )
+
+
+def _multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+    """Runs a kernel over one pixel as a matrix product."""
+    if x.dim() == 4:
+        y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias)
+        return y.permute(0, 3, 1, 2)
+    y = F.linear(x.permute(0, 2, 3, 4, 1), weight.flatten(1), bias)
+    return y.permute(0, 4, 1, 2, 3)
 
 
 def _convolve(
@@ -120,17 +153,9 @@ def _convolve(
     ConvParams). Tracing, compilation and FLOP counters get ``F.conv2d`` or
     ``F.conv3d``, which they support; fake tensors have no memory for oneDNN.
     """
+    if _is_product(x, weight, stride, padding, groups):
+        return _multiply(x, weight, bias)
     if _runs_in_onednn(x):
-        if (
-            x.dim() == 4
-            and weight.shape[2:] == (1, 1)
-            and groups == max(stride) == 1
-            and not any(padding)
-            and x.numel() <= _FEW_PIXELS * x.shape[1]
-            and x.is_contiguous(memory_format=torch.channels_last)
-        ):
-            y = F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias)
-            return y.permute(0, 3, 1, 2)
         if (
             torch.is_grad_enabled()
             and bias is None
@@ -219,39 +244,34 @@ if torch.ops.aten.mkldnn_convolution not in flop_registry:
         return conv_flop_count(x_shape, weight_shape, out_shape)
 
 
-class FlatConv3d(nn.Conv3d):
+class _FastConv(nn.modules.conv._ConvNd):
+    """Mixin: a convolution that runs in ``convolve``."""
+
+    convolve: Callable[..., Tensor]
+
+    def _conv_forward(
+        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
+    ) -> Tensor:
+        if self.padding_mode != 'zeros' or isinstance(self.padding, str):
+            return super()._conv_forward(x, weight, bias)
+        return self.convolve(
+            x,
+            weight,
+            bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+        )
+
+
+class FlatConv3d(_FastConv, nn.Conv3d):
     """Mixin: an ``nn.Conv3d`` that runs through :func:`conv3d`."""
 
-    def _conv_forward(
-        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
-    ) -> Tensor:
-        if self.padding_mode != 'zeros' or isinstance(self.padding, str):
-            return super()._conv_forward(x, weight, bias)
-        return conv3d(
-            x,
-            weight,
-            bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        )
+    convolve = staticmethod(conv3d)
 
 
-class OneDNNConv2d(nn.Conv2d):
+class OneDNNConv2d(_FastConv, nn.Conv2d):
     """Mixin: an ``nn.Conv2d`` without torch's slow kernels on a CPU."""
 
-    def _conv_forward(
-        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
-    ) -> Tensor:
-        if self.padding_mode != 'zeros' or isinstance(self.padding, str):
-            return super()._conv_forward(x, weight, bias)
-        return _convolve(
-            x,
-            weight,
-            bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-        )
+    convolve = staticmethod(_convolve)

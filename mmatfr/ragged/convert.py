@@ -157,7 +157,7 @@ def _convert(
         return
     form = RAGGED_FORMS.get(type(module).forward)
     if form is not None:
-        converted[path] = add_mixin(module, form)
+        converted[path] = add_mixin(module, form.form_of(module))
         converted[path].route = route
     if form is None or form.converts_children:
         for name, child in module.named_children():

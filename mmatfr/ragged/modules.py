@@ -45,6 +45,11 @@ class Ragged(nn.Module):
         """Returns the reason why a module has no ragged form, or None."""
         return None
 
+    @classmethod
+    def form_of(cls, module: nn.Module) -> Type['Ragged']:
+        """Returns the form for a module, this class or a subclass."""
+        return cls
+
     def output_length(self, length: int) -> int:
         """Returns the number of output frames for a clip of ``length`` frames.
 
@@ -168,6 +173,15 @@ class RaggedConv3d(_Windowed, FlatConv3d):
             return f'padding={module.padding!r} is not symmetric'
         return None
 
+    @classmethod
+    def form_of(cls, module: nn.Module) -> Type[Ragged]:
+        assert isinstance(module, nn.Conv3d)
+        per_frame = (
+            module.kernel_size[0] == module.stride[0] == 1
+            and module._reversed_padding_repeated_twice[-1] == 0
+        )
+        return _FrameConv3d if per_frame else cls
+
     @property
     def padding_3d(self) -> Tuple[int, ...]:
         """tuple[int]: Padding in time, height and width."""
@@ -206,6 +220,15 @@ class RaggedConv3d(_Windowed, FlatConv3d):
                 self.groups,
             ),
         )
+
+
+class _FrameConv3d(RaggedConv3d):
+    """``nn.Conv3d`` on each frame, which needs no layout."""
+
+    def _conv_forward(
+        self, x: Tensor, weight: Tensor, bias: Optional[Tensor]
+    ) -> Tensor:
+        return FlatConv3d._conv_forward(self, x, weight, bias)
 
 
 class _Pool(_Windowed):
