@@ -17,6 +17,7 @@ from hypothesis import settings
 from mmengine.config import Config, config, utils
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from small_recognizers import x3d
 
 from mmatfr.apis import build_recognizer, load_config
 from mmatfr.datasets.tempo import Tempo, write_tempo
@@ -100,31 +101,9 @@ def build_runner(tempo, tmp_path):
         ann_file='{}.txt',
         **config,
     ):
-        backbone = dict(
-            type='X3D' if sgs is None else 'ATFRX3D',
-            gamma_w=0.34,
-            gamma_b=2.0,
-            gamma_d=0.5,
-        )
-        if sgs is not None:
-            backbone['sgs'] = sgs
-        model = dict(
-            type='Recognizer3D',
-            backbone=backbone,
-            cls_head=head
-            or dict(
-                type='X3DHead',
-                in_channels=128,
-                num_classes=num_classes,
-                average_clips='prob',
-            ),
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[114.75] * 3,
-                std=[57.38] * 3,
-                format_shape='NCTHW',
-            ),
-        )
+        model = x3d(num_classes, **({} if sgs is None else dict(sgs=sgs)))
+        if head is not None:
+            model['cls_head'] = head
 
         def dataloader(split):
             test_mode = split != 'train'

@@ -61,7 +61,7 @@ def convert(module):
 def run_packed(module, x, layout):
     """Runs a converted module on packed clips."""
     with start_run(module.route):
-        module.route.begin(Clips(layout, PROBE_FRAMES))
+        module.route.begin(Clips(layout, module.route.start))
         return module(x)
 
 

@@ -5,40 +5,15 @@ import copy
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
+from small_recognizers import x3d
 
 from mmatfr.apis import calibrate_bin_range
 
 
-def make_recognizer(bin_range):
-    return MODELS.build(
-        dict(
-            type='Recognizer3D',
-            backbone=dict(
-                type='ATFRX3D',
-                gamma_w=0.34,
-                gamma_b=2.0,
-                gamma_d=0.5,
-                sgs=dict(stage=0, similarity='path', bin_range=bin_range),
-            ),
-            cls_head=dict(
-                type='X3DHead',
-                in_channels=128,
-                num_classes=12,
-                average_clips='prob',
-            ),
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[114.75] * 3,
-                std=[57.38] * 3,
-                format_shape='NCTHW',
-            ),
-        )
-    )
-
-
 def test_nothing_but_the_range_of_the_bins_is_learned():
     torch.manual_seed(0)
-    recognizer = make_recognizer('data')
+    sgs = dict(stage=0, similarity='path', bin_range='data')
+    recognizer = MODELS.build(x3d(sgs=sgs))
     batches = [
         dict(
             inputs=[torch.randint(256, (1, 3, 8, 32, 32))] * 2,

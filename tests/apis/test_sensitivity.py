@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
+from small_recognizers import PREPROCESSOR
 
 from mmatfr.apis.sensitivity import find_gains, fit_similarity
 from mmatfr.models import TemporalAttentionHead
@@ -40,12 +41,7 @@ def build(backbone, **head):
                 average_clips='prob',
                 **head,
             ),
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[114.75] * 3,
-                std=[57.38] * 3,
-                format_shape='NCTHW',
-            ),
+            data_preprocessor=PREPROCESSOR,
         )
     ).eval()
 

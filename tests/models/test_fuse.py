@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from mmaction.registry import MODELS
+from small_recognizers import x3d
 from tiny_backbones import BASES, build, clips, lengths_of, run
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -48,19 +49,7 @@ def test_equals_unfused(base, sgs):
 @pytest.fixture(scope='module')
 def recognizer():
     torch.manual_seed(0)
-    return MODELS.build(
-        dict(
-            type='Recognizer3D',
-            backbone=dict(
-                type='ATFRX3D',
-                gamma_w=0.34,
-                gamma_b=2.0,
-                gamma_d=0.5,
-                sgs=dict(),
-            ),
-            cls_head=dict(type='X3DHead', in_channels=128, num_classes=5),
-        )
-    ).eval()
+    return MODELS.build(x3d(num_classes=5, sgs=dict())).eval()
 
 
 def score(recognizer):

@@ -10,15 +10,14 @@ from mmaction.models.backbones.resnet import Bottleneck
 from mmaction.models.backbones.resnet_tsm import NL3DWrapper, TemporalShift
 from mmaction.models.common import Conv2plus1d
 from mmcv.cnn import NonLocal2d, NonLocal3d
+from ragged_runs import run_packed
 from torch import nn
 
 from mmatfr.ragged import (
-    Clips,
     Route,
     convert_ragged,
     find_refusals,
     pack,
-    start_run,
     watch_places,
 )
 
@@ -45,13 +44,6 @@ def convert(module, frames_first=False):
     places = {twins[twin]: ends for twin, ends in seen.items()}
     module.route = Route(PLACE)
     return convert_ragged(module, module.route, places, 'stage')
-
-
-def run_packed(module, x, layout):
-    """Runs a converted module on packed clips."""
-    with start_run(module.route):
-        module.route.begin(Clips(layout, PLACE))
-        return module(x)
 
 
 def shift(num_segments):

@@ -7,13 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.runner import Runner
-
-PREPROCESSOR = dict(
-    type='ActionDataPreprocessor',
-    mean=[114.75] * 3,
-    std=[57.38] * 3,
-    format_shape='NCTHW',
-)
+from small_recognizers import PREPROCESSOR
 
 
 def resnet3d(**options):

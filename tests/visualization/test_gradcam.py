@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmaction.utils import GradCAM as PlainGradCAM
+from small_recognizers import x3d
 
 from mmatfr.sgs import equal_groups
 from mmatfr.visualization.gradcam import GradCAM
@@ -14,34 +15,14 @@ from mmatfr.visualization.gradcam import GradCAM
 FRAMES = 12
 
 
-def recognizer(**options):
+def recognizer(sgs=None, **options):
     torch.manual_seed(0)
-    return MODELS.build(
-        dict(
-            type='Recognizer3D',
-            backbone=dict(
-                type='ATFRX3D',
-                gamma_w=0.34,
-                gamma_b=2.25,
-                gamma_d=0.6,
-                **options,
-            ),
-            cls_head=dict(
-                type='X3DHead', in_channels=144, num_classes=5, fc1_bias=True
-            ),
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[0.5] * 3,
-                std=[0.2] * 3,
-                format_shape='NCTHW',
-            ),
-        )
-    ).eval()
+    return MODELS.build(x3d(num_classes=5, sgs=sgs, **options)).eval()
 
 
 def views(number=1):
     generator = torch.manual_seed(1)
-    x = torch.rand(number, 3, FRAMES, 32, 32, generator=generator)
+    x = 255 * torch.rand(number, 3, FRAMES, 32, 32, generator=generator)
     return dict(inputs=[x], data_samples=[ActionDataSample()])
 
 
