@@ -22,6 +22,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -43,6 +44,7 @@ __all__ = [
     'make_table',
     'print_table',
     'run_script',
+    'step_shower',
     'write_report',
 ]
 
@@ -192,6 +194,26 @@ def make_progress() -> Progress:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def step_shower(progress: Progress) -> Callable[[str, int, int], None]:
+    """Returns a function that shows the progress of a step.
+
+    Args:
+        progress (Progress): Gets a bar for each step.
+
+    Returns:
+        Callable: Takes the name of the step, the number of finished parts and
+        their total number.
+    """
+    tasks: Dict[str, TaskID] = {}
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in tasks:
+            tasks[step] = progress.add_task(step, total=total)
+        progress.update(tasks[step], completed=done)
+
+    return show
 
 
 def make_table(title: str, columns: Sequence[str]) -> Table:

@@ -20,8 +20,18 @@ __all__ = [
 _SIZED = ('CenterCrop', 'RandomCrop', 'ThreeCrop', 'TenCrop')
 
 
-def load_config(config: str) -> Config:
+def load_config(
+    config: str, options: Optional[Mapping[str, Any]] = None
+) -> Config:
     """Reads a config.
+
+    Args:
+        config (str): Its path.
+        options (Mapping[str, Any], optional): Settings to override, by dotted
+            name. Defaults to None.
+
+    Returns:
+        Config: The config.
 
     Raises:
         FileNotFoundError: If it does not exist.
@@ -43,6 +53,8 @@ def load_config(config: str) -> Config:
         ) from error
     _check_model(cfg)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
+    if options:
+        merge_options(cfg, options)
     return cfg
 
 

@@ -18,7 +18,6 @@ from mmatfr.apis import (
     clip_shape,
     load_config,
     load_recognizer,
-    merge_options,
     with_crop,
     without_sampling,
 )
@@ -76,8 +75,7 @@ class Task:
         Raises:
             ValueError: If its number of frames is not T of the shape.
         """
-        cfg = load_config(config_path(self.config))
-        merge_options(cfg, self.cfg_options)
+        cfg = load_config(config_path(self.config), self.cfg_options)
         if self.shape is None:
             return cfg
         num_frames, *size = self.shape

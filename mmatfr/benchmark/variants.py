@@ -12,7 +12,6 @@ from mmatfr.apis import (
     frames_of,
     load_config,
     load_recognizer,
-    merge_options,
     without_sampling,
 )
 from mmatfr.cost import CostModel
@@ -146,6 +145,4 @@ def make_variants(options: BenchmarkOptions) -> List[Variant]:
 
 
 def _load(options: BenchmarkOptions, config: str) -> Config:
-    cfg = load_config(config_path(config))
-    merge_options(cfg, options.cfg_options)
-    return cfg
+    return load_config(config_path(config), options.cfg_options)

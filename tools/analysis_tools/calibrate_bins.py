@@ -13,7 +13,7 @@ from typing import Dict, Optional
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmatfr.apis import load_config, merge_options
+from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import (
     make_progress,
@@ -64,8 +64,7 @@ def prepare(args: argparse.Namespace) -> Config:
         FileNotFoundError: If the config or the checkpoint does not exist.
         ValueError: If the config does not report the cost in validation.
     """
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
             f'{args.checkpoint!r} does not exist; check the path'

@@ -12,7 +12,6 @@ from mmatfr.apis import (
     build_recognizer,
     clip_shape,
     load_config,
-    merge_options,
     num_views,
     without_sampling,
 )
@@ -48,8 +47,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     shape = clip_shape(cfg, args.shape)
     recognizer = build_recognizer(cfg.model)
     cost = CostModel(recognizer)

@@ -12,6 +12,7 @@ command.
 import argparse
 from pathlib import Path
 
+from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 from mmatfr.experiments.grid import TASKS, GridComparison
 
@@ -19,10 +20,7 @@ _CHOICES = ('color', 'sentence')
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser(__doc__)
     rows = {task: list(TASKS[task].report.rows) for task in _CHOICES}
     parser.add_argument(
         '--task',

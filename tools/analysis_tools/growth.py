@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmatfr.apis import build_recognizer, load_config, merge_options
+from mmatfr.apis import build_recognizer, load_config
 from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.benchmark.arguments import (
     add_run,
@@ -60,8 +60,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     model = build_recognizer(cfg.model).to(args.device)
     model.backbone.execution = args.execution
     with make_progress() as progress:

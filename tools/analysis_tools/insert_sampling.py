@@ -8,7 +8,7 @@ layers estimate the range of their bins from clips.
 
 import argparse
 
-from mmatfr.apis import load_config, merge_options, write_inserted
+from mmatfr.apis import load_config, write_inserted
 from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import make_progress, run_script
 from mmatfr.zoo.models import config_path
@@ -44,8 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 def run() -> None:
     args = parse_args()
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     with make_progress() as progress:
         explained = write_inserted(
             cfg,

@@ -9,7 +9,7 @@ over the clips, and the relation of B'/T and accuracy.
 import argparse
 from pathlib import Path
 
-from mmatfr.apis import load_config, merge_options
+from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import (
     run_script,
@@ -69,8 +69,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     cfg.work_dir = str(Path(args.out) / 'logs')
     metrics, videos, classes = measure_resolution(
         cfg, args.checkpoint, args.split

@@ -14,10 +14,9 @@ from mmatfr.apis import (
     build_recognizer,
     load_config,
     load_recognizer,
-    merge_options,
 )
 from mmatfr.arguments import add_cfg_options, make_parser
-from mmatfr.cli import make_progress, run_script
+from mmatfr.cli import make_progress, run_script, step_shower
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.zoo.models import config_path, released_weights
 
@@ -50,8 +49,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     checkpoint = args.checkpoint
     if checkpoint == 'released':
         checkpoint = released_weights(args.config)
@@ -65,13 +63,6 @@ def run(args: argparse.Namespace) -> None:
     else:
         recognizer = build_recognizer(cfg.model)
     with make_progress() as progress:
-        tasks = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = progress.add_task(step, total=total)
-            progress.update(tasks[step], completed=done)
-
         info = export_onnx(
             recognizer,
             cfg,
@@ -79,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
             checkpoint,
             args.engines,
             args.rtol,
-            show,
+            step_shower(progress),
         )
     console = Console(soft_wrap=True)
     console.print(f'written: {args.out}')

@@ -13,9 +13,9 @@ from typing import List, Optional
 import numpy as np
 from rich.console import Console
 
-from mmatfr.apis import load_config, merge_options
+from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser
-from mmatfr.cli import make_progress, make_table, run_script
+from mmatfr.cli import make_progress, make_table, run_script, step_shower
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.deploy.quantization import (
     compare_times,
@@ -68,21 +68,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     if Path(args.model).resolve() == Path(args.out).resolve():
         raise ValueError(
             f'{args.out!r} is the file to quantize; choose another name for '
             'the result'
         )
     with make_progress() as progress:
-        tasks = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = progress.add_task(step, total=total)
-            progress.update(tasks[step], completed=done)
-
         info = quantize_onnx(
             args.model,
             cfg,
@@ -90,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
             args.subset,
             args.tolerance,
             args.engines,
-            show,
+            step_shower(progress),
         )
     table = make_table(
         f'{args.model} and {args.out}',

@@ -12,7 +12,7 @@ from typing import List, Optional
 
 from rich.console import Console
 
-from mmatfr.apis import load_config, merge_options
+from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, make_table, run_script
@@ -54,8 +54,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    cfg = load_config(config_path(args.config))
-    merge_options(cfg, args.cfg_options)
+    cfg = load_config(config_path(args.config), args.cfg_options)
     num_bins = args.num_bins
     if num_bins is not None and len(num_bins) == 1:
         (num_bins,) = num_bins
