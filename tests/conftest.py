@@ -4,6 +4,8 @@ import os
 
 # For the small networks of the tests, more threads cost more than they save.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# Tests with two threads wait for each other while another worker runs.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
 
 import mmatfr  # noqa: F401  isort: skip
 import copy
