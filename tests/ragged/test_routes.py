@@ -23,11 +23,13 @@ from mmatfr.ragged import (
     Clips,
     Layout,
     Ragged,
+    Route,
     Window,
     pack,
     register_per_frame,
     register_ragged_form,
     start_run,
+    watch_places,
 )
 
 
@@ -110,6 +112,23 @@ def test_unseen_change_of_frames_is_refused_when_the_network_is_built():
         ValueError, match='before `layer3.1`, a module without'
     ):
         convert(module)
+
+
+def test_place_of_a_module_is_that_of_its_first_input():
+    class Add(nn.Module):
+        def forward(self, x, y):
+            return x[:, :, ::2] + y
+
+    add = Add()
+    x = torch.rand(1, 1, 8, 2, 2)
+    with watch_places(add) as places:
+        add(x, x[:, :, :4])
+    assert places == {add: {(8, 4)}}
+    route = Route(start=8)
+    assert not route.is_running
+    with start_run(route):
+        assert route.is_running
+    assert not route.is_running
 
 
 def test_module_that_runs_at_two_places_is_refused():
