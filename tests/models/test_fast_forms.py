@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.analysis import FlopAnalyzer
-from tiny_backbones import build, clips, run
+from tiny_backbones import ONE_BLOCK, build, clips, run
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -113,7 +113,8 @@ def test_a_forward_sets_no_attribute(base, sgs, training, monkeypatch):
     ],
 )
 def test_compiled_equals_eager(base, training):
-    eager = build(base, channels_last=True).train(training)
+    eager = build(base, channels_last=True, **ONE_BLOCK[base])
+    eager.train(training)
     compiled = torch.compile(
         copy.deepcopy(eager), backend='aot_eager', fullgraph=True
     )

@@ -8,6 +8,7 @@ import torch
 
 from mmatfr.models import SGSNeck
 from tests.models.tiny_backbones import (
+    ONE_BLOCK,
     assert_all_close,
     build,
     clips,
@@ -62,29 +63,16 @@ def no_old_graphs():
     torch.compiler.reset()
 
 
-# One block a stage: what takes time is the compiler.
-ONE_BLOCK = dict(stage_blocks=(1, 1, 1, 1))
-SMALL = dict(
-    x3d=dict(gamma_d=0.1),
-    r18=ONE_BLOCK,
-    r2plus1d=ONE_BLOCK,
-    csn=ONE_BLOCK,
-    slowfast={},
-    tsm={},
-    mobilenet_tsm={},
-)
-
-
 @pytest.mark.usefixtures('no_old_graphs')
 @pytest.mark.parametrize(
     'base,training',
     [
-        *((base, True) for base in SMALL),
+        *((base, True) for base in ONE_BLOCK),
         *((base, False) for base in ('x3d', 'slowfast')),
     ],
 )
 def test_compiled_is_eager(base, training):
-    eager = build(base, sgs=dict(PATH, stage=2), **SMALL[base])
+    eager = build(base, sgs=dict(PATH, stage=2), **ONE_BLOCK[base])
     eager.train(training)
     x = clips(2, size=24)
     if training:

@@ -135,6 +135,17 @@ BASES = dict(
     ),
 )
 
+# Options for one block per stage, by backbone, for compilers.
+ONE_BLOCK = dict(
+    x3d=dict(gamma_d=0.1),
+    **dict.fromkeys(
+        ('r18', 'r2plus1d', 'csn'), dict(stage_blocks=(1, 1, 1, 1))
+    ),
+    slowfast={},
+    tsm={},
+    mobilenet_tsm={},
+)
+
 SGS_CHOICES = dict(
     default=dict(),
     stem=dict(stage=0, similarity='l2'),
