@@ -51,7 +51,8 @@ def folder(tmp_path):
 
 def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     rows = 'path_bins12', 'pool2'
-    done = compare('--seeds', '1', '--epochs', '1', '--rows', *rows)
+    epochs = '--epochs', '1', '--finetune-epochs', '2'
+    done = compare('--seeds', '1', *epochs, '--rows', *rows)
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((folder / 'out/grid_color.json').read_text())
     assert list(report['rows']) == list(rows)
@@ -59,15 +60,16 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     assert pool['cost/length_mean'] == 16 and pool['density/word'] == 1
     assert path['cost/length_mean'] < 32 and path['density/word'] > 0
     trained = {
-        f'{path.parents[1].name}/{path.parent.name}'
-        for path in folder.glob('work/1e/*/*/epoch_1.pth')
+        f'{path.parents[1].name}/{path.parent.name}/{path.name}'
+        for path in folder.glob('work/1e/*/*/epoch_*.pth')
+        if (path.parent / 'last_checkpoint').read_text().endswith(path.name)
     }
     full = 'resnet3d-mini-dense_1xb12-{}x1x1-24e_grid-color-rgb'
     assert trained == {
-        f'{full.format(16)}/s0',
-        f'{full.format(32)}/s1',
-        'path/s1',
-        'pool2/s1',
+        f'{full.format(16)}/s0/epoch_1.pth',
+        f'{full.format(32)}/s1/epoch_1.pth',
+        'path_2e/s1/epoch_2.pth',
+        'pool2_2e/s1/epoch_2.pth',
     }
     assert '| average pool 2 ' in done.stdout
 

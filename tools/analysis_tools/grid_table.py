@@ -54,6 +54,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--epochs', type=int, help='of every training; overrides the configs'
     )
+    parser.add_argument(
+        '--finetune-epochs',
+        type=int,
+        help='of the rows; overrides the configs',
+    )
     args = parser.parse_args()
     args.rows = args.rows or rows[args.task]
     unknown = [row for row in args.rows if row not in rows[args.task]]
@@ -72,6 +77,7 @@ def run() -> None:
         data=args.data,
         work_dir=args.work_dir,
         epochs=args.epochs,
+        finetune_epochs=args.finetune_epochs,
     )
     results = comparison.run(args.rows, args.seeds)
     TASKS[args.task].report.write(
