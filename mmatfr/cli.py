@@ -44,7 +44,7 @@ __all__ = [
     'make_table',
     'print_table',
     'run_script',
-    'step_shower',
+    'show_steps',
     'write_report',
 ]
 
@@ -196,11 +196,11 @@ def make_progress() -> Progress:
     )
 
 
-def step_shower(progress: Progress) -> Callable[[str, int, int], None]:
-    """Returns a function that shows the progress of a step.
+def show_steps(progress: Progress) -> Callable[[str, int, int], None]:
+    """Returns a function that shows the progress of steps.
 
     Args:
-        progress (Progress): Gets a bar for each step.
+        progress (Progress): Gets a bar for each step until it is finished.
 
     Returns:
         Callable: Takes the name of the step, the number of finished parts and
@@ -211,7 +211,9 @@ def step_shower(progress: Progress) -> Callable[[str, int, int], None]:
     def show(step: str, done: int, total: int) -> None:
         if step not in tasks:
             tasks[step] = progress.add_task(step, total=total)
-        progress.update(tasks[step], completed=done)
+        progress.update(tasks[step], completed=done, total=total)
+        if done >= total:
+            progress.remove_task(tasks.pop(step))
 
     return show
 

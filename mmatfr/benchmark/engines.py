@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 import torch
 from mmengine.config import Config
-from rich.progress import Progress
 
 import mmatfr.deploy
 from mmatfr.apis import clip_shape, test_pipeline, without_sampling
@@ -23,7 +22,7 @@ from mmatfr.sgs import sgs_layers
 from .contenders import ENGINE_CHOICES, Case, Contender, Task, list_contenders
 from .turns import TimedProcess, Timing, median_ratio, time_processes
 
-__all__ = ['EngineBenchmark', 'choose_cases', 'show_steps']
+__all__ = ['EngineBenchmark', 'choose_cases']
 
 # Margins for magnitudes, relative to the largest, within which the groups do
 # not change. The first that some clip satisfies is used.
@@ -286,17 +285,3 @@ def choose_cases(
                 'choose another value'
             )
     return [cases[share] for share in lengths]
-
-
-def show_steps(progress: Progress) -> Callable[[str, int, int], None]:
-    """Shows the steps of an :class:`EngineBenchmark` as progress bars."""
-    tasks: Dict[str, Any] = {}
-
-    def on_step(step: str, done: int, total: int) -> None:
-        if step not in tasks:
-            tasks[step] = progress.add_task(step, total=total)
-        progress.update(tasks[step], completed=done, total=total)
-        if done >= total:
-            progress.remove_task(tasks.pop(step))
-
-    return on_step

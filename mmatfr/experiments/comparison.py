@@ -230,8 +230,12 @@ class Comparison(ABC):
 
         Returns:
             dict[str, float]: The metrics on the test split.
+
+        Raises:
+            ValueError: If the folder has a training with another recipe.
         """
         cfg = self.config(name, seed)
+        check_recipe(cfg)
         file = f'metrics_{cfg.train_cfg.max_epochs}e{self.test_suffix}.json'
         result = self.folder(name, seed) / file
         if not result.is_file():

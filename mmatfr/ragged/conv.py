@@ -67,7 +67,7 @@ def conv3d(
             # kernel (uxlfoundation/oneDNN#6035).
             frames = frames[:, :, :: stride[1], :: stride[2]].contiguous()
             stride = (1, 1, 1)
-        y = _convolve(
+        y = _conv2d(
             frames.flatten(0, 1).permute(0, 3, 1, 2),
             weight.squeeze(2),
             bias,
@@ -136,6 +136,20 @@ def _multiply(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
     return y.permute(0, 4, 1, 2, 3)
 
 
+def _conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Optional[Tensor],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    if _is_product(x, weight, stride, padding, groups):
+        return _multiply(x, weight, bias)
+    return _convolve(x, weight, bias, stride, padding, dilation, groups)
+
+
 def _convolve(
     x: Tensor,
     weight: Tensor,
@@ -147,14 +161,10 @@ def _convolve(
 ) -> Tensor:
     """Runs a 2D or 3D convolution in oneDNN wherever possible.
 
-    A 1x1 kernel on few pixels is a matrix product.
-
     For few and small clips torch uses other kernels (see use_mkldnn of its
     ConvParams). Tracing, compilation and FLOP counters get ``F.conv2d`` or
     ``F.conv3d``, which they support; fake tensors have no memory for oneDNN.
     """
-    if _is_product(x, weight, stride, padding, groups):
-        return _multiply(x, weight, bias)
     if _runs_in_onednn(x):
         if (
             torch.is_grad_enabled()
@@ -274,4 +284,4 @@ class FlatConv3d(_FastConv, nn.Conv3d):
 class OneDNNConv2d(_FastConv, nn.Conv2d):
     """Mixin: an ``nn.Conv2d`` without torch's slow kernels on a CPU."""
 
-    convolve = staticmethod(_convolve)
+    convolve = staticmethod(_conv2d)

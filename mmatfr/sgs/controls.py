@@ -121,6 +121,7 @@ def random_groups(magnitude: Tensor, resolution: float) -> Groups:
         ValueError: If a clip of T frames cannot have this resolution.
     """
     num_clips, num_frames = magnitude.shape
+    # For mypy a float is not a Real.
     if (
         not isinstance(resolution, (float, Real))
         or not 1 / num_frames <= resolution <= 1

@@ -77,6 +77,7 @@ def as_lengths(length: Lengths, layers: Sequence[str]) -> tuple:
             f'samples: {", ".join(layers)}'
         )
     for number in lengths:
+        # For mypy an int is not an Integral.
         if not isinstance(number, (int, Integral)):
             raise ValueError(f'length={length!r} must be an integer')
     return tuple(map(int, lengths))

@@ -130,11 +130,15 @@ def test_a_training_with_another_recipe_is_not_continued(
     path_is_trained, changed, message
 ):
     comparison = changed(**vars(path_is_trained))
-    with counted(comparison) as trained, pytest.raises(ValueError) as refused:
-        comparison.weights('path', 0)
-    assert not trained
-    said = str(refused.value)
-    assert re.search(rf"resnet3d/path/s0' has a training with {message}", said)
+    # Neither its weights nor metrics that were measured before are used.
+    for use in comparison.weights, comparison.metrics:
+        with counted(comparison) as trained:
+            with pytest.raises(ValueError) as refused:
+                use('path', 0)
+        assert not trained
+        said = str(refused.value)
+        place = "resnet3d/path/s0' has a training with"
+        assert re.search(f'{place} {message}', said)
 
 
 def test_several_seeds_and_layers(compare, tmp_path):

@@ -54,7 +54,7 @@ def test_border_is_what_the_zeros_of_the_stem_reach(cfg, border):
 def test_pathways_have_the_borders_of_their_own_stems():
     slow, fast = (
         dict(PATHWAY, lateral=lateral, conv1_kernel=kernel)
-        for lateral, kernel in ((True, (1, 3, 3)), (False, (5, 3, 3)))
+        for lateral, kernel in ((True, (3, 3, 3)), (False, (5, 3, 3)))
     )
     backbone = build(
         type='ATFRResNet3dSlowFast',
@@ -69,7 +69,7 @@ def test_pathways_have_the_borders_of_their_own_stems():
     borders = {
         name: path.layer.border for name, path in backbone.pathways.items()
     }
-    assert borders == dict(slow_path=0, fast_path=2)
+    assert borders == dict(slow_path=1, fast_path=2)
 
 
 def test_a_number_takes_the_place_of_the_stem():

@@ -37,7 +37,7 @@ from mmatfr.benchmark.arguments import (
     named_engines,
 )
 from mmatfr.benchmark.contenders import Task
-from mmatfr.benchmark.engines import EngineBenchmark, show_steps
+from mmatfr.benchmark.engines import EngineBenchmark
 from mmatfr.benchmark.options import (
     BenchmarkOptions,
 )
@@ -47,7 +47,7 @@ from mmatfr.benchmark.tables import (
     print_engines,
     print_variants,
 )
-from mmatfr.cli import make_progress, run_script, write_report
+from mmatfr.cli import make_progress, run_script, show_steps, write_report
 from mmatfr.visualization.times import draw_benchmark, draw_engines
 
 

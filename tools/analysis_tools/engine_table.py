@@ -20,14 +20,14 @@ from mmatfr.benchmark.arguments import (
     named_engines,
 )
 from mmatfr.benchmark.contenders import Task
-from mmatfr.benchmark.engines import EngineBenchmark, show_steps
+from mmatfr.benchmark.engines import EngineBenchmark
 from mmatfr.benchmark.models import MODELS
 from mmatfr.benchmark.tables import (
     explain_columns,
     print_engine_summary,
     print_engines,
 )
-from mmatfr.cli import make_progress, run_script, write_report
+from mmatfr.cli import make_progress, run_script, show_steps, write_report
 from mmatfr.visualization.times import draw_engines
 
 

@@ -16,7 +16,7 @@ from mmatfr.apis import (
     load_recognizer,
 )
 from mmatfr.arguments import add_cfg_options, make_parser
-from mmatfr.cli import make_progress, run_script, step_shower
+from mmatfr.cli import make_progress, run_script, show_steps
 from mmatfr.deploy import ENGINES, export_onnx
 from mmatfr.zoo.models import config_path, released_weights
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
             checkpoint,
             args.engines,
             args.rtol,
-            step_shower(progress),
+            show_steps(progress),
         )
     console = Console(soft_wrap=True)
     console.print(f'written: {args.out}')

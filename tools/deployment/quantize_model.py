@@ -15,7 +15,7 @@ from rich.console import Console
 
 from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser
-from mmatfr.cli import make_progress, make_table, run_script, step_shower
+from mmatfr.cli import make_progress, make_table, run_script, show_steps
 from mmatfr.deploy import ENGINES, load_model
 from mmatfr.deploy.quantization import (
     compare_times,
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
             args.subset,
             args.tolerance,
             args.engines,
-            step_shower(progress),
+            show_steps(progress),
         )
     table = make_table(
         f'{args.model} and {args.out}',
