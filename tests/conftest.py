@@ -101,6 +101,7 @@ def build_runner(tempo, tmp_path):
         train_cfg=(),
         head=None,
         ann_file='{}.txt',
+        optim_wrapper=(),
         **config,
     ):
         model = x3d(num_classes, **({} if sgs is None else dict(sgs=sgs)))
@@ -159,7 +160,9 @@ def build_runner(tempo, tmp_path):
                 ),
                 val_cfg=dict(),
                 test_cfg=dict(),
-                optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+                optim_wrapper=dict(
+                    optimizer=dict(type='SGD', lr=0.01), **dict(optim_wrapper)
+                ),
                 val_evaluator=copy.deepcopy(evaluator),
                 test_evaluator=copy.deepcopy(evaluator),
                 custom_hooks=[

@@ -62,9 +62,16 @@ def export_onnx(
         ModelInfo: Metadata of the file.
 
     Raises:
-        ValueError: If a part cannot be exported, no engine is installed, or
-            the results of an engine differ.
+        ValueError: If the recognizer is not on the CPU, a part cannot be
+            exported, no engine is installed, or the results of an engine
+            differ.
     """
+    device = next(recognizer.parameters()).device
+    if device.type != 'cpu':
+        raise ValueError(
+            f'the recognizer is on {str(device)!r}; export it from the CPU, '
+            'recognizer.cpu()'
+        )
     engines = available_engines() if engines is None else list(engines)
     if not engines:
         raise ValueError(

@@ -329,7 +329,8 @@ class Layout:
 
 
 def _to(device: torch.device, index) -> Tensor:
-    return torch.as_tensor(np.asarray(index), device=device)
+    # Else the host would wait for all work on the device.
+    return torch.as_tensor(np.asarray(index)).to(device, non_blocking=True)
 
 
 def pack(clips: Sequence[Tensor]) -> Tuple[Tensor, Layout]:

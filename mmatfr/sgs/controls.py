@@ -52,7 +52,8 @@ def equal_groups(
         )
     starts = lengths.cumsum(0) - lengths
     per_clip, starts = (
-        x.to(magnitude.device)[:, None] for x in (lengths, starts)
+        x.to(magnitude.device, non_blocking=True)[:, None]
+        for x in (lengths, starts)
     )
     frames = torch.arange(num_frames, device=magnitude.device)
     labels = frames * per_clip // num_frames

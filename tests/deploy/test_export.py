@@ -120,3 +120,10 @@ def test_refuses_another_ending_and_no_engine(tmp_path):
     with pytest.raises(ValueError, match='no engine is installed'):
         export_onnx(build(cfg), cfg, str(tmp_path / 'm.onnx'), engines=[])
     assert not list(tmp_path.iterdir())
+
+
+def test_refuses_another_device(tmp_path):
+    cfg = make_config(X3D, sgs=dict(stage=1))
+    with pytest.raises(ValueError, match=r"is on 'meta'.*recognizer.cpu\(\)"):
+        export_onnx(build(cfg).to('meta'), cfg, str(tmp_path / 'model.onnx'))
+    assert not [*tmp_path.iterdir()]

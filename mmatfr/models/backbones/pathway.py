@@ -358,7 +358,9 @@ class Pathway:
         index = clips.groups.index
         num_frames = self.route.length_at(place, index.shape[1])
         before, joined, after = (
-            torch.as_tensor(lengths, device=index.device)[:, None]
+            torch.as_tensor(lengths).to(index.device, non_blocking=True)[
+                :, None
+            ]
             for lengths in (
                 clips.groups.lengths,
                 clips.layout.lengths,
