@@ -162,7 +162,8 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         '--fast-base',
         action='store_true',
         help='also time the base with channels_last=True: all speed-ups '
-        'except sampling (see docs/performance.md)',
+        'except sampling (see docs/performance.md); on a GPU, where it is not '
+        'the default, also the recognizer',
     )
     parser.add_argument(
         '--fuse',

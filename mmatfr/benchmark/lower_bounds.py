@@ -22,7 +22,7 @@ from mmatfr.apis import build_recognizer
 from mmatfr.cost import CostModel, Operation
 from mmatfr.sgs import force_lengths, sgs_layers
 
-from .timing import time_in_turns
+from .timing import choose_kernels, time_in_turns
 from .variants import static_model
 from .work import draw_lengths, make_noise
 
@@ -40,7 +40,7 @@ _COPIED = 2**26  # numbers, 256 MiB
 
 
 class Machine(NamedTuple):
-    """Peak speeds of a device, in float32.
+    """Peak speeds of a device, in the float32 of its convolutions.
 
     Attributes:
         gflops_per_second (float): Giga multiply-adds per second of a matrix
@@ -82,10 +82,18 @@ def measure_machine(device: str = 'cpu', calls: int = 10) -> Machine:
     size = _MATRIX[torch.device(device).type]
     a, b = torch.randn(2, size, size, device=device)
     product = torch.empty_like(a)
+    # On a GPU, convolutions may round their inputs to TF32 by default, unlike
+    # products, which would then be no bound.
+    own = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        product_seconds = _fastest(lambda: torch.mm(a, b, out=product), calls)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = own
     source = torch.randn(_COPIED, device=device)
     copy = torch.empty_like(source)
     return Machine(
-        size**3 / 1e9 / _fastest(lambda: torch.mm(a, b, out=product), calls),
+        size**3 / 1e9 / product_seconds,
         2 * _BYTES * _COPIED / _fastest(lambda: copy.copy_(source), calls),
     )
 
@@ -182,7 +190,7 @@ def _run_each(
     model: nn.Module, clips: Iterable[Tensor], length: Tuple[int, ...]
 ) -> None:
     forced = force_lengths(model, [length]) if sgs_layers(model) else None
-    with torch.no_grad(), forced or nullcontext():
+    with torch.no_grad(), choose_kernels(model), forced or nullcontext():
         for clip in clips:
             model(clip, mode='tensor', stage='head')
 

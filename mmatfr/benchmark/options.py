@@ -27,7 +27,8 @@ class BenchmarkOptions:
             batch; 'longest' gives every clip as many groups as the longest of
             its batch.
         fast_base (bool): Whether to also time the base with
-            channels_last=True.
+            channels_last=True, and the recognizer where that is not the
+            default.
         fuse (bool): Whether to also time both after
             :func:`mmatfr.models.fuse`.
         work (Sequence[str]): Kinds of work out of ``WORKS``.

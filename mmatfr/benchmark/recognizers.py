@@ -35,8 +35,6 @@ class Benchmark:
         torch.manual_seed(options.seed)
         if options.threads:
             torch.set_num_threads(options.threads)
-        if torch.device(options.device).type == 'cuda':
-            torch.backends.cudnn.benchmark = False  # shapes vary
         self.variants = make_variants(options)
         # Several sampling recognizers have the same shape.
         self.adaptive = next(

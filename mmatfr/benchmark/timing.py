@@ -3,12 +3,14 @@
 import os
 import statistics
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import (
     Callable,
     Dict,
     Hashable,
     Iterable,
+    Iterator,
     List,
     Mapping,
     Optional,
@@ -20,7 +22,15 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ['peak_memory', 'time_in_turns', 'time_per_clip', 'time_within']
+from mmatfr.sgs import sgs_layers
+
+__all__ = [
+    'choose_kernels',
+    'peak_memory',
+    'time_in_turns',
+    'time_per_clip',
+    'time_within',
+]
 
 
 Name = TypeVar('Name', bound=Hashable)
@@ -139,6 +149,24 @@ def time_per_clip(
         )
         for name in recognizers
     }
+
+
+@contextmanager
+def choose_kernels(model: nn.Module) -> Iterator[None]:
+    """Lets cuDNN try its kernels if a network has fixed shapes.
+
+    A network that samples gets another shape in almost every batch, so that
+    trying takes longer than it saves.
+
+    Args:
+        model (nn.Module): The network to run in this context.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = not sgs_layers(model)
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def peak_memory(function: Callable[[], object], device: str = 'cpu') -> int:

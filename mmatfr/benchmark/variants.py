@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+import torch
 from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from torch import Tensor
@@ -114,6 +115,13 @@ def make_variants(options: BenchmarkOptions) -> List[Variant]:
         )
     if options.execution is None:
         variants.append(Variant('ATFR', adaptive, cfg, cost))
+    if options.fast_base and torch.device(options.device).type != 'cpu':
+        # On a CPU it is the default.
+        other = cfg.copy()
+        other.model.backbone.channels_last = True
+        variants.append(
+            Variant('ATFR, channels last', build(other.model), other, cost)
+        )
     for execution in options.execution or ():
         other = cfg.copy()
         other.model.backbone.execution = execution

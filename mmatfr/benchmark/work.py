@@ -16,6 +16,7 @@ from mmatfr.cli import make_progress
 from mmatfr.sgs import force_lengths, sgs_layers
 
 from .options import PRECISIONS, BenchmarkOptions
+from .timing import choose_kernels
 from .variants import Variant
 
 __all__ = ['Work', 'draw_lengths', 'make_noise']
@@ -178,6 +179,7 @@ class Work:
         self, variant: Variant, size: int, training: bool
     ) -> ExitStack:
         stack = ExitStack()
+        stack.enter_context(choose_kernels(variant.model))
         dtype = PRECISIONS[self.options.precision]
         stack.enter_context(nullcontext() if training else torch.no_grad())
         if dtype is not None:

@@ -3,13 +3,14 @@
 Each is timed as by `benchmark.py`, on clips of unequal length with half of the
 frames kept on average: in evaluation clip by clip and in batches, in training
 steps, and with the authors' padding (benchmark.py --padding). R is the
-ratio of the times over the ratio of the GFLOPs; R' is the same against a base
-with channels_last=True.
+ratio of the times over the ratio of the GFLOPs; R' is the same with each in
+the memory format that is faster for it, with channels_last=True or without. On
+a GPU, cuDNN tries its kernels for the base, because its shapes are fixed.
 """
 
 import argparse
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 from rich.console import Console
 
@@ -52,7 +53,9 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
+def run_model(
+    name: str, args: argparse.Namespace, progress
+) -> Iterator[List[Dict]]:
     """Times a recognizer at all requested kinds of work."""
     model = MODELS[name]
     cases = [('forward', size) for size in args.eval_batches]
@@ -72,19 +75,24 @@ def run_model(name: str, args: argparse.Namespace, progress) -> List[Dict]:
             device=args.device,
         )
     )
-    return [
-        dict(model=name, **row)
-        for work, size in cases
-        for row in benchmark.run(work, size, progress)
-    ]
+    for work, size in cases:
+        yield [
+            dict(model=name, **row)
+            for row in benchmark.run(work, size, progress)
+        ]
 
 
 def run(args: argparse.Namespace) -> None:
     rows: List[Dict] = []
     with make_progress() as progress:
         for name in args.models:
-            rows += run_model(name, args, progress)
-            write_report(Path(args.out), 'speed_table', dict(rows=rows))
+            for case in run_model(name, args, progress):
+                rows += case
+                write_report(
+                    Path(args.out),
+                    'speed_table',
+                    dict(precision=args.precision, rows=rows),
+                )
     print_speed_table(rows, Console(width=120))
 
 
