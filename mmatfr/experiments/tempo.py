@@ -3,14 +3,14 @@
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.config import Config
 from rich.progress import track
 
 from mmatfr.apis import load_recognizer, read_batch
 from mmatfr.benchmark.timing import time_per_clip
-from mmatfr.datasets.tempo import Tempo, get_size, write_tempo
+from mmatfr.datasets.tempo import Tempo, VideoFormat, get_size, write_tempo
 
 from .comparison import Comparison, Results
 from .models import MODELS, Model
@@ -19,6 +19,7 @@ from .tempo_rows import ROWS
 __all__ = ['TempoComparison']
 
 _NUM_TIMED = 48  # number of clips to time
+_CROP = 7 / 8  # side of the crop, relative to that of the frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +78,19 @@ class TempoComparison(Comparison):
         return MODELS[self.model]
 
     @property
-    def span(self) -> Optional[int]:
-        """int | None: Number of video frames that a clip spans."""
-        return self.video_frames
+    def span(self) -> int:
+        """int: Number of video frames that a clip spans."""
+        return self.tempo.video.frames
+
+    @property
+    def tempo(self) -> Tempo:
+        """Tempo: Parameters of the data set."""
+        size = self.size
+        size = get_size(size) if isinstance(size, str) else size
+        video = size.video
+        if self.video_frames is not None:
+            video = replace(video, frames=self.video_frames)
+        return replace(size, world=self.world, video=video)
 
     @property
     def still(self) -> Optional['TempoComparison']:
@@ -129,22 +140,17 @@ class TempoComparison(Comparison):
             root = self.test_root if split == 'test' else self.data_root
             dataset.data_root = root
             dataset.metainfo.classes = f'{root}/classes.txt'
+            _fit_to_frames(dataset.pipeline, self.tempo.video)
 
     def prepare_data(self) -> None:
         """Generates the data if needed."""
         if self.still is not None:
             self.still.prepare_data()
-        size = self.size
-        size = get_size(size) if isinstance(size, str) else size
-        size = replace(size, world=self.world)
-        if self.video_frames is not None:
-            video = replace(size.video, frames=self.video_frames)
-            size = replace(size, video=video)
-        sizes = {self.data_root: size}
+        sizes = {self.data_root: self.tempo}
         # Videos do not depend on the size of their split.
         if self.test_videos is not None:
             sizes[self.test_root] = replace(
-                size, train=1, val=1, test=self.test_videos
+                self.tempo, train=1, val=1, test=self.test_videos
             )
         for folder, size in sizes.items():
             clips = write_tempo(folder, size)
@@ -184,3 +190,15 @@ class TempoComparison(Comparison):
             clips[name] = read_batch(recognizers[name], videos)
         taken = time_per_clip(recognizers, clips, rounds)
         return {name: statistics.median(taken[name]) for name in names}
+
+
+def _fit_to_frames(pipeline: List[dict], video: VideoFormat) -> None:
+    """Sets the sizes in a pipeline according to those of the frames."""
+    side = min(video.height, video.width)
+    sizes: Dict[str, Dict[str, Any]] = {
+        'RandomCrop': dict(size=round(_CROP * side)),
+        'Resize': dict(scale=(-1, side)),
+        'CenterCrop': dict(crop_size=round(_CROP * side)),
+    }
+    for step in pipeline:
+        step.update(sizes.get(step['type'], {}))

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mmaction.registry import DATASETS
 from script_runs import loading_here
 
-from mmatfr.datasets.tempo import Tempo
+from mmatfr.datasets.tempo import Tempo, VideoFormat
 from mmatfr.experiments.tempo import TempoComparison
 from mmatfr.experiments.tempo_rows import ROWS
 
@@ -201,6 +202,19 @@ def test_more_frames_of_longer_videos(compare, tmp_path):
     assert run['cost/length_mean'] == 64
     assert comparison.suffix == '-64frames'
     assert Path(f'{comparison.data}-64frames/tempo.json').is_file()
+
+
+@pytest.mark.parametrize('split', ['train', 'test'])
+def test_clips_of_larger_and_longer_videos(split, tmp_path):
+    size = Tempo(1, 1, 1, VideoFormat(80, 80, 48))
+    comparison = TempoComparison(data=str(tmp_path / 'tempo'), size=size)
+    comparison.prepare_data()
+    for name in ('full', 'path'):
+        cfg = comparison.config(name, 0)[f'{split}_dataloader'].dataset
+        clip = DATASETS.build(cfg)[0]
+        assert clip['inputs'].shape == (1, 3, 16, 70, 70)
+        sample = cfg.pipeline[1]
+        assert sample.clip_len * sample.frame_interval == 48
 
 
 def test_more_test_videos(compare, path_is_trained):
