@@ -2,9 +2,10 @@
 
 All variants are timed in turns, in one run. The base is the config without
 sampling, or another config. On a CPU, batches run at once and clip by clip,
-and the faster way counts, except for padded forms; on a GPU they
-run at once. The report has the median over the rounds, its spread, and the ratio of the times over the ratio of the GFLOPs,
-which is 1 if time falls in proportion to the multiply-adds; lower is better.
+and the faster way counts, except for padded forms; on a GPU they run at once.
+The report has the median over the rounds, its spread, and the ratio of the
+times over the ratio of the GFLOPs, which is 1 if time falls in proportion to
+the multiply-adds; lower is better.
 
   work      timed operation
   forward   the network, on clips that are in memory
