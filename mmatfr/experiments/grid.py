@@ -16,8 +16,8 @@ from .row import Row
 
 __all__ = ['TASKS', 'GridComparison', 'Task']
 
-_NETWORK = 'resnet3d-mini-dense'
-_COLOR_PATH = f'{_NETWORK}-atfr-path_1xb12-32x1x1-24e_grid-color-rgb'
+_RESNET3D = 'resnet3d-mini-dense'
+_TSM = 'tsm-r18'
 
 
 def _make_rows(
@@ -94,19 +94,30 @@ def _make_report(
     )
 
 
+def _color_networks(num_frames: int) -> Dict[str, Model]:
+    return {
+        key: Model(
+            f'{name}_1xb12-{num_frames}x1x1-24e_grid-color-rgb',
+            f'{name}-atfr-path_1xb12-32x1x1-24e_grid-color-rgb',
+        )
+        for key, name in (('resnet3d', _RESNET3D), ('tsm', _TSM))
+    }
+
+
 @dataclass(frozen=True)
 class Task:
     """A task on GRID.
 
     Attributes:
-        networks (Model): The configs without and with sampling.
+        networks (dict[str, Model]): The configs without and with sampling of
+            each recognizer.
         report (Report): The rows, and how to report them.
         start (str, optional): The base starts from that of this task, of seed
             0. None means from scratch.
         folder (str): Folder of the rows within that of the trainings.
     """
 
-    networks: Model
+    networks: Dict[str, Model]
     report: Report
     start: Optional[str] = None
     folder: str = ''
@@ -128,21 +139,16 @@ _COLOR_REPORT = _make_report(
 )
 TASKS = {
     # The color in a window of 16 or of 32 frames.
-    'color-16': Task(
-        Model(f'{_NETWORK}_1xb12-16x1x1-24e_grid-color-rgb', _COLOR_PATH),
-        _COLOR_REPORT,
-    ),
-    'color': Task(
-        Model(f'{_NETWORK}_1xb12-32x1x1-24e_grid-color-rgb', _COLOR_PATH),
-        _COLOR_REPORT,
-        start='color-16',
-    ),
+    'color-16': Task(_color_networks(16), _COLOR_REPORT),
+    'color': Task(_color_networks(32), _COLOR_REPORT, start='color-16'),
     # All six words of a video of 75 frames; the label is the color.
     'sentence': Task(
-        Model(
-            f'{_NETWORK}_1xb12-75x1x1-36e_grid-sentence-rgb',
-            f'{_NETWORK}-atfr-path_1xb12-75x1x1-8e_grid-sentence-rgb',
-        ),
+        {
+            'resnet3d': Model(
+                f'{_RESNET3D}_1xb12-75x1x1-36e_grid-sentence-rgb',
+                f'{_RESNET3D}-atfr-path_1xb12-75x1x1-24e_grid-sentence-rgb',
+            )
+        },
         _make_report(
             _make_rows(
                 path_bins=40,
@@ -174,10 +180,12 @@ class GridComparison(Comparison):
     Attributes:
         data (str): Folder of the data set, with words.csv.
         task (str): Key of :data:`TASKS`.
+        model (str): Key of the networks of the task.
     """
 
     data: str = 'data/grid'
     task: str = 'color'
+    model: str = 'resnet3d'
     work_dir: str = 'work_dirs/grid'
 
     @property
@@ -188,12 +196,13 @@ class GridComparison(Comparison):
     @property
     def networks(self) -> Model:
         """Model: The configs without and with sampling."""
-        return TASKS[self.task].networks
+        return TASKS[self.task].networks[self.model]
 
     @property
     def rows_root(self) -> Path:
         """Path: Folder of the rows."""
-        return self.root / TASKS[self.task].folder
+        folder = self.root / TASKS[self.task].folder
+        return folder if self.model == 'resnet3d' else folder / self.model
 
     def prepare_data(self) -> None:
         """Checks that the data set is there.

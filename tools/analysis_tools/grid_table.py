@@ -29,6 +29,12 @@ def parse_args() -> argparse.Namespace:
         help='what to recognize (default: %(default)s)',
     )
     parser.add_argument(
+        '--model',
+        default='resnet3d',
+        choices=list(TASKS['color'].networks),
+        help='default: %(default)s',
+    )
+    parser.add_argument(
         '--rows',
         nargs='+',
         metavar='ROW',
@@ -67,6 +73,11 @@ def parse_args() -> argparse.Namespace:
             f'--rows: {args.task} has no row {unknown[0]!r}; choose from '
             f'{", ".join(rows[args.task])}'
         )
+    if args.model not in TASKS[args.task].networks:
+        parser.error(
+            f'--model: {args.task} has no {args.model!r}; choose from '
+            f'{", ".join(TASKS[args.task].networks)}'
+        )
     return args
 
 
@@ -74,15 +85,17 @@ def run() -> None:
     args = parse_args()
     comparison = GridComparison(
         task=args.task,
+        model=args.model,
         data=args.data,
         work_dir=args.work_dir,
         epochs=args.epochs,
         finetune_epochs=args.finetune_epochs,
     )
     results = comparison.run(args.rows, args.seeds)
-    TASKS[args.task].report.write(
-        Path(args.out), f'grid_{args.task}', args.seeds, results
-    )
+    name = f'grid_{args.task}'
+    if args.model != 'resnet3d':
+        name += f'_{args.model}'
+    TASKS[args.task].report.write(Path(args.out), name, args.seeds, results)
 
 
 if __name__ == '__main__':

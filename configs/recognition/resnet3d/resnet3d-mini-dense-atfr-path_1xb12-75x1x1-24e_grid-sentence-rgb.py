@@ -1,7 +1,7 @@
 _base_ = [
     '../../_base_/models/resnet3d_mini_dense_words.py',
     '../../_base_/datasets/grid_sentence_75x1.py',
-    '../../_base_/schedules/tempo_finetune_8e.py',
+    '../../_base_/schedules/tempo_finetune_24e.py',
 ]
 
 model = dict(

@@ -1,5 +1,5 @@
 _base_ = [
-    './resnet3d-mini-dense-atfr-path_1xb12-75x1x1-8e_grid-sentence-rgb.py'
+    './resnet3d-mini-dense-atfr-path_1xb12-75x1x1-24e_grid-sentence-rgb.py'
 ]
 
 model = dict(backbone=dict(sgs=dict(preset='learned', num_bins=64)))
