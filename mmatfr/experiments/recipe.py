@@ -1,5 +1,6 @@
 """Records what a training was started with in its folder."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, Iterator, Tuple
@@ -46,6 +47,7 @@ def check_recipe(cfg: Config) -> None:
     if not path.is_file():
         return
     old = json.loads(path.read_text(encoding='utf-8'))
+    old['model']['backbone'].pop('channels_last', None)
     # As it would be read again.
     new = json.loads(json.dumps(_recipe(cfg)))
     for name, was, wanted in _differences(old, new):
@@ -57,6 +59,9 @@ def check_recipe(cfg: Config) -> None:
 
 def _recipe(cfg: Config) -> dict:
     recipe = {part: cfg.get(part) for part in _PARTS}
+    # The memory layout follows the device, so that a training moves to others.
+    recipe['model'] = copy.deepcopy(cfg.model)
+    recipe['model'].backbone.pop('channels_last', None)
     loader = cfg.train_dataloader
     recipe['train_dataloader'] = dict(
         batch_size=loader.batch_size,

@@ -142,6 +142,22 @@ def test_a_training_with_another_recipe_is_not_continued(
         assert re.search(f'{place} {message}', said)
 
 
+class InOtherMemoryLayout(TempoComparison):
+    """As on a device with another layout."""
+
+    def config(self, name, seed):
+        cfg = super().config(name, seed)
+        cfg.model.backbone.channels_last = False
+        return cfg
+
+
+def test_a_training_moves_to_another_device(path_is_trained):
+    comparison = InOtherMemoryLayout(**vars(path_is_trained))
+    with counted(comparison) as trained:
+        metrics = comparison.metrics('path', 0)
+    assert not trained and metrics
+
+
 def test_several_seeds_and_layers(compare, tmp_path):
     comparison = compare(tmp_path, model='slowfast')
     with counted(comparison) as trained:
