@@ -22,6 +22,8 @@ _TAKE_INDICES = (_aten.index.Tensor, _aten.index_put_.default)
 class _Sent(Tensor):
     """A tensor on the other device; ``held`` has its values."""
 
+    is_meta = False
+
     @staticmethod
     def __new__(cls, held):
         made = Tensor._make_wrapper_subclass(

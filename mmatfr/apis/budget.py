@@ -67,7 +67,7 @@ def prepare_layers(
     def note(name: str, layer: SGS) -> None:
         magnitude = layer.magnitude
         if layer.bin_range == 'data':  # in the current units of the layer
-            magnitude = magnitude * layer.running_peak
+            magnitude = magnitude * layer.running_peak.cpu()
         rows[name].append(magnitude)
 
     def note_clips(backbone: nn.Module, args: tuple, out: Any) -> None:
@@ -103,7 +103,7 @@ def prepare_layers(
     for name, layer in layers.items():
         if layer.bin_range == 'data' and layer.running_peak > 0:
             for batch in seen:
-                batch.magnitudes[name] /= layer.running_peak
+                batch.magnitudes[name] /= layer.running_peak.cpu()
     return seen
 
 

@@ -76,6 +76,14 @@ class Groups:
         """Returns the groups without their gradient history."""
         return replace(self, weight=self.weight.detach())
 
+    def to(self, device: torch.device) -> 'Groups':
+        """Returns the groups with index and weight on a device."""
+        return replace(
+            self,
+            index=self.index.to(device, non_blocking=True),
+            weight=self.weight.to(device, non_blocking=True),
+        )
+
 
 def group_frames(
     magnitude: Tensor,
@@ -156,6 +164,8 @@ def group_frames(
     )
 
     count = count.to(magnitude.dtype)
+    if kernel == 'delta' and normalize and not magnitude.requires_grad:
+        return Groups(index, 1 / count, lengths)
     # Straight-through: the value of the kernel, the slope of the triangle.
     offset = position - (2 * bins + 1)
     triangle = 1 - torch.where(offset > 0, offset, -offset)
@@ -195,9 +205,6 @@ def pack_labels(
     labels: Tensor, num_labels: int, rank: Optional[Tensor] = None
 ) -> Tuple[Tensor, Tensor, Tensor]:
     """Numbers the groups defined by labels of the frames.
-
-    Only here does the host wait for the device: the number of groups
-    determines the shape of all later maps.
 
     Args:
         labels (Tensor): Label of each frame, (N, T), int64 in [0, num_labels).

@@ -16,7 +16,7 @@ from .grouping import Binning, Groups, merge_frames
 from .learned import LearnedPath
 from .options import LayerOptions, check_integer
 from .results import LastResults
-from .similarity import ROUNDING, Similarity, drop_rounding, get_similarity
+from .similarity import ROUNDING, Similarity, get_similarity, is_rounding
 
 __all__ = ['SGS', 'refuse_tracing']
 
@@ -51,6 +51,16 @@ def refuse_tracing() -> None:
         )
 
 
+def _fetch(magnitude: Tensor) -> Tensor:
+    """Moves magnitudes to the CPU, where a small operation is faster.
+
+    Only here does the host wait for the device: the number of groups
+    determines the shape of all later maps.
+    """
+    # Without values, the binning can only depend on the shape.
+    return magnitude if magnitude.is_meta else magnitude.cpu()
+
+
 class SGS(nn.Module):
     """Passes on one feature map per group of similar frames.
 
@@ -70,8 +80,8 @@ class SGS(nn.Module):
             :class:`LayerOptions`.
 
     Attributes:
-        binning (Callable): Maps magnitudes (N, T) to :class:`Groups`; a
-            :class:`Binning` unless replaced.
+        binning (Callable): Maps magnitudes (N, T), on the CPU, to
+            :class:`Groups`; a :class:`Binning` unless replaced.
         running_peak (Tensor): Running mean of the largest magnitudes of the
             clips, a scalar; 0 before the first clip. This buffer and
             ``num_batches_tracked`` exist only with ``bin_range='data'``.
@@ -152,8 +162,8 @@ class SGS(nn.Module):
 
     @property
     def magnitude(self) -> Tensor:
-        """Tensor: Magnitudes of the last forward in this thread, (N, T);
-        raises an ``AttributeError`` before the first."""
+        """Tensor: Magnitudes of the last forward in this thread, (N, T), on
+        the CPU; raises an ``AttributeError`` before the first."""
         return self._last_results()[1]
 
     def _last_results(self) -> Tuple[Groups, Tensor]:
@@ -223,10 +233,10 @@ class SGS(nn.Module):
         ):
             with nullcontext() if self.magnitude_grad else torch.no_grad():
                 z = self._replicate_inner(self.embed(x))
-                magnitude = self.similarity(z)
+                magnitude = _fetch(self.similarity(z))
                 if self.bin_range == 'data':
                     magnitude = magnitude / self._peak(magnitude)
-            groups = self.binning(magnitude)
+            groups = self.binning(magnitude).to(x.device)
         self.remember(groups.detach(), magnitude.detach())
         return merge_frames(x, groups), groups.lengths
 
@@ -275,14 +285,15 @@ class SGS(nn.Module):
             pooled features differ by no more than rounding.
         """
         # Before the MLP, which could amplify rounding.
-        moved = drop_rounding(z - z.mean(dim=1, keepdim=True), z).detach()
-        still = (moved == 0).all(dim=2, keepdim=True).all(dim=1, keepdim=True)
+        mean = z.mean(dim=1, keepdim=True)
+        still = is_rounding(z - mean, z, dim=(1, 2))
         if self.embedding == 'mlp_bn':
             dtype = z.dtype
             z = z.to(self.fc1.weight.dtype)
             z = self.fc2(self.relu(self.fc1(z)))
             z = self._normalize(z.flatten(0, 1)).view_as(z).to(dtype)
-        return torch.where(still, z.mean(dim=1, keepdim=True), z)
+            mean = z.mean(dim=1, keepdim=True)
+        return torch.where(still, mean, z)
 
     def _replicate_inner(self, z: Tensor) -> Tensor:
         last = z.shape[1] - 1
@@ -298,14 +309,13 @@ class SGS(nn.Module):
         if self.training:
             self.num_batches_tracked.add_(1)
             share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
-            mean = peak.mean().to(self.running_peak.dtype)
+            mean = peak.mean().to(self.running_peak)
             self.running_peak.add_(share * (mean - self.running_peak))
         # Before the first training batch: slightly more than the peak of the
         # clip, so that the peak falls into the last bin; 1 for a still clip.
         own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
-        return torch.where(
-            self.running_peak > 0, self.running_peak.to(peak.dtype), own
-        )
+        running_peak = self.running_peak.to(peak)
+        return torch.where(running_peak > 0, running_peak, own)
 
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:

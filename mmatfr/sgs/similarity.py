@@ -21,6 +21,7 @@ __all__ = [
     'drop_rounding',
     'find_steps',
     'get_similarity',
+    'is_rounding',
     'l1',
     'l2',
     'norm',
@@ -157,9 +158,27 @@ def drop_rounding(differences: Tensor, z: Tensor) -> Tensor:
         Tensor: The differences, (N, S, D). A difference becomes 0 if none of
             its components exceeds :data:`ROUNDING` times the largest of z.
     """
+    rounding = is_rounding(differences, z, dim=(2,))
+    return differences.masked_fill(rounding, 0.0)
+
+
+def is_rounding(
+    differences: Tensor, z: Tensor, dim: Tuple[int, ...]
+) -> Tensor:
+    """Returns where differences are no more than rounding.
+
+    Args:
+        differences (Tensor): Between similarity vectors, (N, S, D).
+        z (Tensor): The vectors, (N, T, D).
+        dim (tuple[int]): Axes over which all differences have to be.
+
+    Returns:
+        Tensor: True where no difference exceeds :data:`ROUNDING` times the
+        largest component of z in the clip; bool, with size 1 along ``dim``.
+    """
     scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
-    largest = differences.detach().abs().amax(dim=-1, keepdim=True)
-    return differences.masked_fill(largest <= ROUNDING * scale, 0.0)
+    largest = differences.detach().abs().amax(dim=dim, keepdim=True)
+    return largest <= ROUNDING * scale
 
 
 def accumulate_steps(steps: Tensor) -> Tensor:
