@@ -288,10 +288,10 @@ class SGS(nn.Module):
         mean = z.mean(dim=1, keepdim=True)
         still = is_rounding(z - mean, z, dim=(1, 2))
         if self.embedding == 'mlp_bn':
-            dtype = z.dtype
-            z = z.to(self.fc1.weight.dtype)
-            z = self.fc2(self.relu(self.fc1(z)))
-            z = self._normalize(z.flatten(0, 1)).view_as(z).to(dtype)
+            features = z.flatten(0, 1).to(self.fc1.weight.dtype)
+            features = self.fc2(self.relu(self.fc1(features)))
+            features = self._normalize(features).to(z.dtype)
+            z = features.unflatten(0, z.shape[:2])
             mean = z.mean(dim=1, keepdim=True)
         return torch.where(still, mean, z)
 

@@ -176,8 +176,8 @@ def is_rounding(
         Tensor: True where no difference exceeds :data:`ROUNDING` times the
         largest component of z in the clip; bool, with size 1 along ``dim``.
     """
-    scale = z.detach().abs().amax(dim=(1, 2), keepdim=True)
-    largest = differences.detach().abs().amax(dim=dim, keepdim=True)
+    scale = z.abs().amax(dim=(1, 2), keepdim=True)
+    largest = differences.abs().amax(dim=dim, keepdim=True)
     return largest <= ROUNDING * scale
 
 
