@@ -75,7 +75,12 @@ class FoldingConvModule(ConvModule):
         self, x: Tensor, activate: bool = True, norm: bool = True
     ) -> Tensor:
         """Runs the module on feature maps."""
-        if norm and self.with_norm and self.order == ('conv', 'norm', 'act'):
+        if (
+            x.device.type == 'cpu'
+            and norm
+            and self.with_norm
+            and self.order == ('conv', 'norm', 'act')
+        ):
             # Each look-up of a submodule takes as long as a small operation.
             layer, normalization = self.conv, self.norm
             if _is_foldable(layer, normalization, x):
@@ -119,8 +124,7 @@ def fold(conv: Conv, norm: _BatchNorm) -> Tuple[Tensor, Tensor]:
 def _is_foldable(layer: nn.Module, norm: nn.Module, x: Tensor) -> bool:
     conv = layer.net if isinstance(layer, TemporalShift) else layer
     return (
-        x.device.type == 'cpu'
-        and isinstance(conv, (nn.Conv2d, nn.Conv3d))
+        isinstance(conv, (nn.Conv2d, nn.Conv3d))
         and isinstance(norm, _BatchNorm)
         and norm.track_running_stats
         and not norm.training

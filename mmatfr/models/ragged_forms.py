@@ -144,16 +144,15 @@ class RaggedTemporalShift(Ragged):
         layout = self.layout_of(x)
         if layout is None:  # e.g. a stage called directly
             return self._shift_whole(x)
-        return self._shift(x, layout)
+        return self._shift(x, *layout.edges(x.device))
 
     def _shift_whole(self, x: Tensor) -> Tensor:
-        num_clips = len(x) // self.num_segments
-        return self._shift(x, Layout([self.num_segments] * num_clips))
+        frames = torch.arange(len(x), device=x.device)
+        step = self.num_segments
+        return self._shift(x, frames[::step], frames[step - 1 :: step])
 
-    def _shift(self, x: Tensor, layout: Layout) -> Tensor:
-        return _Shift.apply(
-            x, *layout.edges(x.device), int(x.shape[1]) // self.shift_div
-        )
+    def _shift(self, x: Tensor, first: Tensor, last: Tensor) -> Tensor:
+        return _Shift.apply(x, first, last, int(x.shape[1]) // self.shift_div)
 
 
 class _Shift(torch.autograd.Function):
@@ -165,26 +164,33 @@ class _Shift(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(first, last)
         ctx.fold = fold
-        return _shift(x, first, last, slice(fold), slice(fold, 2 * fold))
+        return _shift(x, first, last, fold)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):
         first, last = ctx.saved_tensors
-        back, ahead = slice(ctx.fold), slice(ctx.fold, 2 * ctx.fold)
-        return _shift(grad, first, last, ahead, back), None, None, None
+        return _shift(grad, first, last, ctx.fold, back=True), None, None, None
 
 
 def _shift(
-    x: Tensor, first: Tensor, last: Tensor, from_next: slice, from_last: slice
+    x: Tensor, first: Tensor, last: Tensor, fold: int, back: bool = False
 ) -> Tensor:
     y = torch.empty_like(x)
-    y[:-1, from_next] = x[1:, from_next]
-    y[:, from_next].index_fill_(0, last, 0)
-    y[1:, from_last] = x[:-1, from_last]
-    y[:, from_last].index_fill_(0, first, 0)
-    rest = slice(max(from_next.stop, from_last.stop), None)
-    y[:, rest] = x[:, rest]
+    sizes = fold, fold, int(x.shape[1]) - 2 * fold
+    from_next, from_last, same = zip(
+        y.split(sizes, dim=1), x.split(sizes, dim=1), strict=True
+    )
+    if back:
+        from_next, from_last = from_last, from_next
+    to, source = from_next
+    to[:-1].copy_(source[1:])
+    to.index_fill_(0, last, 0)
+    to, source = from_last
+    to[1:].copy_(source[:-1])
+    to.index_fill_(0, first, 0)
+    to, source = same
+    to.copy_(source)
     return y
 
 

@@ -47,6 +47,8 @@ def conv3d(
     Returns:
         Tensor: (N, C', T', H', W').
     """
+    if x.device.type != 'cpu' and x.is_contiguous():
+        return F.conv3d(x, weight, bias, stride, padding, dilation, groups)
     if _is_product(x, weight, stride, padding, groups):
         return _multiply(x, weight, bias)
     flat_time = weight.shape[2] == 1 and padding[0] == 0

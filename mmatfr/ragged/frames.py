@@ -28,20 +28,19 @@ def unpack(x: Tensor) -> Tuple[Tensor, int]:
         x (Tensor): Packed, (1, C, F, H, W).
 
     Returns:
-        tuple: The view, (F, H, W, C) for channels-last maps and (C, F, H, W)
-        otherwise, and the axis of the frames.
+        tuple: The view, (F, H, W, C) for channels-last maps and (1, C, F, H,
+        W) otherwise, and the axis of the frames.
     """
     if x.is_contiguous(memory_format=torch.channels_last_3d):
         return x[0].permute(1, 2, 3, 0), 0
-    return x[0], 1
+    return x, 2
 
 
 def repack(maps: Tensor, axis: int) -> Tensor:
     """Undoes :func:`unpack`."""
     # Strides of one clip with all frames; otherwise torch does not recognize
     # the maps as channels last.
-    maps = maps[None]
-    return maps.permute(0, 4, 1, 2, 3) if axis == 0 else maps
+    return maps[None].permute(0, 4, 1, 2, 3) if axis == 0 else maps
 
 
 def take_frames(x: Tensor, index: Tensor) -> Tensor:

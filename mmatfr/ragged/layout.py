@@ -11,6 +11,7 @@ In networks of 2D modules the frames of a batch are along the first axis
 instead, (F, C, H, W).
 """
 
+from functools import cached_property
 from itertools import pairwise
 from typing import (
     Any,
@@ -118,7 +119,7 @@ class Layout:
         """int: N, the number of clips."""
         return len(self.lengths)
 
-    @property
+    @cached_property
     def num_frames(self) -> int:
         """int: F, the sum of the lengths."""
         return sum(self.lengths)
@@ -135,10 +136,10 @@ class Layout:
         """Returns the indices of the first and last frame of each clip,
         (N,)."""
         ends = np.cumsum(self.lengths)
-        return (
-            self._index('first', device, lambda: ends - self.lengths),
-            self._index('last', device, lambda: ends - 1),
+        first, last = self._index(
+            'edges', device, lambda: (ends - self.lengths, ends - 1)
         )
+        return first, last
 
     def split(self, x: Tensor) -> List[Tensor]:
         """Splits a packed tensor into N views, e.g. (1, C, T_n, H, W)."""
@@ -198,14 +199,20 @@ class Layout:
         maps, axis = unpack(x)
         shape = list(maps.shape)
         shape[axis] = self.num_clips
-        total = maps.new_zeros(shape, dtype=dtype).index_add(
+        total = maps.new_zeros(shape, dtype=dtype).index_add_(
             axis, self.clip_of_frame(x.device), maps.to(dtype)
         )
-        count = self._index('lengths', x.device, lambda: self.lengths)
-        mean = total / count.view([-1] + [1] * (3 - axis))
-        # (N, H, W, C) or (C, N, H, W)
-        mean = mean.permute(0, 3, 1, 2) if axis == 0 else mean.transpose(0, 1)
-        return mean.to(x.dtype).unsqueeze(2)
+        others = [1] * (maps.dim() - 1 - axis)
+        count = self._index(
+            ('lengths', axis),
+            x.device,
+            lambda: np.reshape(self.lengths, [-1, *others]),
+        )
+        mean = (total / count).to(x.dtype)
+        # (N, H, W, C) or (1, C, N, H, W)
+        if axis == 0:
+            return mean.permute(0, 3, 1, 2).unsqueeze(2)
+        return mean.transpose(0, 2)
 
     def max(self, x: Tensor) -> Tensor:
         """Takes the maximum over the frames of each clip.
@@ -232,8 +239,7 @@ class Layout:
         Returns:
             Tensor: Packed, (1, C, F, H, W).
         """
-        maps = x.squeeze(2).index_select(0, self.clip_of_frame(x.device))
-        return maps.transpose(0, 1)[None]
+        return x.index_select(0, self.clip_of_frame(x.device)).transpose(0, 2)
 
     def slide(
         self, x: Tensor, window: Window, fill: float = 0.0
@@ -310,9 +316,10 @@ class Layout:
                 # and its first window after the last frame of this one.
                 start = max(first + length, read - window.padding)
                 start += -start % window.stride
+            index = _to(device, np.concatenate(frames + outputs))
             return (
-                _to(device, np.concatenate(frames)),
-                _to(device, np.concatenate(outputs)),
+                index[: self.num_frames],
+                index[self.num_frames :],
                 size,
             )
 
