@@ -13,6 +13,7 @@ from tiny_backbones import (
     BASES,
     SGS_CHOICES,
     assert_all_close,
+    assert_gradients_close,
     build,
     clips,
     lengths_of,
@@ -86,7 +87,7 @@ def assert_trains(device, network, x):
         actual = run(there, on.send(x))
         sum(y.square().mean() for y in actual).backward()
         assert_same_results(on, there, actual, network, expected)
-    assert_all_close(
+    assert_gradients_close(
         [on.fetch(p.grad) for p in there.parameters() if p.requires_grad],
         [p.grad for p in network.parameters() if p.requires_grad],
     )
@@ -151,7 +152,7 @@ def test_layer(name, training, device):
         [on.fetch(each) for each in (actual, x_there.grad)],
         [expected.detach(), x.grad],
     )
-    assert_all_close(
+    assert_gradients_close(
         [on.fetch(p.grad) for p in there.parameters() if p.grad is not None],
         [p.grad for p in layer.parameters() if p.grad is not None],
     )

@@ -233,6 +233,17 @@ def assert_all_close(actual, expected, tolerance=1e-5):
         )
 
 
+def assert_gradients_close(actual, expected, tolerance=1e-5):
+    """Gradients that are 0 but for rounding may differ from each other."""
+    assert len(actual) == len(expected)
+    largest = max((grad.abs().max().item() for grad in expected), default=0)
+    for ours, theirs in zip(actual, expected, strict=True):
+        scale = max(theirs.abs().max().item(), 1e-3 * largest)
+        torch.testing.assert_close(
+            ours, theirs, rtol=0, atol=scale * tolerance
+        )
+
+
 def results_of(backbone):
     return [
         result
