@@ -201,8 +201,7 @@ class GridComparison(Comparison):
     @property
     def rows_root(self) -> Path:
         """Path: Folder of the rows."""
-        folder = self.root / TASKS[self.task].folder
-        return folder if self.model == 'resnet3d' else folder / self.model
+        return self.root / TASKS[self.task].folder / self.model
 
     def prepare_data(self) -> None:
         """Checks that the data set is there.

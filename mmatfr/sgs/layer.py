@@ -54,8 +54,9 @@ def refuse_tracing() -> None:
 def _fetch(magnitude: Tensor) -> Tensor:
     """Moves magnitudes to the CPU, where a small operation is faster.
 
-    Only here does the host wait for the device: the number of groups
-    determines the shape of all later maps.
+    Here the host waits for the device, because the number of groups
+    determines the shape of all later maps. With ``bin_range='data'`` it then
+    fetches one more number, the running peak.
     """
     # Without values, the binning can only depend on the shape.
     return magnitude if magnitude.is_meta else magnitude.cpu()

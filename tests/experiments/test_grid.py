@@ -54,4 +54,4 @@ def test_tasks_models_and_numbers_of_epochs_have_separate_folders(tmp_path):
             dict(model='tsm'),
         )
     }
-    assert len(folders) == 8 and tmp_path / 'path/s0' in folders
+    assert len(folders) == 8 and tmp_path / 'resnet3d/path/s0' in folders

@@ -54,14 +54,14 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     epochs = '--epochs', '1', '--finetune-epochs', '2'
     done = compare('--seeds', '1', *epochs, '--rows', *rows)
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / 'out/grid_color.json').read_text())
+    report = json.loads((folder / 'out/grid_color_resnet3d.json').read_text())
     assert list(report['rows']) == list(rows)
     (path,), (pool,) = report['rows'].values()
     assert pool['cost/length_mean'] == 16 and pool['density/word'] == 1
     assert path['cost/length_mean'] < 32 and path['density/word'] > 0
     trained = {
         f'{path.parents[1].name}/{path.parent.name}/{path.name}'
-        for path in folder.glob('work/1e/*/*/epoch_*.pth')
+        for path in folder.glob('work/1e/**/epoch_*.pth')
         if (path.parent / 'last_checkpoint').read_text().endswith(path.name)
     }
     full = 'resnet3d-mini-dense_1xb12-{}x1x1-24e_grid-color-rgb'
@@ -78,7 +78,9 @@ def test_sentences_have_their_own_rows_and_files(folder, compare):
     options = '--task', 'sentence', '--epochs', '1', '--seeds', '1'
     done = compare(*options, '--rows', 'path', 'pool2')
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / 'out/grid_sentence.json').read_text())
+    report = json.loads(
+        (folder / 'out/grid_sentence_resnet3d.json').read_text()
+    )
     (path,), (pool,) = report['rows'].values()
     assert pool['cost/length_mean'] == 38
     assert pool['density/sentence_to_rest'] == pytest.approx(1, abs=0.05)
@@ -93,8 +95,8 @@ def test_sentences_have_their_own_rows_and_files(folder, compare):
     assert trained == {
         f'{full.format("16x1x1-24e_grid-color")}/s0',
         f'{full.format("75x1x1-36e_grid-sentence")}/s1',
-        'sentence/path/s1',
-        'sentence/pool2/s1',
+        'sentence/resnet3d/path/s1',
+        'sentence/resnet3d/pool2/s1',
     }
     (line,) = (x for x in done.stdout.splitlines() if 'average pool 2' in x)
     assert f'{100 * pool["tasks/mean"]:.1f}' in line
@@ -105,6 +107,11 @@ def test_sentences_have_their_own_rows_and_files(folder, compare):
     [
         (('--rows', 'path'), 1, 'has no words.csv; make the data'),
         (('--rows', 'full', 'x3d'), 2, "color has no row 'x3d'; choose from"),
+        (
+            ('--task', 'sentence', '--model', 'tsm'),
+            2,
+            "sentence has no 'tsm'; choose from resnet3d",
+        ),
     ],
 )
 def test_one_line_says_what_is_wrong(compare, args, code, words):

@@ -92,9 +92,7 @@ def run() -> None:
         finetune_epochs=args.finetune_epochs,
     )
     results = comparison.run(args.rows, args.seeds)
-    name = f'grid_{args.task}'
-    if args.model != 'resnet3d':
-        name += f'_{args.model}'
+    name = f'grid_{args.task}_{args.model}'
     TASKS[args.task].report.write(Path(args.out), name, args.seeds, results)
 
 
