@@ -32,6 +32,8 @@ class TempoComparison(Comparison):
         size (str | Tempo): Size of the data set, a name or parameters.
         world (str): World of the videos. Other worlds than still have separate
             data and trainings; their base starts from that of the still world.
+        train_videos (int, optional): Number of training videos; data and
+            trainings are separate. None means that of the size.
         test_videos (int, optional): Number of test videos, generated in a
             folder next to the data set. None means the test split of the data
             set.
@@ -44,6 +46,7 @@ class TempoComparison(Comparison):
     data: str = 'data/tempo/small'
     size: str | Tempo = 'small'
     world: str = 'still'
+    train_videos: Optional[int] = None
     test_videos: Optional[int] = None
     video_frames: Optional[int] = None
     work_dir: str = 'work_dirs/recipes'
@@ -90,6 +93,8 @@ class TempoComparison(Comparison):
         video = size.video
         if self.video_frames is not None:
             video = replace(video, frames=self.video_frames)
+        if self.train_videos is not None:
+            size = replace(size, train=self.train_videos)
         return replace(size, world=self.world, video=video)
 
     @property
@@ -103,10 +108,14 @@ class TempoComparison(Comparison):
     @property
     def suffix(self) -> str:
         """str: Suffix of the names of data and reports."""
-        world = '' if self.world == 'still' else f'-{self.world}'
-        if self.video_frames is None:
-            return world
-        return f'{world}-{self.video_frames}frames'
+        parts = []
+        if self.world != 'still':
+            parts.append(self.world)
+        if self.video_frames is not None:
+            parts.append(f'{self.video_frames}frames')
+        if self.train_videos is not None:
+            parts.append(f'train{self.train_videos}')
+        return ''.join(f'-{part}' for part in parts)
 
     @property
     def root(self) -> Path:
@@ -131,7 +140,10 @@ class TempoComparison(Comparison):
     @property
     def test_root(self) -> str:
         """str: Folder of the videos for testing."""
-        return self.data_root + self.test_suffix
+        if self.test_videos is None:
+            return self.data_root
+        # They do not depend on the number of training videos.
+        return replace(self, train_videos=None).data_root + self.test_suffix
 
     def use_data(self, cfg: Config) -> None:
         """Sets the data set of a config."""

@@ -243,3 +243,20 @@ def test_more_test_videos(compare, path_is_trained):
     assert len(lines) == 5
     folder = Path(comparison.work_dir, '1e/resnet3d/path/s0')
     assert (folder / 'metrics_1e-test5.json').is_file()
+
+
+def test_more_training_videos(tmp_path):
+    def compare(**options):
+        return TempoComparison(
+            data=str(tmp_path / 'tempo'), world='wild', size=SIZE, **options
+        )
+
+    comparison = compare(train_videos=7, test_videos=5)
+    comparison.prepare_data()
+    assert comparison.data_root.endswith('tempo-wild-train7')
+    lines = Path(comparison.data_root, 'train.txt').read_text().splitlines()
+    assert len(lines) == 7
+    assert Path(comparison.still.data_root, 'train.txt').is_file()
+    # The same test videos, but separate trainings.
+    assert comparison.test_root == compare(test_videos=5).test_root
+    assert comparison.root == compare().root / 'train7'

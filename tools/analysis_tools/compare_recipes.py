@@ -60,6 +60,12 @@ def parse_args() -> argparse.Namespace:
         'data, trainings and reports (default: %(default)s)',
     )
     parser.add_argument(
+        '--train-videos',
+        type=int,
+        help='number of training videos; data, trainings and reports are '
+        'separate (default: that of the size)',
+    )
+    parser.add_argument(
         '--test-videos',
         type=int,
         help='number of test videos, generated in a folder next to the data '
@@ -106,6 +112,7 @@ def run() -> None:
         data=args.data,
         size=args.size,
         world=args.world,
+        train_videos=args.train_videos,
         test_videos=args.test_videos,
         video_frames=args.video_frames,
         work_dir=args.work_dir,
