@@ -3,7 +3,7 @@
 import statistics
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from rich.progress import track
@@ -37,6 +37,8 @@ class TempoComparison(Comparison):
         test_videos (int, optional): Number of test videos, generated in a
             folder next to the data set. None means the test split of the data
             set.
+        test_world (str, optional): World of the test videos. None means that
+            of the training.
         video_frames (int, optional): Length of the videos; a clip spans the
             whole video. None means the length of the size.
     """
@@ -48,6 +50,7 @@ class TempoComparison(Comparison):
     world: str = 'still'
     train_videos: Optional[int] = None
     test_videos: Optional[int] = None
+    test_world: Optional[str] = None
     video_frames: Optional[int] = None
     work_dir: str = 'work_dirs/recipes'
 
@@ -103,7 +106,7 @@ class TempoComparison(Comparison):
         worlds, which are learned in two steps."""
         if self.world == 'still':
             return None
-        return replace(self, world='still', test_videos=None)
+        return replace(self, world='still', test_videos=None, test_world=None)
 
     @property
     def suffix(self) -> str:
@@ -130,6 +133,11 @@ class TempoComparison(Comparison):
     @property
     def test_suffix(self) -> str:
         """str: Suffix of the names of files with metrics, for other tests."""
+        world = '' if self.test_world is None else f'-{self.test_world}'
+        return world + self._test_videos_suffix
+
+    @property
+    def _test_videos_suffix(self) -> str:
         return '' if self.test_videos is None else f'-test{self.test_videos}'
 
     @property
@@ -140,10 +148,22 @@ class TempoComparison(Comparison):
     @property
     def test_root(self) -> str:
         """str: Folder of the videos for testing."""
+        return self._test_data[0]
+
+    @property
+    def _test_data(self) -> Tuple[str, Tempo]:
+        """tuple[str, Tempo]: Folder of the videos for testing, and their
+        parameters."""
+        if self.test_world is None and self.test_videos is None:
+            return self.data_root, self.tempo
+        # Videos do not depend on the sizes of the splits.
+        other = replace(
+            self, world=self.test_world or self.world, train_videos=None
+        )
         if self.test_videos is None:
-            return self.data_root
-        # They do not depend on the number of training videos.
-        return replace(self, train_videos=None).data_root + self.test_suffix
+            return other.data_root, other.tempo
+        size = replace(other.tempo, train=1, val=1, test=self.test_videos)
+        return other.data_root + self._test_videos_suffix, size
 
     def use_data(self, cfg: Config) -> None:
         """Sets the data set of a config."""
@@ -159,11 +179,8 @@ class TempoComparison(Comparison):
         if self.still is not None:
             self.still.prepare_data()
         sizes = {self.data_root: self.tempo}
-        # Videos do not depend on the size of their split.
-        if self.test_videos is not None:
-            sizes[self.test_root] = replace(
-                self.tempo, train=1, val=1, test=self.test_videos
-            )
+        test_root, test_size = self._test_data
+        sizes.setdefault(test_root, test_size)
         for folder, size in sizes.items():
             clips = write_tempo(folder, size)
             if clips is not None:

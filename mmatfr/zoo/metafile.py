@@ -226,12 +226,13 @@ def _resources(name: str, data: str) -> Dict[str, str]:
     match = re.search(r'_(\d+)xb\d+-', name)
     if match is None:
         return {}
-    # The small networks on tempo and GRID are trained without a GPU.
-    kind = 'CPU' if data.startswith(('tempo', 'GRID')) else 'GPU'
+    # The networks on tempo and GRID are small enough for either.
+    small = data.startswith(('tempo', 'GRID'))
     processes = int(match[1])
-    return {
-        'Training Resources': f'{processes} {kind}{"s" * (processes != 1)}'
-    }
+    plural = 's' * (processes != 1)
+    kinds = ('CPU', 'GPU') if small else ('GPU',)
+    devices = ' or '.join(f'{kind}{plural}' for kind in kinds)
+    return {'Training Resources': f'{processes} {devices}'}
 
 
 def write_metafile(

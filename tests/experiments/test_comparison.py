@@ -245,6 +245,21 @@ def test_more_test_videos(compare, path_is_trained):
     assert (folder / 'metrics_1e-test5.json').is_file()
 
 
+@pytest.mark.parametrize('test_videos', [None, 5])
+def test_videos_of_another_world(compare, path_is_trained, test_videos):
+    comparison = compare(test_world='camera', test_videos=test_videos)
+    comparison.prepare_data()
+    with counted(comparison) as trained:
+        metrics = comparison.metrics('path', 0)
+    assert not trained
+    parameters = json.loads(
+        Path(comparison.test_root, 'tempo.json').read_text()
+    )
+    assert parameters['world'] == 'camera'
+    assert parameters['test'] == test_videos or SIZE.test
+    assert metrics != path_is_trained.metrics('path', 0)
+
+
 def test_more_training_videos(tmp_path):
     def compare(**options):
         return TempoComparison(

@@ -72,6 +72,11 @@ def parse_args() -> argparse.Namespace:
         'set (default: the test split of the data set)',
     )
     parser.add_argument(
+        '--test-world',
+        choices=WORLDS,
+        help='world of the test videos (default: that of the training)',
+    )
+    parser.add_argument(
         '--video-frames',
         type=int,
         help='length of the videos; a clip spans the whole video, so more '
@@ -114,6 +119,7 @@ def run() -> None:
         world=args.world,
         train_videos=args.train_videos,
         test_videos=args.test_videos,
+        test_world=args.test_world,
         video_frames=args.video_frames,
         work_dir=args.work_dir,
         epochs=args.epochs,
@@ -124,6 +130,8 @@ def run() -> None:
     )
     name = f'{args.model}_{"rows" if args.rows else args.table}'
     name += comparison.suffix.replace('-', '_')
+    if args.test_world is not None:
+        name += f'_on_{args.test_world}'
     REPORT.write(Path(args.out), name, args.seeds, results)
 
 
