@@ -167,9 +167,14 @@ def _architecture(name: str, cfg: Config) -> str:
     return f'ResNet{depth}'
 
 
-def _pretrained(name: str) -> str:
+def _pretrained(name: str, cfg: Config) -> str:
+    """Finds the data set of the weights to start from, by the name of the
+    config or by that of the training that it continues."""
     match = re.search(r'_(\w+?)-pretrained-', name)
-    return _PRETRAINED[match[1]] if match else 'None'
+    if match:
+        return _PRETRAINED[match[1]]
+    match = re.fullmatch(r'work_dirs/([^/]+)/.+', cfg.get('load_from') or '')
+    return dataset_of(match[1]) if match else 'None'
 
 
 def make_entry(
@@ -201,7 +206,7 @@ def make_entry(
             'FLOPs': f'{cost.gflops(shape):.4g}G',
             'Frames': shape[1],
             'Parameters': f'{parameters / 1e6:.3f}M',
-            'Pretrained': _pretrained(path.stem),
+            'Pretrained': _pretrained(path.stem, cfg),
             'Resolution': f'{shape[2]}x{shape[3]}',
             'Training Data': data,
             **_resources(path.stem, data),

@@ -74,6 +74,25 @@ def test_entry_is_what_the_command_writes(name):
     assert new == old and list(new) == list(old)
 
 
+@pytest.mark.parametrize(
+    'name, data',
+    [
+        ('resnet3d-mini-dense_1xb12-16x2x1-12e_tempo-small-rgb', 'None'),
+        (
+            'resnet3d-mini-dense-atfr-learned_1xb12-16x2x1-8e_tempo-small-'
+            'wild-rgb',
+            'tempo small wild',
+        ),
+        (
+            'tsm_imagenet-pretrained-r50-atfr_8xb16-1x1x8-50e_kinetics400-rgb',
+            'ImageNet',
+        ),
+    ],
+)
+def test_data_of_the_weights_that_a_config_starts_from(name, data):
+    assert ENTRIES[name]['Metadata']['Pretrained'] == data
+
+
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_counts_what_was_published(name):
     entry = ENTRIES[name]
