@@ -4,7 +4,16 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -13,9 +22,16 @@ from torch import nn
 
 from mmatfr.apis import write_inserted
 from mmatfr.atomic_write import write_text
+from mmatfr.integrity import sha256_of
 
 from .models import Model
-from .recipe import check_recipe, record_recipe
+from .recipe import (
+    check_recipe,
+    make_once,
+    recipe_of_test,
+    recipe_of_training,
+    record_recipe,
+)
 from .row import Row, spread_frames
 
 __all__ = ['Comparison', 'Results', 'train']
@@ -31,7 +47,8 @@ class Comparison(ABC):
     For each seed the network without sampling, the base, is trained once.
     Every row starts from its weights, except for rows from scratch. Finished
     steps are skipped, and an interrupted training continues; a folder with a
-    training of another recipe is refused. A training is in ``NAME/sSEED``,
+    training of another recipe or on other data is refused, and metrics of
+    other weights or data are measured again. A training is in ``NAME/sSEED``,
     with the name of the row or of the config of the base; trainings with
     another number of epochs have a separate folder.
 
@@ -87,14 +104,25 @@ class Comparison(ABC):
     def use_data(self, cfg: Config) -> None:
         """Sets the data set of a config."""
 
-    def start_of_base(self, seed: int) -> Optional[str]:
-        """Returns the weights from which the base starts, trained if needed.
+    @property
+    @abstractmethod
+    def train_data(self) -> Dict[str, Any]:
+        """dict: What identifies the data set of the training, for JSON."""
+
+    @property
+    def test_data(self) -> Dict[str, Any]:
+        """dict: What identifies the data set of the test, for JSON."""
+        return self.train_data
+
+    def start_of_base(self, seed: int) -> Optional[Tuple['Comparison', int]]:
+        """Returns from which other base the base starts.
 
         Args:
             seed (int): Seed of the training.
 
         Returns:
-            str: A checkpoint; None for a training from scratch.
+            tuple[Comparison, int]: A comparison and the seed of its base; None
+            for a training from scratch.
         """
         return None
 
@@ -181,6 +209,39 @@ class Comparison(ABC):
             cfg.param_scheduler[0].total_steps = epochs
         return cfg
 
+    def recipe(self, name: str, seed: int) -> dict:
+        """Returns what the training of a row depends on.
+
+        Args:
+            name (str): Name of the row.
+            seed (int): Seed of the training.
+
+        Returns:
+            dict: The recipe, with that of the base from which it starts.
+        """
+        return recipe_of_training(
+            self.config(name, seed),
+            binning=self.rows[name].binning_text,
+            data=self.train_data,
+            start=self.base_recipe(seed) if self.is_finetuned(name) else None,
+        )
+
+    def base_recipe(self, seed: int) -> dict:
+        """Returns what the training of the base depends on.
+
+        Args:
+            seed (int): Seed of the training.
+
+        Returns:
+            dict: The recipe, with that of the base from which it starts.
+        """
+        start = self.start_of_base(seed)
+        return recipe_of_training(
+            self.base_config(seed),
+            data=self.train_data,
+            start=start and start[0].base_recipe(start[1]),
+        )
+
     def base_weights(self, seed: int) -> str:
         """Trains the base if needed.
 
@@ -190,7 +251,12 @@ class Comparison(ABC):
         Returns:
             str: The last checkpoint.
         """
-        return train(self.base_config(seed), lambda: self.start_of_base(seed))
+        start = self.start_of_base(seed)
+        return train(
+            self.base_config(seed),
+            self.base_recipe(seed),
+            lambda: start and start[0].base_weights(start[1]),
+        )
 
     def weights(self, name: str, seed: int) -> str:
         """Trains a row if needed.
@@ -206,6 +272,7 @@ class Comparison(ABC):
         if row.weights_of is None:
             return train(
                 self.config(name, seed),
+                self.recipe(name, seed),
                 lambda: None if row.from_scratch else self.base_weights(seed),
                 row.prepare,
             )
@@ -215,10 +282,10 @@ class Comparison(ABC):
         if row.sgs is None:
             return weights
         out = self.folder(name, seed) / 'inserted.pth'
-        if not out.is_file():
-            cfg = self.config(name, seed)
-            cfg.experiment_name += '_insert'
-            write_inserted(cfg, weights, out)
+        cfg = self.config(name, seed)
+        cfg.experiment_name += '_insert'
+        recipe = dict(self.recipe(name, seed), weights=sha256_of(weights))
+        make_once(out, recipe, lambda: write_inserted(cfg, weights, out))
         return str(out)
 
     def metrics(self, name: str, seed: int) -> Dict[str, float]:
@@ -232,25 +299,35 @@ class Comparison(ABC):
             dict[str, float]: The metrics on the test split.
 
         Raises:
-            ValueError: If the folder has a training with another recipe.
+            ValueError: If the folder of its weights has a training with
+                another recipe.
         """
+        row = self.rows[name]
         cfg = self.config(name, seed)
-        check_recipe(cfg)
+        cfg.load_from = self.weights(name, seed)
+        cfg.experiment_name += '_test'
         file = f'metrics_{cfg.train_cfg.max_epochs}e{self.test_suffix}.json'
         result = self.folder(name, seed) / file
-        if not result.is_file():
-            cfg.load_from = self.weights(name, seed)
-            cfg.experiment_name += '_test'
+
+        def test() -> None:
             runner = Runner.from_cfg(cfg)
-            self.rows[name].prepare(runner.model)
+            row.prepare(runner.model)
             metrics = {key: float(v) for key, v in runner.test().items()}
-            result.parent.mkdir(parents=True, exist_ok=True)
             write_text(result, json.dumps(metrics, indent=2) + '\n')
+
+        recipe = recipe_of_test(
+            cfg,
+            binning=row.binning_text,
+            data=self.test_data,
+            weights=sha256_of(cfg.load_from),
+        )
+        make_once(result, recipe, test)
         return json.loads(result.read_text(encoding='utf-8'))
 
 
 def train(
     cfg: Config,
+    recipe: dict,
     start_from: Callable[[], Optional[str]],
     prepare: Callable[[nn.Module], None] = lambda recognizer: None,
 ) -> str:
@@ -258,6 +335,7 @@ def train(
 
     Args:
         cfg (Config): The config, with the folder of the training.
+        recipe (dict): What the training depends on.
         start_from (Callable): Returns the checkpoint to start from.
         prepare (Callable): Changes the recognizer before the training.
 
@@ -271,11 +349,11 @@ def train(
     checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
     cfg.resume = (folder / 'last_checkpoint').is_file()
     if cfg.resume or checkpoint.is_file():
-        check_recipe(cfg)
+        check_recipe(folder, recipe)
     else:
-        record_recipe(cfg)
+        cfg.load_from = start_from()
+        record_recipe(folder, recipe)
     if not checkpoint.is_file():
-        cfg.load_from = None if cfg.resume else start_from()
         runner = Runner.from_cfg(cfg)
         prepare(runner.model)
         runner.train()

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 
+from mmatfr.integrity import sha256_of
 from mmatfr.sgs import pool_frames, random_groups
 
 from .comparison import Comparison
@@ -221,9 +222,13 @@ class GridComparison(Comparison):
         for split in ('train', 'val', 'test'):
             cfg[f'{split}_dataloader'].dataset.data_root = self.data
 
-    def start_of_base(self, seed: int) -> Optional[str]:
-        """Returns the weights of the base of the task to start from."""
+    @property
+    def train_data(self) -> Dict[str, Any]:
+        """dict: The SHA-256 of words.csv; None before the data set is made."""
+        words = Path(self.data, 'words.csv')
+        return {words.name: sha256_of(str(words)) if words.is_file() else None}
+
+    def start_of_base(self, seed: int) -> Optional[Tuple[Comparison, int]]:
+        """Returns the base of the task to start from, of seed 0."""
         start = TASKS[self.task].start
-        if start is None:
-            return None
-        return replace(self, task=start).base_weights(seed=0)
+        return None if start is None else (replace(self, task=start), 0)

@@ -1,73 +1,142 @@
-"""Records what a training was started with in its folder."""
+"""Records what trainings, tests and other files were made from."""
 
 import copy
 import json
 from pathlib import Path
-from typing import Any, Iterator, Tuple
+from typing import Any, Callable, Iterator, Tuple
 
 from mmengine.config import Config
 
 from mmatfr.atomic_write import write_text
 
-__all__ = ['check_recipe', 'record_recipe']
+__all__ = [
+    'check_recipe',
+    'make_once',
+    'record_recipe',
+    'recipe_of_test',
+    'recipe_of_training',
+]
 
 _FILE = 'recipe.json'
-_PARTS = (
-    'model',
-    'train_cfg',
-    'optim_wrapper',
-    'param_scheduler',
-    'custom_hooks',
-)
 
 
-def record_recipe(cfg: Config) -> None:
-    """Writes the recipe of a config into the folder of its training.
+def recipe_of_training(cfg: Config, **more: Any) -> dict:
+    """Returns what the result of a training depends on.
 
     Args:
-        cfg (Config): The config, with the folder.
+        cfg (Config): The config.
+        **more: What the config does not have, such as the origin of the data.
+
+    Returns:
+        dict: The recipe, as it is read from JSON.
     """
-    path = Path(cfg.work_dir, _FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(_recipe(cfg), indent=2) + '\n')
+    parts = 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks'
+    loader = cfg.train_dataloader
+    return _as_json(
+        dict(
+            model=_model(cfg),
+            **{part: cfg.get(part) for part in parts},
+            train_dataloader=dict(
+                batch_size=loader.batch_size,
+                dataset=dict(pipeline=loader.dataset.pipeline),
+            ),
+            **more,
+        )
+    )
 
 
-def check_recipe(cfg: Config) -> None:
-    """Checks that a training was started with the recipe of a config.
-
-    Folders without a record are not checked.
+def recipe_of_test(cfg: Config, **more: Any) -> dict:
+    """Returns what the result of a test depends on.
 
     Args:
-        cfg (Config): The config, with the folder of the training.
+        cfg (Config): The config.
+        **more: What the config does not have, such as the weights.
+
+    Returns:
+        dict: The recipe, as it is read from JSON.
+    """
+    return _as_json(
+        dict(
+            model=_model(cfg),
+            pipeline=cfg.test_dataloader.dataset.pipeline,
+            test_evaluator=cfg.test_evaluator,
+            **more,
+        )
+    )
+
+
+def record_recipe(folder: Path, recipe: dict) -> None:
+    """Writes the recipe of a training into its folder.
+
+    Args:
+        folder (Path): The folder, created if needed.
+        recipe (dict): The recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / _FILE, recipe)
+
+
+def check_recipe(folder: Path, recipe: dict) -> None:
+    """Checks that a training was started with a recipe.
+
+    What the folder has no record of is not checked.
+
+    Args:
+        folder (Path): The folder of the training.
+        recipe (dict): The recipe.
 
     Raises:
         ValueError: If it was started with another recipe.
     """
-    path = Path(cfg.work_dir, _FILE)
-    if not path.is_file():
+    if not (folder / _FILE).is_file():
         return
-    old = json.loads(path.read_text(encoding='utf-8'))
+    old = _read(folder / _FILE)
     old['model']['backbone'].pop('channels_last', None)
-    # As it would be read again.
-    new = json.loads(json.dumps(_recipe(cfg)))
+    new = {part: value for part, value in recipe.items() if part in old}
     for name, was, wanted in _differences(old, new):
         raise ValueError(
-            f'{cfg.work_dir!r} has a training with {name}={was!r} instead of '
+            f'{str(folder)!r} has a training with {name}={was!r} instead of '
             f'{wanted!r}; remove this folder, or use another --work-dir'
         )
 
 
-def _recipe(cfg: Config) -> dict:
-    recipe = {part: cfg.get(part) for part in _PARTS}
+def make_once(path: Path, recipe: dict, make: Callable[[], object]) -> None:
+    """Makes a file if it is missing or was made with another recipe.
+
+    The recipe is recorded beside the file; a file without a record is kept.
+
+    Args:
+        path (Path): The file; its folder is created if needed.
+        recipe (dict): What the file depends on.
+        make (Callable): Writes the file.
+    """
+    record = path.with_name(f'recipe_{path.stem}.json')
+    if path.is_file() and (not record.is_file() or _read(record) == recipe):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # An interruption leaves no file beside the record of another.
+    path.unlink(missing_ok=True)
+    _write(record, recipe)
+    make()
+
+
+def _model(cfg: Config) -> dict:
+    model = copy.deepcopy(cfg.model)
     # The memory layout follows the device, so that a training moves to others.
-    recipe['model'] = copy.deepcopy(cfg.model)
-    recipe['model'].backbone.pop('channels_last', None)
-    loader = cfg.train_dataloader
-    recipe['train_dataloader'] = dict(
-        batch_size=loader.batch_size,
-        dataset=dict(pipeline=loader.dataset.pipeline),
-    )
-    return recipe
+    model.backbone.pop('channels_last', None)
+    return model
+
+
+def _as_json(recipe: dict) -> dict:
+    return json.loads(json.dumps(recipe))
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding='utf-8'))
+
+
+def _write(path: Path, recipe: dict) -> None:
+    write_text(path, json.dumps(recipe, indent=2) + '\n')
 
 
 def _differences(

@@ -1,6 +1,7 @@
 """A row of a table: a variation of a recipe."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
@@ -22,7 +23,8 @@ class Row:
         sgs (dict, optional): Options of the layer that differ from the recipe;
             with the key ``_delete_`` only the stage of the recipe is kept.
             None means the network without sampling.
-        binning (Callable, optional): Replaces the binning of the layer.
+        binning (Callable, optional): Replaces the binning of the layer; a
+            function, or a ``partial`` of one.
         num_frames (int, optional): Number of frames of a clip, over the same
             stretch of the video.
         random_bins (bool): Whether to train with random numbers of bins, as in
@@ -85,6 +87,16 @@ class Row:
             ]
         cfg.custom_hooks = [*cfg.custom_hooks, *self.hooks]
         return cfg
+
+    @property
+    def binning_text(self) -> Optional[str]:
+        """str | None: The binning as text, such as 'pool_frames(size=2)'."""
+        if not isinstance(self.binning, partial):
+            return getattr(self.binning, '__qualname__', None)
+        options = self.binning.keywords.items()
+        given = [*map(repr, self.binning.args)]
+        given += [f'{name}={value!r}' for name, value in sorted(options)]
+        return f'{self.binning.func.__qualname__}({", ".join(given)})'
 
     def prepare(self, recognizer: nn.Module) -> None:
         """Sets the binning of the row in the layers of a recognizer."""

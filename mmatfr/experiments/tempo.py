@@ -1,7 +1,7 @@
 """The comparison of recipes on tempo."""
 
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -188,9 +188,19 @@ class TempoComparison(Comparison):
                 for _ in track(clips, f'Generating {folder}', total):
                     pass
 
-    def start_of_base(self, seed: int) -> Optional[str]:
-        """Returns the weights of the base in the still world, for others."""
-        return None if self.still is None else self.still.base_weights(seed)
+    @property
+    def train_data(self) -> Dict[str, Any]:
+        """dict: Parameters of the videos for training."""
+        return asdict(self.tempo)
+
+    @property
+    def test_data(self) -> Dict[str, Any]:
+        """dict: Parameters of the videos for testing."""
+        return asdict(self._test_data[1])
+
+    def start_of_base(self, seed: int) -> Optional[Tuple[Comparison, int]]:
+        """Returns the base in the still world, for others."""
+        return None if self.still is None else (self.still, seed)
 
     def seconds(
         self, names: Sequence[str], seed: int, rounds: int = 5

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from mmaction.registry import DATASETS
 from script_runs import loading_here
 
@@ -140,6 +142,54 @@ def test_a_training_with_another_recipe_is_not_continued(
         said = str(refused.value)
         place = "resnet3d/path/s0' has a training with"
         assert re.search(f'{place} {message}', said)
+
+
+@pytest.mark.parametrize('name', ['path_bins4', 'inserted_path'])
+def test_a_training_on_other_data_is_not_used(path_is_trained, name):
+    comparison = replace(path_is_trained, size=replace(SIZE, train=24))
+    for use in comparison.weights, comparison.metrics:
+        with counted(comparison) as trained:
+            with pytest.raises(ValueError, match='data.train=12 instead of'):
+                use(name, 0)
+        assert not trained
+
+
+class WithTwoBins(TempoComparison):
+    rows = {
+        **ROWS,
+        'path_bins4': replace(ROWS['path_bins4'], sgs=dict(num_bins=2)),
+    }
+
+
+def change_weights(checkpoint):
+    content = torch.load(checkpoint)
+    content['state_dict']['backbone.conv1.conv.weight'].zero_()
+    torch.save(content, checkpoint)
+
+
+def test_what_has_changed_is_tested_again(path_is_trained, tmp_path):
+    folder = shutil.copytree(path_is_trained.work_dir, tmp_path / 'work')
+    comparison = replace(path_is_trained, work_dir=str(folder))
+    with counted(comparison) as trained:
+        before = comparison.metrics('path_bins4', 0)
+        (file,) = comparison.folder('path_bins4', 0).glob('metrics_*.json')
+        time = file.stat().st_mtime_ns
+        assert comparison.metrics('path_bins4', 0) == before
+        assert file.stat().st_mtime_ns == time
+        # The row.
+        changed = WithTwoBins(**vars(comparison)).metrics('path_bins4', 0)
+        assert changed['cost/length_max'] <= 2 < before['cost/length_max']
+    assert not trained
+    # The weights.
+    change_weights(comparison.weights('path', 0))
+    changed = comparison.metrics('path_bins4', 0)
+    assert changed['cost/length_max'] == 1
+    # The weights in which layers are inserted.
+    inserted = comparison.weights('inserted_path', 0)
+    change_weights(comparison.base_weights(0))
+    assert comparison.weights('inserted_path', 0) == inserted
+    content = torch.load(inserted)['state_dict']
+    assert not content['backbone.conv1.conv.weight'].any()
 
 
 class InOtherMemoryLayout(TempoComparison):
