@@ -2,12 +2,23 @@
 
 import copy
 import os.path as osp
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from numbers import Integral
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
 __all__ = [
+    'check_size',
     'clip_shape',
     'load_config',
     'merge_options',
@@ -123,6 +134,31 @@ def test_pipeline(cfg: Config) -> List[dict]:
     return []
 
 
+def check_size(option: str, size: Any) -> Tuple[int, ...]:
+    """Checks the size of a clip.
+
+    Args:
+        option (str): Its name, for the message.
+        size (Any): The size.
+
+    Returns:
+        tuple[int]: (T, H, W).
+
+    Raises:
+        ValueError: If it is not three positive integers.
+    """
+    sizes = tuple(size) if isinstance(size, Iterable) else ()
+    if len(sizes) != 3 or not all(
+        isinstance(number, (int, Integral)) and int(number) >= 1
+        for number in sizes
+    ):
+        raise ValueError(
+            f'{option}={size!r} must be three positive integers, the number '
+            'of frames, the height and the width (T, H, W)'
+        )
+    return tuple(map(int, sizes))
+
+
 def clip_shape(
     cfg: Config, shape: Optional[Sequence[int]] = None
 ) -> Tuple[int, ...]:
@@ -136,16 +172,12 @@ def clip_shape(
         tuple[int]: (C, T, H, W).
 
     Raises:
-        ValueError: If the test pipeline does not define the shape.
+        ValueError: If ``shape`` is not three positive integers, or the test
+            pipeline does not define it.
     """
     channels = cfg.model.backbone.get('in_channels', 3)
     if shape is not None:
-        if min(shape) < 1:
-            raise ValueError(
-                f'the size of a clip, {tuple(shape)}, must be positive; give '
-                'T, H and W'
-            )
-        return (channels, *shape)
+        return (channels, *check_size('shape', shape))
     num_frames, size = None, None
     for transform in test_pipeline(cfg):
         if 'clip_len' in transform:
@@ -196,10 +228,27 @@ def with_crop(cfg: Config, size: Sequence[int]) -> Config:
 
 
 def num_views(cfg: Config) -> int:
-    """Counts the views of a video in the test pipeline of a config."""
+    """Counts the views of a video in the test pipeline of a config.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        int: The number of clips of a video, times that of their crops.
+    """
     views = 1
     for transform in test_pipeline(cfg):
+        # With clips of one frame, they are the segments of one clip.
         if transform.get('clip_len', 1) > 1:
             views *= transform.get('num_clips', 1)
+        if transform.get('test_mode'):
+            views *= _repeats(transform)
         views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(transform['type'], 1)
     return views
+
+
+def _repeats(sampler: Mapping[str, Any]) -> int:
+    """Counts how often a sampler of frames samples a video in a test."""
+    if sampler['type'] == 'DenseSampleFrames':
+        return sampler.get('num_sample_positions', 10)
+    return 2 if sampler.get('twice_sample') else 1

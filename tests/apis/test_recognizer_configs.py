@@ -6,7 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmatfr.apis import first_view, num_views
+from mmatfr.apis import clip_shape, first_view, num_views
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,42 @@ from mmatfr.apis import first_view, num_views
         (dict(clip_len=8, num_clips=2), 'TenCrop', 'NCTHW'),
         (dict(clip_len=8, num_clips=2), 'CenterCrop', 'NCTHW'),
         (dict(clip_len=1, num_clips=8), 'TenCrop', 'NCHW'),
+        (
+            dict(clip_len=8, num_clips=2, twice_sample=True),
+            'CenterCrop',
+            'NCTHW',
+        ),
+        (
+            dict(clip_len=1, num_clips=8, twice_sample=True),
+            'ThreeCrop',
+            'NCHW',
+        ),
+        (
+            dict(clip_len=1, num_clips=8, twice_sample=True, test_mode=False),
+            'CenterCrop',
+            'NCHW',
+        ),
+        (
+            dict(type='DenseSampleFrames', clip_len=1, num_clips=8),
+            'CenterCrop',
+            'NCHW',
+        ),
+        (
+            dict(
+                type='DenseSampleFrames',
+                clip_len=8,
+                num_clips=2,
+                num_sample_positions=3,
+            ),
+            'CenterCrop',
+            'NCTHW',
+        ),
     ],
 )
 def test_counts_the_views_of_a_pipeline(tempo, sampling, crop, shape):
     pipeline = [
         dict(type='DecordInit'),
-        dict(type='SampleFrames', **sampling, test_mode=True),
+        {'type': 'SampleFrames', 'test_mode': True, **sampling},
         dict(type='DecordDecode'),
         dict(type='Resize', scale=(-1, 32)),
         dict(type=crop, crop_size=32),
@@ -35,6 +65,14 @@ def test_counts_the_views_of_a_pipeline(tempo, sampling, crop, shape):
     )['inputs']
     frames = 1 if shape == 'NCTHW' else 8
     assert num_views(cfg) == len(inputs) // frames
+
+
+@pytest.mark.parametrize('shape', [(8, 32), (8, 0, 32), 8, (8, 32, 'a')])
+def test_size_of_a_clip_is_checked(shape):
+    cfg = Config(dict(model=dict(backbone=dict(type='X3D'))))
+    with pytest.raises(ValueError, match='three positive integers'):
+        clip_shape(cfg, shape)
+    assert clip_shape(cfg, [8, 32, 48]) == (3, 8, 32, 48)
 
 
 @pytest.mark.parametrize('to_rgb', [False, True])
