@@ -1,18 +1,20 @@
 """Prepares layers in a trained network on clips, without training."""
 
+import copy
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 from mmatfr.checkpoint import check_fit, open_checkpoint
-from mmatfr.models.networks import scorer
+from mmatfr.models.networks import evaluating, scorer
 from mmatfr.sgs import sgs_layers
 
+from .batches import numbered, refuse_not_finite
 from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
 
 __all__ = ['calibrate_bin_range', 'write_inserted']
@@ -32,21 +34,39 @@ def calibrate_bin_range(recognizer: nn.Module, batches: Iterable[Any]) -> None:
             its head, with the weights of the network without sampling.
         batches (Iterable): Batches, each as for
             :func:`mmatfr.models.networks.scorer`.
+
+    Raises:
+        ValueError: If there is no batch, or the magnitudes of one are not
+            finite; the range is then the one before.
     """
-    was_training = recognizer.training
-    recognizer.eval()
-    layers = sgs_layers(recognizer).values()
-    for layer in layers:
-        if layer.bin_range == 'data':
-            layer.train()
-            if hasattr(layer, 'bn'):
-                layer.bn.eval()
+    layers = sgs_layers(recognizer)
+    measured = [x for x in layers.values() if x.bin_range == 'data']
+    before = [copy.deepcopy(layer.state_dict()) for layer in measured]
+    magnitudes: Dict[str, List[Tensor]] = {name: [] for name in layers}
+    handles = [
+        layer.register_forward_hook(
+            lambda layer, args, out, name=name: magnitudes[name].append(
+                layer.magnitude
+            )
+        )
+        for name, layer in layers.items()
+    ]
     try:
-        with torch.no_grad():
-            for batch in batches:
+        with evaluating(recognizer), torch.no_grad():
+            for layer in measured:
+                layer.training = True  # without its parts
+            for number, batch in numbered(batches):
                 scorer(recognizer, batch)()
+                for name, values in magnitudes.items():
+                    refuse_not_finite(number, f'magnitudes at {name}', *values)
+                    values.clear()
+    except Exception:
+        for layer, state in zip(measured, before, strict=True):
+            layer.load_state_dict(state)
+        raise
     finally:
-        recognizer.train(was_training)
+        for handle in handles:
+            handle.remove()
 
 
 def write_inserted(
@@ -81,8 +101,8 @@ def write_inserted(
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the recognizer has no layer that samples, or the weights
-            are those of another.
+        ValueError: If the recognizer has no layer that samples, the weights
+            are those of another, or the training list has no batch.
     """
     if not Path(weights).is_file():
         raise FileNotFoundError(

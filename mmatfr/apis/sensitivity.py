@@ -16,9 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmatfr.models.networks import scorer
+from mmatfr.models.networks import evaluating, scorer
 from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
 from mmatfr.sgs.similarity import find_steps
+
+from .batches import numbered, refuse_not_finite
 
 __all__ = [
     'FIT_BATCHES',
@@ -194,7 +196,10 @@ def fit_similarity(
         explains, at most 1.
 
     Raises:
-        ValueError: If no layer has such a head, or all clips are still.
+        ValueError: If no layer has such a head, there is no batch, the clips
+            differ in their number of frames, gains or features are not finite,
+            or there are no steps to compare: the clips have too few frames,
+            are still, or the network gains the same from all steps.
     """
     layers = learned_similarities(recognizer)
     if not layers:
@@ -202,18 +207,16 @@ def fit_similarity(
             'the recognizer has no similarity to fit; set '
             "similarity='learned_path' in its sgs"
         )
-    was_training = recognizer.training
-    recognizer.eval()
-    try:
-        steps: Dict[str, List[Steps]] = {name: [] for name in layers}
-        for batch in batches:
+    steps: Dict[str, List[Steps]] = {name: [] for name in layers}
+    with evaluating(recognizer):
+        for number, batch in numbered(batches):
             found = find_gains(recognizer, batch)
             for name in layers:
+                _check_steps(name, number, found[name], *steps[name][:1])
                 steps[name].append(found[name])
-    finally:
-        recognizer.train(was_training)
     return {
         name: _fit(
+            name,
             layer,
             Steps(*map(torch.cat, zip(*steps[name], strict=True))),
             epochs,
@@ -224,19 +227,47 @@ def fit_similarity(
     }
 
 
+def _check_steps(
+    name: str, number: int, steps: Steps, first: Optional[Steps] = None
+) -> None:
+    """Checks the steps of a batch, also against those of the first."""
+    refuse_not_finite(number, f'gains or features at {name}', *steps)
+    own = steps.features.shape[1]
+    expected = own if first is None else first.features.shape[1]
+    if own != expected:
+        raise ValueError(
+            f'the clips of batch {number} have {own} frames at {name}, those '
+            f'of batch 0 have {expected}; use clips of one length to fit a '
+            'head'
+        )
+
+
 def _fit(
-    layer: SGS, steps: Steps, epochs: int, lr: float, batch_size: int
+    name: str,
+    layer: SGS,
+    steps: Steps,
+    epochs: int,
+    lr: float,
+    batch_size: int,
 ) -> float:
     """Fits one head and returns the explained part of the divergence."""
     head = layer.similarity
     assert isinstance(head, LearnedPath)
-    features = layer._replicate_inner(steps.features)
+    features = layer.replicate_inner(steps.features)
+    num_clips, num_frames, _ = features.shape
+    inner = num_frames - 2 * min(layer.border, (num_frames - 1) // 2)
+    if inner < 3:
+        raise ValueError(
+            f'{name} sees {inner} of the frames of a clip apart from its '
+            'border, and so not two steps to compare; use longer clips, an '
+            'earlier stage or a smaller border'
+        )
     # Steps of length 0, as at the border, have nothing to predict.
     moved = (find_steps(features) != 0).any(dim=-1)
     seen = moved.any(dim=1)
     if not seen.any():
         raise ValueError(
-            f'all {len(seen)} clips are still, so there are no steps to '
+            f'all {num_clips} clips are still, so there are no steps to '
             'learn from; use videos in which something moves'
         )
     features, moved = features[seen], moved[seen]
@@ -244,6 +275,17 @@ def _fit(
     target = target / target.sum(dim=1, keepdim=True).clamp_min(
         torch.finfo(target.dtype).tiny
     )
+    # What a head leaves that finds all steps equal.
+    even = _divergence(
+        target, torch.zeros_like(target).masked_fill(~moved, _NO_SHARE)
+    )
+    if even <= torch.finfo(target.dtype).eps:
+        raise ValueError(
+            f'the network gains nothing, or the same, from every step of the '
+            f'{num_clips} clips at {name}, so there is nothing to learn; use '
+            'the weights of a trained network, and clips that change more '
+            'than once'
+        )
 
     def predict(clips: Tensor, turned: Sequence[int] = ()) -> Tensor:
         # Clips, time, channels, and the two axes of the grid.
@@ -278,9 +320,7 @@ def _fit(
     with torch.no_grad():
         parts = torch.arange(len(target)).split(batch_size)
         scores = torch.cat([predict(clips) for clips in parts])
-        even = torch.zeros_like(scores).masked_fill(~moved, _NO_SHARE)
-        left = _divergence(target, scores) / _divergence(target, even)
-    return float(1 - left)
+    return float(1 - _divergence(target, scores) / even)
 
 
 def _divergence(target: Tensor, scores: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ class ClipSampler:
         """
         layer = self.layer
         x = x.transpose(0, 1)[None] if self.is_2d else x
-        z = layer._replicate_inner(layer.project(_pool(x, layer.grid)))
+        z = layer.replicate_inner(layer.project(_pool(x, layer.grid)))
         magnitude = layer.similarity(z)
         if self.peak:
             magnitude = magnitude / self.peak

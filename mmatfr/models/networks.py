@@ -1,13 +1,14 @@
 """Recognizers of mmaction2, and networks that contain their head."""
 
-from typing import Any, Callable, List
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List
 
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from .heads import TemporalAttentionHead
 
-__all__ = ['backbone_of', 'replace_backbone', 'scorer']
+__all__ = ['backbone_of', 'evaluating', 'replace_backbone', 'scorer']
 
 
 def backbone_of(model: nn.Module) -> nn.Module:
@@ -37,6 +38,23 @@ def replace_backbone(model: nn.Module, backbone: nn.Module) -> None:
     else:
         model.__class__ = backbone.__class__
         model.__dict__ = backbone.__dict__
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Sets a model to evaluation, and each module back to its mode after it.
+
+    Args:
+        model (nn.Module): A recognizer or any other module, of which parts may
+            be in evaluation, such as frozen stages.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def scorer(model: nn.Module, batch: Any) -> Callable[[], List[Tensor]]:

@@ -233,7 +233,7 @@ class SGS(nn.Module):
             else nullcontext()
         ):
             with nullcontext() if self.magnitude_grad else torch.no_grad():
-                z = self._replicate_inner(self.embed(x))
+                z = self.replicate_inner(self.embed(x))
                 magnitude = _fetch(self.similarity(z))
                 if self.bin_range == 'data':
                     magnitude = magnitude / self._peak(magnitude)
@@ -296,7 +296,16 @@ class SGS(nn.Module):
             mean = z.mean(dim=1, keepdim=True)
         return torch.where(still, mean, z)
 
-    def _replicate_inner(self, z: Tensor) -> Tensor:
+    def replicate_inner(self, z: Tensor) -> Tensor:
+        """Gives the frames of the border the vectors of their neighbours.
+
+        Args:
+            z (Tensor): Similarity vectors or pooled features, (N, T, D).
+
+        Returns:
+            Tensor: (N, T, D); of the ``border`` frames at each end, each has
+            the vector of the nearest interior frame.
+        """
         last = z.shape[1] - 1
         border = min(self.border, last // 2)
         if border == 0:

@@ -29,8 +29,8 @@ class LearnedPath(nn.Module):
     between frames that are equal up to rounding has length 0.
 
     The head predicts the share of a step in the gains of a trained network
-    from all steps of the clip; ``mmatfr.engine`` fits it. Before fitting, all
-    steps are nearly equal.
+    from all steps of the clip; ``mmatfr.apis.sensitivity`` fits it. Before
+    fitting, all steps are nearly equal.
 
     Args:
         in_channels (int): Number of channels C of the feature maps.

@@ -217,6 +217,68 @@ def test_still_clips_teach_nothing(clips):
     assert steps.sum(dim=1).mean() == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.parametrize('where', ['clip', 'weight'])
+def test_batch_that_is_not_finite_is_named_and_spares_the_head(clips, where):
+    recognizer = make_recognizer(similarity='learned_path')
+    batches = [make_batch(clips[:2]), make_batch(clips[2:])]
+    if where == 'clip':
+        clips[3, 0, 2, 1, 1] = float('nan')
+    else:
+        recognizer.cls_head.fc_cls.weight.data[0] = float('inf')
+    before = copy.deepcopy(recognizer.state_dict())
+    number = 1 if where == 'clip' else 0
+    with pytest.raises(
+        ValueError, match=f'{NAME} of batch {number} .* are not finite'
+    ):
+        fit_similarity(recognizer, batches)
+    for name, value in recognizer.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize(
+    ('frames', 'border'), [(1, 0), (2, 0), (3, 1), (4, 1)]
+)
+def test_one_step_cannot_be_compared(clips, frames, border):
+    recognizer = make_recognizer(similarity='learned_path', border=border)
+    inner = frames - 2 * border
+    with pytest.raises(ValueError, match=f'{NAME} sees {inner} of the frames'):
+        fit_similarity(recognizer, [make_batch(clips[:, :, :frames])])
+
+
+@pytest.mark.parametrize('scores', ['constant', 'of one step'])
+def test_equal_gains_teach_nothing(clips, scores):
+    recognizer = make_recognizer(similarity='learned_path')
+    if scores == 'constant':
+        recognizer.cls_head.fc_cls.weight.data.zero_()
+    else:
+        clips[:, :, :3], clips[:, :, 3:] = clips[:, :, :1], clips[:, :, 5:]
+    with pytest.raises(ValueError, match='nothing, or the same, .* 6 clips'):
+        fit_similarity(recognizer, [make_batch(clips)])
+
+
+def test_clips_have_one_length(clips):
+    recognizer = make_recognizer(similarity='learned_path')
+    batches = [make_batch(clips), make_batch(clips[:, :, :5])]
+    with pytest.raises(ValueError, match='batch 1 have 5 frames .* have 6'):
+        fit_similarity(recognizer, batches)
+
+
+def test_modules_return_to_their_own_modes(clips):
+    recognizer = make_recognizer(similarity='learned_path').train()
+    recognizer.backbone.layer1.eval()
+    before = {name: x.training for name, x in recognizer.named_modules()}
+    assert len(set(before.values())) == 2
+    fit_similarity(recognizer, [make_batch(clips)], epochs=1)
+    after = {name: x.training for name, x in recognizer.named_modules()}
+    assert after == before
+
+
+def test_there_has_to_be_a_batch():
+    recognizer = make_recognizer(similarity='learned_path')
+    with pytest.raises(ValueError, match='no batch of clips.* drop_last=True'):
+        fit_similarity(recognizer, iter([]))
+
+
 def test_says_that_there_is_nothing_to_fit(clips):
     recognizer = make_recognizer(similarity='path')
     with pytest.raises(ValueError, match="similarity='learned_path'"):
