@@ -1,7 +1,7 @@
 """Number of bins of a recognizer for a share of its cost."""
 
 from itertools import islice
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,10 @@ from mmatfr.cost.model import CostModel
 from mmatfr.models import ATFR
 from mmatfr.models.networks import backbone_of
 from mmatfr.models.segments import frames_of
-from mmatfr.sgs import SGS, set_num_bins, sgs_layers
+from mmatfr.sgs import SGS, Binning, set_num_bins, sgs_layers
+from mmatfr.sgs.similarity import path, path_squared
 
-from .preparation import calibrate_bin_range
+from .preparation import SEEN_BATCHES, calibrate_bin_range
 from .sensitivity import FIT_BATCHES, fit_similarity, learned_similarities
 
 __all__ = [
@@ -44,9 +45,17 @@ class Clips(NamedTuple):
 def imagine_even_clip(
     model: nn.Module, cost: CostModel, shape: Tuple[int, ...]
 ) -> Clips:
-    """Returns a clip that changes equally from each frame to the next."""
+    """Returns a clip that changes equally from each frame to the next.
+
+    It has the most groups that a clip can have.
+
+    Raises:
+        ValueError: If the number of bins does not bound the number of groups.
+    """
     magnitudes = {}
     layers = sgs_layers(model)
+    for name, layer in layers.items():
+        _require_bound(name, layer)
     for name, frames in zip(layers, cost.num_frames(shape), strict=True):
         border = min(layers[name].border, (frames - 1) // 2)
         steps = torch.arange(frames).clamp(border, frames - 1 - border)
@@ -55,10 +64,39 @@ def imagine_even_clip(
     return Clips(shape, magnitudes)
 
 
+def _require_bound(name: str, layer: SGS) -> None:
+    """Checks that a clip has no more groups than bins, besides its border."""
+    assert isinstance(layer.binning, Binning)
+    # Of these, the frames of a bin are neighbours in any case.
+    if layer.binning.contiguous and layer.similarity not in (
+        path,
+        path_squared,
+    ):
+        raise ValueError(
+            f'with contiguous=True at {name} a bin can have many groups, so '
+            'no number of bins keeps every clip within the budget; set clips, '
+            "num_bins, contiguous=False or similarity='path'"
+        )
+
+
 def prepare_layers(
-    model: nn.Module, clips: Iterable[Any], num_batches: int
+    model: nn.Module, clips: Iterable[Any], num_batches: Optional[int] = None
 ) -> List[Clips]:
-    """Prepares the layers on clips, and records the magnitudes."""
+    """Prepares the layers on clips, and records the magnitudes.
+
+    Args:
+        model (nn.Module): A model that samples.
+        clips (Iterable): Batches, read once.
+        num_batches (int, optional): Number of batches to use. Defaults to
+            None, 100 if there are heads to fit, otherwise 20.
+
+    Returns:
+        list[Clips]: The clips of each forward.
+
+    Raises:
+        ValueError: As :func:`mmatfr.apis.sensitivity.fit_similarity` and
+            :func:`calibrate_bin_range`.
+    """
     layers = sgs_layers(model)
     frames = frames_of(model)
     seen: List[Clips] = []
@@ -80,8 +118,13 @@ def prepare_layers(
         for magnitudes in rows.values():
             magnitudes.clear()
 
-    if learned_similarities(model):
-        fit_similarity(model, islice(clips, FIT_BATCHES))
+    has_heads = bool(learned_similarities(model))
+    if num_batches is None:
+        num_batches = FIT_BATCHES if has_heads else SEEN_BATCHES
+    batches: Iterable[Any] = islice(clips, num_batches)
+    if has_heads:
+        batches = [*batches]  # for both steps
+        fit_similarity(model, batches)
     handles = [
         backbone_of(model).register_forward_hook(note_clips),
         *(
@@ -92,14 +135,10 @@ def prepare_layers(
         ),
     ]
     try:
-        calibrate_bin_range(model, islice(clips, num_batches))
+        calibrate_bin_range(model, batches)
     finally:
         for handle in handles:
             handle.remove()
-    if not seen:
-        raise ValueError(
-            'clips is empty; give a data loader or a list of batches'
-        )
     for name, layer in layers.items():
         if layer.bin_range == 'data' and layer.running_peak > 0:
             for batch in seen:

@@ -1,6 +1,7 @@
 """Adds sampling to a built network, and removes it."""
 
 import copy
+from numbers import Real
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mmaction.models.backbones.x3d import X3D
@@ -16,9 +17,10 @@ from mmatfr.models.backbones.conversion import (
 )
 from mmatfr.models.fuse import Fused
 from mmatfr.models.networks import backbone_of, replace_backbone
-from mmatfr.sgs import LearnedPath, get_num_bins, sgs_layers
+from mmatfr.sgs import LearnedPath, check_integer, get_num_bins, sgs_layers
 
 from .budget import fit_bins_to_budget, imagine_even_clip, prepare_layers
+from .config import check_size
 from .config import clip_shape as clip_shape_of
 
 __all__ = ['insert', 'remove']
@@ -33,7 +35,7 @@ def insert(
     stage: int = 0,
     *,
     clip_shape: Optional[Sequence[int]] = None,
-    num_batches: int = 20,
+    num_batches: Optional[int] = None,
     **options,
 ) -> nn.Module:
     """Adds sampling to a built recognizer, in place, without training.
@@ -69,7 +71,11 @@ def insert(
         clip_shape (Sequence[int], optional): T, H and W of the clips for which
             the cost is counted. Defaults to None, those of ``clips`` or of the
             test pipeline of ``model.cfg``.
-        num_batches (int): Number of batches to use. Defaults to 20.
+        num_batches (int, optional): Number of batches to use, the first of
+            ``clips``. If a head is fitted to them, as with
+            ``preset='learned'``, they are all kept in memory, and their clips
+            have the same length. Defaults to None, 100 with a head to fit,
+            otherwise 20.
         **options: Options of :class:`mmatfr.sgs.SGS`, including ``preset``; of
             the backbone, ``readout``, ``execution``, ``channels_last`` and,
             for SlowFast, ``lateral_length``; and for a backbone with several
@@ -81,8 +87,8 @@ def insert(
 
     Raises:
         ValueError: If the model is not supported, an option is invalid, there
-            is no batch, or the budget is out of reach. The model is then
-            unchanged.
+            is no batch, a clip is unsuitable, or the budget is out of reach.
+            The model is then unchanged.
 
     Examples:
         >>> import torch
@@ -102,7 +108,11 @@ def insert(
         >>> type(mmatfr.remove(model).backbone)
         <class 'mmaction.models.backbones.x3d.X3D'>
     """
-    _check(model, budget)
+    _check(model)
+    _check_budget(budget)
+    if clip_shape is not None:
+        clip_shape = check_size('clip_shape', clip_shape)
+    check_integer('num_batches', num_batches, unset=True)
     plain = backbone_of(model)
     if plain is model:
         plain = copy.copy(model)
@@ -158,7 +168,7 @@ def remove(model: nn.Module) -> nn.Module:
     return model
 
 
-def _check(model: nn.Module, budget: float) -> None:
+def _check(model: nn.Module) -> None:
     if is_model_wrapper(model):
         raise ValueError(
             f'{type(model).__name__} is a wrapper; give the model inside, '
@@ -176,7 +186,11 @@ def _check(model: nn.Module, budget: float) -> None:
             f'{type(model).__name__} is only a backbone; give the recognizer '
             'that contains it'
         )
-    if isinstance(budget, bool) or not 0 < budget <= 1:
+
+
+def _check_budget(budget: Any) -> None:
+    is_number = isinstance(budget, Real) and not isinstance(budget, bool)
+    if not (is_number and 0 < budget <= 1):
         raise ValueError(
             f'budget={budget!r} must be a share of the multiply-adds, greater '
             'than 0 and at most 1'

@@ -241,6 +241,39 @@ def test_learned_path_is_fitted():
     assert head.fc.weight.abs().sum() > 0
 
 
+def test_learned_path_takes_the_first_batches_once():
+    batches = make_batches()
+    read = []
+
+    def loader():
+        for number in range(5):
+            read.append(number)
+            yield batches[number % 2]
+
+    recognizer = make_recognizer()
+    options = dict(preset='learned', bin_range='data', num_bins=4)
+    mmatfr.insert(recognizer, clips=loader(), num_batches=3, **options)
+    assert read == [0, 1, 2]
+    assert recognizer.backbone.sgs.num_batches_tracked == 3
+    assert recognizer.backbone.sgs.similarity.fc.weight.abs().sum() > 0
+    # Clips of another length cannot be compared.
+    batches[1]['inputs'] = [x[:, :, 2:] for x in batches[1]['inputs']]
+    recognizer = mmatfr.remove(recognizer)
+    with pytest.raises(ValueError, match='batch 1 have 10 frames'):
+        mmatfr.insert(recognizer, clips=batches, **options)
+    assert not sgs_layers(recognizer)
+
+
+def test_contiguous_groups_of_a_path_keep_to_the_budget():
+    recognizer = make_recognizer()
+    full = CostModel(recognizer).gflops((3, *SHAPE))
+    options = dict(similarity='path_squared', contiguous=True)
+    mmatfr.insert(recognizer, 0.7, clip_shape=SHAPE, **options)
+    with ClipRecorder(recognizer) as recorder:
+        logits(recognizer, clips(8, NUM_FRAMES, SIZE))
+        assert recorder.pop_records().gflops.max() <= 0.7 * full
+
+
 def fused():
     cfg = make_config('without_sgs')
     return fuse(build_recognizer(cfg.model))
@@ -272,7 +305,23 @@ def c3d():
             'budget=0.01 is out of reach: .* cost is 0.48',
         ),
         (make_recognizer, {}, 'give clips, or clip_shape'),
-        (make_recognizer, dict(clips=[]), 'clips is empty'),
+        (make_recognizer, dict(clips=[]), 'there is no batch of clips'),
+        (
+            make_recognizer,
+            dict(budget='half'),
+            "budget='half' must be a share",
+        ),
+        (make_recognizer, dict(budget=float('nan')), 'budget=nan must be'),
+        *(
+            (make_recognizer, dict(clip_shape=size), 'three positive integers')
+            for size in (13, (13, 160), (0, 32, 32), (12, 32, 32.5), '12x32')
+        ),
+        (make_recognizer, dict(num_batches=0, clips=[]), 'num_batches=0 must'),
+        (
+            make_recognizer,
+            dict(preset='paper', contiguous=True, clip_shape=SHAPE),
+            "contiguous=True at backbone.sgs .* similarity='path'",
+        ),
         (make_recognizer, dict(stage=9, num_bins=4), 'sgs.stage=9'),
         (make_recognizer, dict(bins=4, num_bins=4), 'sgs.bins=4 is unknown'),
         (
