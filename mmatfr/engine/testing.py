@@ -1,4 +1,4 @@
-"""Tests that follow the temporal resolution of every video."""
+"""Tests of recognizers that sample."""
 
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -13,7 +13,7 @@ from mmatfr.sgs import sgs_layers
 
 from .hooks import TemporalResolutionHook
 
-__all__ = ['measure_resolution']
+__all__ = ['load_runner', 'measure_resolution']
 
 
 def measure_resolution(
@@ -32,9 +32,11 @@ def measure_resolution(
         them; and the names of the classes, if known.
 
     Raises:
-        ValueError: If the config does not have the split, or nothing samples.
+        ValueError: If the config does not have the split, nothing samples, or
+            the weights are not those of the recognizer.
     """
-    runner = _build_runner(cfg, checkpoint, split)
+    _test_split(cfg, split)
+    runner = load_runner(cfg, checkpoint)
     hook = _watch(runner)
     with make_progress() as progress:
         runner.register_hook(
@@ -45,17 +47,21 @@ def measure_resolution(
     return metrics, hook.videos, metainfo.get('classes') or ()
 
 
-def _build_runner(cfg: Config, checkpoint: str, split: str) -> Runner:
-    """Builds the runner that tests, and loads the weights."""
-    for part in ('dataloader', 'evaluator'):
-        key = f'{split}_{part}'
-        if cfg.get(key) is None:
-            raise ValueError(
-                f'{cfg.filename!r} has no {key}; add it, or choose another '
-                '--split'
-            )
-        cfg[f'test_{part}'] = cfg[key]
-    cfg.test_cfg = dict(type='TestLoop')
+def load_runner(cfg: Config, checkpoint: str) -> Runner:
+    """Builds the runner of a recognizer that samples, and loads its weights.
+
+    Args:
+        cfg (Config): Its config; changed in place.
+        checkpoint (str): Its checkpoint.
+
+    Returns:
+        Runner: The runner.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If nothing samples, or the weights, including those of the
+            sampling layers, are not those of the recognizer.
+    """
     cfg.update(
         log_level='WARNING',
         load_from=None,
@@ -65,11 +71,23 @@ def _build_runner(cfg: Config, checkpoint: str, split: str) -> Runner:
     recognizer = unwrap(runner.model)
     if not sgs_layers(recognizer):
         raise ValueError(
-            f'nothing samples in {cfg.filename!r}, so every class has '
-            "B'/T = 1; use a config with sgs"
+            f'nothing samples in {cfg.filename!r}; use a config with sgs'
         )
     load_weights(recognizer, cfg, checkpoint)
     return runner
+
+
+def _test_split(cfg: Config, split: str) -> None:
+    """Makes a config test one of its splits."""
+    for part in ('dataloader', 'evaluator'):
+        key = f'{split}_{part}'
+        if cfg.get(key) is None:
+            raise ValueError(
+                f'{cfg.filename!r} has no {key}; add it, or choose another '
+                '--split'
+            )
+        cfg[f'test_{part}'] = cfg[key]
+    cfg.test_cfg = dict(type='TestLoop')
 
 
 def _watch(runner: Runner) -> TemporalResolutionHook:

@@ -67,3 +67,17 @@ def test_picks_what_keeps_to_the_budget(calibrate, tmp_path):
 )
 def test_one_line_says_what_is_wrong(calibrate, args, kwargs, message):
     assert_one_line(calibrate(*args, **kwargs), message)
+
+
+def test_weights_of_another_network_are_refused(calibrate):
+    other = next((ROOT / 'releases').glob('x3d*.pth'))
+    done = calibrate('--gflops', '1', checkpoint=other)
+    assert_one_line(done, 'does not fit', 'missing there')
+
+
+def test_layers_need_their_range_of_bins(calibrate, tmp_path):
+    weights = torch.load(tmp_path / 'untrained.pth')
+    del weights['backbone.sgs.running_peak']
+    torch.save(weights, tmp_path / 'plain.pth')
+    done = calibrate('--gflops', '1', checkpoint=tmp_path / 'plain.pth')
+    assert_one_line(done, 'does not fit', 'missing there (backbone.sgs.runn')

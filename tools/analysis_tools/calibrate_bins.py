@@ -22,6 +22,7 @@ from mmatfr.cli import (
 )
 from mmatfr.cost.calibration import pick_bins, try_bins
 from mmatfr.cost.tables import print_calibration
+from mmatfr.engine.testing import load_runner
 from mmatfr.visualization.tradeoffs import draw_calibration
 from mmatfr.zoo.models import config_path
 
@@ -78,9 +79,7 @@ def prepare(args: argparse.Namespace) -> Config:
                 f'{args.config!r} has no {metric} in `val_evaluator`; add '
                 f"dict(type='{metric}')"
             )
-    cfg.load_from = args.checkpoint
     cfg.work_dir = str(Path(args.out) / 'log')
-    cfg.log_level = 'WARNING'
     return cfg
 
 
@@ -104,8 +103,7 @@ def validate(runner: Runner) -> Dict[str, Optional[float]]:
 
 def run() -> None:
     args = parse_args()
-    runner = Runner.from_cfg(prepare(args))
-    runner.load_or_resume()
+    runner = load_runner(prepare(args), args.checkpoint)
     with make_progress() as progress:
         bins = progress.track(sorted(args.bins), description='validate')
         rows = try_bins(runner.model, bins, lambda: validate(runner))
