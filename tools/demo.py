@@ -19,7 +19,7 @@ from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
 from mmatfr.demos.video import show_deployed, show_recognizer
 from mmatfr.deploy import ENGINES
-from mmatfr.zoo.models import config_path, released_weights
+from mmatfr.zoo.models import config_path, find_checkpoint, released_weights
 
 _NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 # The checkpoint of `make train-demo`, if there are no released weights.
@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='its checkpoint (default: the released weights)',
+        help='its checkpoint (default: released)',
     )
     parser.add_argument(
         '--model',
@@ -91,15 +91,13 @@ def run(args: argparse.Namespace) -> None:
         engine = args.engine or next(iter(ENGINES))
         return show_deployed(args.config, engine, args.video, out, args.topk)
     config = config_path(args.config or _NAME)
-    checkpoint = args.checkpoint or released_weights(Path(config).stem)
-    if checkpoint is None and args.config:
-        raise ValueError(
-            f'no weights have been released for {args.config!r}; give a '
-            'checkpoint'
-        )
+    if args.config or args.checkpoint:
+        checkpoint = find_checkpoint(config, args.checkpoint or 'released')
+    else:
+        checkpoint = released_weights(config) or str(_TRAINED)
     model = load_recognizer(
         config,
-        checkpoint or str(_TRAINED),
+        checkpoint,
         args.device,
         remedy='run `make train-demo` or `tools/train.py`, '
         'or give a config and its checkpoint',

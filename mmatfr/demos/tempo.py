@@ -8,20 +8,12 @@ from typing import Dict, List
 import torch
 from mmaction.models.recognizers import BaseRecognizer
 
-from mmatfr.apis import (
-    build_recognizer,
-    first_view,
-    frame_times,
-    load_recognizer,
-    read_batch,
-    read_clips,
-    without_sampling,
-)
+from mmatfr.apis import first_view, frame_times, read_batch, read_clips
 from mmatfr.atomic_write import atomic_path
 from mmatfr.cli import make_progress, make_table, print_table
 from mmatfr.cost import ClipRecorder
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
-from mmatfr.zoo.models import config_path, list_models, released_weights
+from mmatfr.zoo.models import create_model, list_models
 
 __all__ = ['draw_slow_and_fast', 'read_test_list', 'show_released']
 
@@ -54,7 +46,7 @@ def show_released(folder: str, name: str, path: Path) -> None:
                 )
     print_table(table)
     draw_slow_and_fast(
-        _load_released(name),
+        create_model(name, checkpoint='released'),
         path,
         folder,
     )
@@ -71,21 +63,10 @@ def read_test_list(folder: str) -> List[dict]:
         return list(csv.DictReader(file))
 
 
-def _load_released(name: str) -> BaseRecognizer:
-    weights = released_weights(name)
-    assert weights is not None  # the network is released
-    return load_recognizer(config_path(name), weights)
-
-
 def _load_pairs(name: str) -> Dict[str, BaseRecognizer]:
     """Loads released weights into the network with and without sampling."""
-    sampled = _load_released(name)
-    plain = build_recognizer(without_sampling(sampled.cfg.model)).eval()
-    plain.cfg = sampled.cfg
-    known = plain.state_dict()
-    plain.load_state_dict(
-        {k: v for k, v in sampled.state_dict().items() if k in known}
-    )
+    sampled = create_model(name, checkpoint='released')
+    plain = create_model(name, checkpoint='released', backbone=dict(sgs=None))
     title = name.split('-atfr')[0]
     return {f'{title}, all frames': plain, f'{title}, sampled': sampled}
 

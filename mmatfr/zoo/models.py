@@ -13,12 +13,14 @@ from mmengine.logging import print_log
 
 from mmatfr.apis import build_recognizer, check_weights, load_config
 from mmatfr.checkpoint import open_checkpoint
+from mmatfr.sgs import sgs_layers
 
 from .metafile import read_metafile
 
 __all__ = [
     'config_path',
     'create_model',
+    'find_checkpoint',
     'find_configs',
     'find_entry',
     'list_models',
@@ -78,7 +80,7 @@ def config_path(name: str) -> str:
     """
     if osp.isfile(name):
         return name
-    stem = Path(name).name.removesuffix('.py')
+    stem = _name_of(name)
     configs = find_configs()
     if stem not in configs:
         raise FileNotFoundError(
@@ -86,6 +88,11 @@ def config_path(name: str) -> str:
             'mmatfr.list_models() has the names'
         )
     return str(configs[stem])
+
+
+def _name_of(config: str) -> str:
+    """Returns the name of a model, given it or the path of its config."""
+    return Path(config).name.removesuffix('.py')
 
 
 def list_models(pattern: str = '*', released: bool = False) -> List[str]:
@@ -152,7 +159,7 @@ def released_weights(name: str) -> Optional[str]:
     """Finds the released weights of a model.
 
     Args:
-        name (str): Its name.
+        name (str): Its name, or the path of its config.
 
     Returns:
         str: Path or URL, or None if there are none.
@@ -160,10 +167,37 @@ def released_weights(name: str) -> Optional[str]:
     Raises:
         ValueError: If the metafile is damaged or cut short.
     """
-    weights = find_entry(name).get('Weights')
+    weights = find_entry(_name_of(name)).get('Weights')
     if weights is None or '://' in weights:
         return weights
     return str(zoo_root() / weights)
+
+
+def find_checkpoint(config: str, checkpoint: str = RELEASED) -> str:
+    """Finds a checkpoint for a model.
+
+    Args:
+        config (str): Name of the model, or path of its config.
+        checkpoint (str): 'released', or a path or URL. Defaults to 'released'.
+
+    Returns:
+        str: Path or URL; of the released weights, or else the given one.
+
+    Raises:
+        FileNotFoundError: If no weights have been released for the model.
+        ValueError: If the metafile is damaged or cut short.
+    """
+    if checkpoint != RELEASED:
+        return checkpoint
+    weights = released_weights(config)
+    if weights is None:
+        have = ', '.join(list_models(released=True))
+        raise FileNotFoundError(
+            f'no weights have been released for {_name_of(config)!r}'
+            + (f', only for {have}' if have else '')
+            + '; give the path of a checkpoint'
+        )
+    return weights
 
 
 def create_model(
@@ -182,9 +216,9 @@ def create_model(
             model, or the path or URL of a checkpoint, ``.pth`` or
             ``.safetensors``, including those of mmaction2. Weights of the
             sampling layers may be missing, as in a checkpoint of mmaction2,
-            and the last linear layer is skipped if its number of classes
-            differs; all other weights must match. Defaults to None, random
-            weights.
+            those of layers that the model lacks are skipped, and the last
+            linear layer is, too, if its number of classes differs; all other
+            weights must match. Defaults to None, random weights.
         **overrides: Settings that override ``model`` in the config, as nested
             dicts: ``backbone=dict(sgs=dict(stage=2))``.
             ``backbone=dict(sgs=None)`` builds the network without sampling.
@@ -215,31 +249,19 @@ def create_model(
     recognizer = build_recognizer(cfg.model)
     recognizer.cfg = cfg
     if checkpoint is not None:
-        _load(recognizer, _find_checkpoint(path, checkpoint))
+        _load(recognizer, find_checkpoint(path, checkpoint))
     return recognizer
-
-
-def _find_checkpoint(config: str, checkpoint: str) -> str:
-    if checkpoint != RELEASED:
-        return checkpoint
-    stem = Path(config).stem
-    weights = released_weights(stem)
-    if weights is None:
-        have = list_models(released=True)
-        raise FileNotFoundError(
-            f'no weights have been released for {stem!r}; '
-            + (
-                f'weights exist for {", ".join(have)}'
-                if have
-                else 'give the path of a checkpoint'
-            )
-        )
-    return weights
 
 
 def _load(recognizer: BaseRecognizer, checkpoint: str) -> None:
     """Loads matching weights and logs the others."""
     loaded, meta = open_checkpoint(checkpoint)
+    layers = tuple(f'{name}.' for name in sgs_layers(recognizer))
+    loaded = {
+        key: value
+        for key, value in loaded.items()
+        if key.startswith(layers) or not _SAMPLING.fullmatch(key)
+    }
     own = recognizer.state_dict()
     left_out = [
         key

@@ -6,6 +6,7 @@ import shutil
 import pytest
 from script_runs import ROOT, assert_one_line, run_script
 
+from mmatfr.zoo.models import config_path
 from mmatfr.zoo.verification import read_metrics
 
 NAME = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
@@ -21,7 +22,10 @@ def folder(tempo, tmp_path_factory):
     """The files model.onnx and video.mp4 of the page."""
     folder = tmp_path_factory.mktemp('page')
     done = run(
-        'deployment/export_model.py', NAME, 'released', folder / 'model.onnx'
+        'deployment/export_model.py',
+        config_path(NAME),
+        'released',
+        folder / 'model.onnx',
     )
     assert done.returncode == 0, done.stderr[-3000:]
     for engine in ('onnxruntime', 'openvino'):

@@ -8,7 +8,12 @@ from mmaction.registry import MODELS
 
 import mmatfr
 from mmatfr.zoo import models
-from mmatfr.zoo.models import find_configs, released_weights
+from mmatfr.zoo.models import (
+    config_path,
+    find_checkpoint,
+    find_configs,
+    released_weights,
+)
 
 NAME = 'x3d_xxs-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 
@@ -114,3 +119,30 @@ def test_starts_from_a_plain_checkpoint_of_other_classes(tmp_path):
 def test_released_weights_load_by_name(name):
     model = mmatfr.create_model(name, checkpoint='released')
     assert len(model.classes) == model.cfg.model.cls_head.num_classes
+    # Without sampling, too: weights of the layers are left out.
+    plain = mmatfr.create_model(
+        name, checkpoint='released', backbone=dict(sgs=None)
+    )
+    sampled = model.state_dict()
+    for key, value in plain.state_dict().items():
+        assert value.equal(sampled[key]), key
+
+
+def test_weights_of_layers_that_are_there_have_to_match(tmp_path):
+    weights = mmatfr.create_model(NAME).state_dict()
+    weights['backbone.sgs.fc1.weight'] = torch.rand(4, 4)
+    path = str(tmp_path / 'other.pth')
+    torch.save(dict(state_dict=weights), path)
+    with pytest.raises(ValueError, match='1 unknown here .*sgs.fc1'):
+        mmatfr.create_model(NAME, checkpoint=path)
+
+
+def test_released_weights_are_found_by_name_and_by_path():
+    name = mmatfr.list_models(released=True)[0]
+    weights = released_weights(name)
+    for config in (name, f'{name}.py', config_path(name)):
+        assert released_weights(config) == weights
+        assert find_checkpoint(config) == weights
+        assert find_checkpoint(config, 'own.pth') == 'own.pth'
+    with pytest.raises(FileNotFoundError, match="for 'own', only for .*;"):
+        find_checkpoint('configs/own.py')

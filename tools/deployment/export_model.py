@@ -18,7 +18,7 @@ from mmatfr.apis import (
 from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.cli import make_progress, run_script, show_steps
 from mmatfr.deploy import ENGINES, export_onnx
-from mmatfr.zoo.models import config_path, released_weights
+from mmatfr.zoo.models import config_path, find_checkpoint
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
@@ -50,15 +50,9 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     cfg = load_config(config_path(args.config), args.cfg_options)
-    checkpoint = args.checkpoint
-    if checkpoint == 'released':
-        checkpoint = released_weights(args.config)
-        if checkpoint is None:
-            raise ValueError(
-                f'no weights have been released for {args.config!r}; give a '
-                'checkpoint'
-            )
-    if checkpoint:
+    checkpoint = None
+    if args.checkpoint:
+        checkpoint = find_checkpoint(args.config, args.checkpoint)
         recognizer = load_recognizer(cfg, checkpoint)
     else:
         recognizer = build_recognizer(cfg.model)

@@ -19,7 +19,7 @@ from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import run_script
 from mmatfr.visualization.animated_page import make_animated_page
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups
-from mmatfr.zoo.models import config_path, released_weights
+from mmatfr.zoo.models import config_path, find_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='its checkpoint (default: the released one)',
+        default='released',
+        help='its checkpoint (default: %(default)s)',
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument('--video', help='a video file')
@@ -69,12 +70,7 @@ def read_video(model: nn.Module, args: argparse.Namespace) -> Tuple[str, dict]:
 
 def run(args: argparse.Namespace) -> None:
     config = config_path(args.config)
-    checkpoint = args.checkpoint or released_weights(Path(config).stem)
-    if checkpoint is None:
-        raise ValueError(
-            f'no weights have been released for {args.config!r}; give a '
-            'checkpoint'
-        )
+    checkpoint = find_checkpoint(config, args.checkpoint)
     model = load_recognizer(config, checkpoint, args.device)
     name, data = read_video(model, args)
     with GroupsRecorder(model) as recorder, torch.no_grad():
