@@ -5,8 +5,11 @@ unchanged; a partial file never appears under the final name.
 """
 
 import errno
+import functools
 import os
+import platform
 import shutil
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Iterator, Union
@@ -20,6 +23,8 @@ __all__ = [
     'write_text',
 ]
 
+_MARK = '.part-'  # in the names of temporary files
+_OLD = 24 * 3600  # seconds after which they are not in use
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -37,9 +42,12 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     """Provides a temporary path that is renamed to ``path`` on success.
 
     The temporary file is in the same folder, under a hidden name with the same
-    extension. The name is fixed, so the next process overwrites the remains of
-    a killed one. Links are followed; anything but a regular file, such as
-    ``/dev/stdout``, is written to directly.
+    extension. The name has the host and the number of the process, so several
+    processes can write one file, and the last one wins. The first write of a
+    process into a folder removes what killed processes have left there: at
+    once those of this host, after a day those of others. Links are followed;
+    anything but a regular file, such as ``/dev/stdout``, is written to
+    directly.
 
     Args:
         path (str | Path): The file to write.
@@ -61,11 +69,13 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(path))
     special = target.exists() and not target.is_file()
-    part = (
-        target
-        if special
-        else target.with_name(f'.{target.stem}.part{target.suffix}')
-    )
+    part = target
+    if not special:
+        _sweep(target.parent, os.getpid())
+        writer = f'{platform.node()}-{os.getpid()}'
+        part = target.with_name(
+            f'.{target.stem}{_MARK}{writer}{target.suffix}'
+        )
     try:
         yield part
         if special:
@@ -91,6 +101,28 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
         if not special:
             with suppress(OSError):  # already removed, or never created
                 part.unlink()
+
+
+@functools.cache
+def _sweep(folder: Path, process: int) -> None:
+    """Removes what killed processes have left, once for each process."""
+    for part in folder.glob(f'.*{_MARK}*'):
+        with suppress(OSError):  # already removed by another process
+            if _is_left(part):
+                part.unlink()
+
+
+def _is_left(part: Path) -> bool:
+    host, _, number = part.name.rpartition(_MARK)[2].rpartition('-')
+    number = number.partition('.')[0]
+    if host == platform.node() and number.isdigit() and os.name == 'posix':
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # of another user
+            pass
+    return time.time() - part.stat().st_mtime > _OLD
 
 
 @contextmanager

@@ -2,6 +2,10 @@
 
 import os
 import pickle
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -47,6 +51,40 @@ def test_error_on_the_way_leaves_what_was_there(tmp_path):
         raise RuntimeError
     assert path.read_text() == 'old'
     assert os.listdir(tmp_path) == ['a.txt']
+
+
+def test_two_processes_write_one_file(tmp_path, monkeypatch):
+    path = tmp_path / 'a.txt'
+    with ExitStack() as second:
+        with atomic_path(path) as part:
+            part.write_text('first')
+            # Any other process that is running.
+            monkeypatch.setattr(os, 'getpid', os.getppid)
+            other = second.enter_context(atomic_path(path))
+            other.write_text('sec')
+        assert path.read_text() == 'first'
+        other.write_text('second')
+    assert path.read_text() == 'second'
+    assert os.listdir(tmp_path) == ['a.txt']
+
+
+def test_remains_of_killed_processes_are_removed(tmp_path):
+    done = subprocess.Popen([sys.executable, '-c', ''])
+    done.wait()
+
+    def leave(host, process, age=0):
+        part = tmp_path / f'.b.c.part-{host}-{process}.txt'
+        part.touch()
+        time = part.stat().st_mtime - age
+        os.utime(part, (time, time))
+        return part.name
+
+    here, elsewhere = platform.node(), 'else-where'
+    leave(here, done.pid)
+    leave(elsewhere, done.pid, age=10**6)
+    kept = {leave(here, os.getppid()), leave(elsewhere, done.pid + 1)}
+    write_text(tmp_path / 'a.txt', 'new')
+    assert {*os.listdir(tmp_path)} == {'a.txt', *kept}
 
 
 def test_says_where_nothing_can_be_written(tmp_path):
