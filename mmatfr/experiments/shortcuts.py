@@ -61,8 +61,10 @@ def train_and_test(
     cfg = Config.fromfile(config_path(name))
     cfg.work_dir = os.path.join(work_dir, f'{view}_seed{seed}')
     cfg.randomness = dict(seed=seed)
-    for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        loader.dataset.data_root = data
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        dataset.data_root = data
+        dataset.metainfo.classes = f'{data}/classes.txt'
     if epochs is not None:
         cfg.train_cfg.max_epochs = epochs
         cfg.param_scheduler[0].total_steps = epochs
@@ -85,8 +87,8 @@ def print_shortcuts(report: Dict[str, Any]) -> None:
     """Prints the results of all trainings.
 
     Args:
-        report (dict): ``world``, number of ``classes``, ``chance`` in [0, 1],
-            ``machine`` and ``rows``, see :func:`train_and_test`.
+        report (dict): ``world``, number of ``classes``, ``chance`` in [0, 1]
+            and ``rows``, see :func:`train_and_test`.
     """
     table = Table(
         title=f'{report["world"]}: {report["classes"]} classes, '
@@ -105,6 +107,4 @@ def print_shortcuts(report: Dict[str, Any]) -> None:
             *percent,
             f'{row["seconds"]:.0f}',
         )
-    console = Console()
-    console.print(table)
-    console.print(', '.join(f'{k} {v}' for k, v in report['machine'].items()))
+    Console().print(table)

@@ -1,15 +1,18 @@
 """Lists of data sets, and the check of their videos."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from script_runs import assert_one_line, run_script
 
 from mmatfr.datasets.grid import choose_split
+from mmatfr.datasets.tempo import SIZES, Tempo
 from mmatfr.datasets.video_dataset import read_list
 
 TOOLS = Path(__file__).parents[2] / 'tools/data'
@@ -280,3 +283,41 @@ def test_grid_says_what_is_wrong(tmp_path):
     for name in SENTENCES:
         (tmp_path / f'align/{name}.align').unlink(missing_ok=True)
     assert_one_line(prepare_grid(tmp_path), 'no alignment NAME.align')
+
+
+def check_shortcuts(folder, *args):
+    return run(
+        'tempo/check_shortcuts.py',
+        *('--data', folder / 'tempo', '--work-dir', folder / 'work'),
+        *('--world', 'camera', '--views', 'single'),
+        *args,
+        cwd=folder,
+    )
+
+
+def test_shortcuts_are_checked_on_the_given_data_alone(tmp_path, monkeypatch):
+    monkeypatch.setitem(SIZES, 'small', Tempo(12, 2, 4))
+    done = check_shortcuts(tmp_path, '--epochs', 1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((tmp_path / 'work/shortcuts.json').read_text())
+    (row,) = report['rows']
+    assert row['view'] == 'single' and 0 <= row['top1'] <= 1
+    assert 'check_shortcuts.py --data' in report['run']['command']
+    assert 'camera: 12 classes, chance 8.3 %' in done.stdout
+    # Also the classes and the videos for validation.
+    (config,) = (tmp_path / 'work').rglob('resnet3d-*.py')
+    cfg = Config.fromfile(config)
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.data_root == str(tmp_path / 'tempo')
+        classes = Path(dataset.metainfo.classes)
+        assert classes == tmp_path / 'tempo/classes.txt'
+
+
+def test_one_line_says_why_shortcuts_are_not_checked(tmp_path):
+    (tmp_path / 'tempo').mkdir()
+    (tmp_path / 'tempo/thesis.txt').touch()
+    assert_one_line(check_shortcuts(tmp_path), 'no tempo.json')
+    done = check_shortcuts(tmp_path, '--epochs', 0)
+    assert done.returncode == 2
+    assert '--epochs 0 must be at least 1' in done.stderr

@@ -5,24 +5,12 @@ frames, and on frames in random order. Only the first should be accurate.
 """
 
 import argparse
-import json
-import os
-import platform
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from mmatfr.arguments import make_parser
-from mmatfr.atomic_write import write_text
-from mmatfr.datasets.tempo import (
-    CLASSES,
-    WORLDS,
-    TempoError,
-    get_size,
-    write_tempo,
-)
+from mmatfr.arguments import make_parser, refuse_below_one
+from mmatfr.cli import run_script, write_report
+from mmatfr.datasets.tempo import CLASSES, WORLDS, get_size, write_tempo
 from mmatfr.experiments.shortcuts import (
     VIEWS,
     print_shortcuts,
@@ -57,59 +45,33 @@ def parse_args() -> argparse.Namespace:
         '--epochs', type=int, help='number of epochs (default: of the configs)'
     )
     args = parser.parse_args()
+    if args.epochs is not None:
+        refuse_below_one(parser, args, 'epochs')
     suffix = '' if args.world == 'still' else f'-{args.world}'
     args.data = args.data or f'data/tempo/small{suffix}'
     args.work_dir = args.work_dir or f'work_dirs/tempo_shortcuts{suffix}'
     return args
 
 
-def main() -> int:
+def run() -> None:
     args = parse_args()
-    if args.epochs is not None and args.epochs < 1:
-        print(
-            f'check_shortcuts.py: error: epochs {args.epochs} is not '
-            'possible: choose at least 1',
-            file=sys.stderr,
-        )
-        return 1
-    try:
-        tempo = replace(get_size('small'), world=args.world)
-        for _ in write_tempo(args.data, tempo) or ():
-            pass
-    except TempoError as error:
-        print(f'check_shortcuts.py: error: {error}', file=sys.stderr)
-        return 1
-
-    rows = [
-        train_and_test(view, seed, args.data, args.work_dir, args.epochs)
-        for seed in args.seeds
-        for view in args.views
-    ]
+    tempo = replace(get_size('small'), world=args.world)
+    for _ in write_tempo(args.data, tempo) or ():
+        pass
     report = dict(
         data=args.data,
         world=args.world,
         classes=len(CLASSES),
         chance=round(1 / len(CLASSES), 4),
-        machine=dict(
-            cores=os.cpu_count(),
-            threads=torch.get_num_threads(),
-            gpu=(
-                torch.cuda.get_device_name()
-                if torch.cuda.is_available()
-                else None
-            ),
-            python=platform.python_version(),
-            torch=torch.__version__,
-        ),
-        rows=rows,
+        rows=[
+            train_and_test(view, seed, args.data, args.work_dir, args.epochs)
+            for seed in args.seeds
+            for view in args.views
+        ],
     )
-    path = Path(args.work_dir) / 'shortcuts.json'
-    write_text(path, json.dumps(report, indent=2) + '\n')
-
     print_shortcuts(report)
-    print(f'written to {path}')
-    return 0
+    write_report(Path(args.work_dir), 'shortcuts', report)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_script(run)
