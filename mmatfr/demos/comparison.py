@@ -1,21 +1,16 @@
 """The long demonstration: trains, tests and times networks on tempo."""
 
-import json
-import os
-import platform
 import statistics
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
 
-import torch
 from mmaction.models.recognizers import BaseRecognizer
 from rich.console import Console
 from torch import nn
 
 from mmatfr.apis import load_recognizer, read_batch
-from mmatfr.atomic_write import write_text
 from mmatfr.benchmark.timing import time_per_clip
-from mmatfr.cli import make_table, print_table
+from mmatfr.cli import make_table, print_table, write_report
 
 from .tempo import draw_slow_and_fast, read_test_list
 from .training import CONFIGS, test, train
@@ -84,23 +79,14 @@ def compare(
             seconds_max=max(taken),
         )
     draw_slow_and_fast(models[networks[-1].title], out / 'groups.png', data)
-    machine = dict(
-        cores=os.cpu_count(),
-        threads=torch.get_num_threads(),
-        python=platform.python_version(),
-        torch=torch.__version__,
-    )
-    write_text(
-        out / 'table.json',
-        json.dumps(dict(machine=machine, rows=rows), indent=2) + '\n',
-    )
     _show(rows)
     print(
         '± is the standard deviation over the clips; Spearman is the rank '
         "correlation of B' with the length of the action; times are on the "
-        f'CPU without decoding, median [min, max] of {rounds} rounds.\n'
-        f'written: {out / "table.json"}, {out / "groups.png"}'
+        f'CPU without decoding, median [min, max] of {rounds} rounds.'
     )
+    write_report(out, 'table', dict(rows=rows))
+    print(f'written: {out / "groups.png"}')
 
 
 def _time(

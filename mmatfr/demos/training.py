@@ -12,15 +12,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from mmatfr.checkpoint import read_checkpoint
+from mmatfr.cli import make_progress
 
 __all__ = ['CONFIGS', 'plan_training', 'run_tool', 'test', 'train']
 
@@ -103,16 +97,9 @@ def train(
     if command is None:
         print(f'{title}: {checkpoint} already exists')
         return checkpoint
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.fields[state]}'),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     said: List[str] = []
     with (
-        Progress(*columns) as progress,
+        make_progress() as progress,
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -120,7 +107,7 @@ def train(
             text=True,
         ) as process,
     ):
-        task = progress.add_task(f'train {title}', total=None, state='')
+        task = progress.add_task(f'train {title}', total=None)
         validated = False
         assert process.stdout is not None
         for line in process.stdout:
@@ -136,7 +123,8 @@ def train(
                     task,
                     total=epochs * total,
                     completed=(epoch - 1) * total + done,
-                    state=f'epoch {epoch}/{epochs}, loss {step[4]}',
+                    description=f'train {title}: epoch {epoch}/{epochs}, '
+                    f'loss {step[4]}',
                 )
     if validated:
         on_validation()

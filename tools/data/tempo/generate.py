@@ -6,21 +6,12 @@ import os
 import sys
 import time
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
-from mmatfr.atomic_write import WriteError
+from mmatfr.cli import make_progress, run_script
 from mmatfr.datasets.tempo import (
     SIZES,
     SPLITS,
     WORLDS,
     Tempo,
-    TempoError,
     VideoFormat,
     get_size,
     write_tempo,
@@ -94,47 +85,34 @@ def get_parameters(args: argparse.Namespace) -> Tempo:
     return dataclasses.replace(tempo, video=video, **given)
 
 
-def main() -> int:
+def run() -> None:
     args = parse_args()
     begin = time.perf_counter()
+    tempo = get_parameters(args)
+    total = sum(getattr(tempo, split) for split in SPLITS)
+    workers = args.workers
+    if workers is None:
+        workers = min(os.cpu_count() or 1, max(1, total // _CLIPS_PER_WORKER))
+    name = args.size
+    if args.world != 'still':
+        name += f'-{args.world}'
+    out = args.out or os.path.join('data', 'tempo', name)
+    steps = write_tempo(out, tempo, workers, args.overwrite)
+    if steps is None:
+        print(f'{out} is already complete, nothing to do')
+        return
     try:
-        tempo = get_parameters(args)
-        total = sum(getattr(tempo, split) for split in SPLITS)
-        workers = args.workers
-        if workers is None:
-            workers = min(
-                os.cpu_count() or 1, max(1, total // _CLIPS_PER_WORKER)
-            )
-        name = args.size
-        if args.world != 'still':
-            name += f'-{args.world}'
-        out = args.out or os.path.join('data', 'tempo', name)
-        steps = write_tempo(out, tempo, workers, args.overwrite)
-        if steps is None:
-            print(f'{out} is already complete, nothing to do')
-            return 0
-        columns = (
-            TextColumn('{task.description}'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns) as progress:
-            task = progress.add_task('clips', total=total)
-            for done in steps:
-                progress.update(task, completed=done)
-    except (TempoError, WriteError) as error:
-        print(f'{os.path.basename(__file__)}: error: {error}', file=sys.stderr)
-        return 1
+        with make_progress() as progress:
+            for _ in progress.track(steps, total, description='clips'):
+                pass
     except KeyboardInterrupt:
         print(
             'interrupted: the same command continues from here',
             file=sys.stderr,
         )
-        return 130
+        sys.exit(130)
     print(f'{total} clips in {out} after {time.perf_counter() - begin:.1f} s')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_script(run)
