@@ -15,6 +15,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmatfr.apis import clip_shape, test_pipeline
 from mmatfr.atomic_write import atomic_path
+from mmatfr.models.networks import evaluating
 from mmatfr.version import __version__
 
 from .engines import available_engines, make_engine
@@ -46,8 +47,7 @@ def export_onnx(
     give the same scores and B' as PyTorch on clips with B' from 1 to T.
 
     Args:
-        recognizer (BaseRecognizer): The recognizer, in evaluation mode, on
-            the CPU.
+        recognizer (BaseRecognizer): The recognizer, on the CPU.
         cfg (Config): Its config.
         out (str): The file, ``*.onnx``.
         checkpoint (str, optional): Origin of the weights, for the metadata.
@@ -82,21 +82,21 @@ def export_onnx(
     if path.suffix != '.onnx':
         raise ValueError(f'{out!r} must end in .onnx')
     _, num_frames, *size = clip_shape(cfg)
-    recognizer.eval()
-    network = ClipNetwork(recognizer, cfg.model, num_frames).eval()
-    info = _describe(recognizer, cfg, checkpoint, network, size)
-    on_step('exporting', 0, 1)
-    program = _export(network, info)
-    on_step('exporting', 1, 1)
+    with evaluating(recognizer):
+        network = ClipNetwork(recognizer, cfg.model, num_frames).eval()
+        info = _describe(recognizer, cfg, checkpoint, network, size)
+        on_step('exporting', 0, 1)
+        program = _export(network, info)
+        on_step('exporting', 1, 1)
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as draft:
-        _save(program, info, draft)
-        verified = _verify(
-            draft, info, recognizer, network, engines, rtol, on_step
-        )
-        info = replace(info, verified=verified)
-        _save(program, info, draft)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as draft:
+            _save(program, info, draft)
+            verified = _verify(
+                draft, info, recognizer, network, engines, rtol, on_step
+            )
+            info = replace(info, verified=verified)
+            _save(program, info, draft)
     return info
 
 

@@ -107,8 +107,12 @@ def test_keeps_no_file_that_differs(tmp_path):
     cfg = make_config(X3D, sgs=dict(stage=1))
     out = tmp_path / 'model.onnx'
     out.write_text('of before')
+    recognizer = build(cfg).train()
+    recognizer.backbone.layer1.eval()
+    modes = [module.training for module in recognizer.modules()]
     with pytest.raises(ValueError, match='differ by .* in onnxruntime'):
-        export_onnx(build(cfg), cfg, str(out), rtol=0)
+        export_onnx(recognizer, cfg, str(out), rtol=0)
+    assert [module.training for module in recognizer.modules()] == modes
     assert [path.name for path in tmp_path.iterdir()] == ['model.onnx']
     assert out.read_text() == 'of before'
 
