@@ -65,7 +65,7 @@ def show_recognizer(
         clip = first_view(model, data['inputs'])
         times = frame_times(data['data_samples'], clip.shape[1])
         seconds = None if times is None else times[0]
-        rows.append((seconds, records, cost.gflops(clip.shape, clip.shape[1])))
+        rows.append((seconds, records, cost.gflops(clip.shape)))
         title = f'{Path(video).name}, clip {len(rows)}'
         for own, drawn in zip(
             layers, groups.groups(0, clip, title, seconds), strict=True
@@ -116,9 +116,9 @@ def show_deployed(
             f"{pathway or 'temporal resolution'} B': {lengths.tolist()} of "
             f'{num_frames} frames, for {len(lengths)} view(s)'
         )
-        step = model.info.num_frames // num_frames
+        times = np.arange(num_frames) * model.info.num_frames // num_frames
         title = ', '.join(filter(None, [Path(video).name, pathway]))
-        clips.append([ClipGroups(views[0, ::step], groups[0], title=title)])
+        clips.append([ClipGroups(views[0, times], groups[0], title=title)])
     _save_figure(video, out, clips, _FOREIGN if foreign else '')
 
 

@@ -1,0 +1,71 @@
+"""What sampling does in a video, as tools/demo.py prints and draws it."""
+
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import torch
+
+from mmatfr.apis import build_recognizer, load_config
+from mmatfr.cost import CostModel
+from mmatfr.demos import video
+from mmatfr.deploy import Prediction
+from mmatfr.zoo.models import config_path
+
+SLOWFAST = 'slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+RESNET = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+
+
+@pytest.mark.parametrize(
+    'name,backbone,num_frames',
+    [
+        (SLOWFAST, dict(), (4, 16)),
+        (RESNET, dict(conv1_stride_t=2), (8,)),
+    ],
+)
+def test_layers_that_see_fewer_frames_than_the_clip(
+    name, backbone, num_frames, tempo, tmp_path, capsys
+):
+    torch.manual_seed(0)
+    cfg = load_config(config_path(name))
+    cfg.model.backbone.update(backbone)
+    model = build_recognizer(cfg.model)
+    model.cfg, model.classes = cfg, None
+    out = tmp_path / 'figure.png'
+    video.show_recognizer(model, str(tempo / 'videos/test/00000.mp4'), out)
+    assert out.is_file() and out.with_suffix('.html').is_file()
+    printed = ' '.join(capsys.readouterr().out.split())
+    for frames in num_frames:
+        assert f'of {frames} frames' in printed
+    cost = CostModel(model)
+    shape = (3, 16, 56, 56)
+    assert cost.num_frames(shape) == num_frames
+    full = cost.gflops(shape)
+    assert f'of {full:.4g} with all frames kept' in printed
+
+
+def test_pictures_of_a_deployed_layer_are_at_the_times_of_its_frames(
+    tmp_path, monkeypatch
+):
+    """Seven of 13 frames, which no stride gives."""
+    views = np.zeros((1, 13, 8, 8, 3), np.uint8)
+    views[0] += np.arange(13, dtype=np.uint8)[:, None, None, None]
+    model = Mock(
+        return_value=Prediction(
+            np.ones(2) / 2, 0, '0', np.array([7]), np.arange(7)[None]
+        ),
+        info=SimpleNamespace(config='other', num_frames=13),
+        read_views=lambda path: views,
+        class_name=str,
+    )
+    drawn = []
+    monkeypatch.setattr(video, 'load_model', lambda path, engine: model)
+    monkeypatch.setattr(
+        video,
+        '_save_figure',
+        lambda name, out, clips, note: drawn.append(clips),
+    )
+    video.show_deployed('m.onnx', 'onnxruntime', 'v.mp4', tmp_path / 'f.png')
+    (((clip,),),) = drawn
+    assert clip.pictures[:, 0, 0, 0].tolist() == [0, 1, 3, 5, 7, 9, 11]
