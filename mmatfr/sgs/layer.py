@@ -84,7 +84,8 @@ class SGS(nn.Module):
         binning (Callable): Maps magnitudes (N, T), on the CPU, to
             :class:`Groups`; a :class:`Binning` unless replaced.
         running_peak (Tensor): Running mean of the largest magnitudes of the
-            clips, a scalar; 0 before the first clip. This buffer and
+            clips, a scalar; 0 before the first clip. Clips whose largest
+            magnitude is not finite are left out. This buffer and
             ``num_batches_tracked`` exist only with ``bin_range='data'``.
 
     Examples:
@@ -317,15 +318,22 @@ class SGS(nn.Module):
         """Returns the upper end of the B bins, (1,) or (N, 1)."""
         peak = magnitude.detach().amax(dim=1, keepdim=True).clamp_min(0.0)
         if self.training:
-            self.num_batches_tracked.add_(1)
-            share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
-            mean = peak.mean().to(self.running_peak)
-            self.running_peak.add_(share * (mean - self.running_peak))
+            self._track(peak)
         # Before the first training batch: slightly more than the peak of the
         # clip, so that the peak falls into the last bin; 1 for a still clip.
         own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
         running_peak = self.running_peak.to(peak)
         return torch.where(running_peak > 0, running_peak, own)
+
+    def _track(self, peak: Tensor) -> None:
+        """Adds the clips with a finite peak, (N, 1), to the running mean."""
+        peak = peak[peak.isfinite()]
+        if not len(peak):
+            return
+        self.num_batches_tracked.add_(1)
+        share = (1 / self.num_batches_tracked).clamp_min(_MOMENTUM)
+        mean = peak.mean().to(self.running_peak)
+        self.running_peak.add_(share * (mean - self.running_peak))
 
     def _normalize(self, z: Tensor) -> Tensor:
         if self.bn.training and len(z) == 1:

@@ -171,6 +171,27 @@ def test_range_of_the_data_is_a_plain_mean_up_to_a_hundred_batches(
     assert sgs.running_peak.item() == pytest.approx(1 + 4 * share, rel=1e-9)
 
 
+@pytest.mark.parametrize('damage', [float('nan'), float('inf')])
+def test_clips_that_are_not_finite_leave_the_range_of_the_data(damage):
+    options = dict(
+        similarity='norm',
+        embedding='identity',
+        magnitude_grad=False,
+        bin_range='data',
+    )
+    sgs, expected = SGS(1, **options), SGS(1, **options)
+    good = torch.tensor([2.0, 4.0]).view(2, 1, 1, 1, 1).repeat(1, 1, 3, 2, 2)
+    bad = torch.full_like(good[:1], damage)
+    sgs(bad)  # nothing has been seen
+    assert sgs.running_peak == sgs.num_batches_tracked == 0
+    for batch in (good, 2 * good):
+        sgs(torch.cat([batch, bad]))
+        sgs(bad)
+        expected(batch)
+    assert sgs.running_peak == expected.running_peak == 4.5
+    assert sgs.num_batches_tracked == expected.num_batches_tracked == 2
+
+
 def test_bins_of_the_data_that_are_empty_leave_no_group():
     magnitude = torch.tensor([[0.1, 5.2, 0.2, 9.9, 5.3]])
     groups = group_frames(magnitude, num_bins=2, peak=2.0)
