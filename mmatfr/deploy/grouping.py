@@ -76,13 +76,13 @@ def group_clip(
     spread = own_peak - magnitude.amin(0)
     level = own_peak.clamp_min(_STILL_ATOL)
     still = spread <= _STILL_RTOL * level
+    all_bins = num_bins.to(magnitude.dtype)
     if peak is None:
         scale = torch.where(still, torch.ones_like(own_peak), own_peak)
-        last_bin = (num_bins - 1).to(magnitude.dtype)
+        last_bin = all_bins - 1
     else:
         scale = torch.full_like(own_peak, peak)
-        last_bin = torch.full_like(own_peak, _MOST_BINS - 1)
-    all_bins = num_bins.to(magnitude.dtype)
+        last_bin = all_bins.clamp_min(_MOST_BINS) - 1
     # Equal to torch's division of a number by a tensor, bit for bit.
     steps = scale.reciprocal() * (2 * all_bins)
     position = magnitude * steps

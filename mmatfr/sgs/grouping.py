@@ -42,7 +42,7 @@ _EDGE_RTOL = 1e-6
 # Weight of a frame on the edge of its bin, under the linear kernel. The
 # authors' code adds it to every weight to make the bin active.
 _EDGE_WEIGHT = 1e-7
-# Bins of a given width continue beyond the B-th, up to this number. The
+# Bins of a given width continue beyond the B-th up to this number. The
 # rounding of a magnitude, in half widths of its bin, grows with the number of
 # the bin and is 1e-3 in this one.
 _MOST_BINS = 2**12
@@ -126,7 +126,8 @@ def group_frames(
             only. Defaults to False.
         peak (float, optional): Replaces Delta_max, for all clips. Magnitudes
             beyond it fall into further bins of the same width, up to 4096 in
-            total. Defaults to None: the Delta_max of each clip.
+            total or B if that is more. Defaults to None: the Delta_max of each
+            clip.
         ends (int): Number of frames at each end of a clip that each form a
             separate group, regardless of their magnitude. At least one frame
             always remains between them. Defaults to 0.
@@ -148,7 +149,7 @@ def group_frames(
         num_labels = num_bins
     else:
         scaled = magnitude * (2 * num_bins / peak)
-        num_labels = _MOST_BINS
+        num_labels = max(num_bins, _MOST_BINS)
     position = scaled.masked_fill(still, 0.0)
     bins = (position.detach() / 2 + _EDGE_RTOL * num_bins).floor().long()
     bins = bins.clamp_(0, num_labels - 1)

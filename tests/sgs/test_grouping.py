@@ -139,6 +139,14 @@ def test_bins_of_the_data_end_where_rounding_would_decide():
     assert group_frames(magnitude / 1e3, 8, peak=1.0).lengths == 3
 
 
+def test_as_many_bins_of_the_data_as_are_asked_for():
+    magnitude = torch.linspace(0, 1, 9000)[None]
+    groups = group_frames(magnitude, num_bins=8192, peak=1.0)
+    expected = group_frames(magnitude, num_bins=8192)
+    assert groups.lengths == 8192
+    assert groups.index.equal(expected.index)
+
+
 @pytest.mark.parametrize('kernel', ['delta', 'linear'])
 def test_one_frame_gives_itself(kernel):
     x = torch.rand(2, 3, 1, 2, 2)
