@@ -12,6 +12,7 @@ from mmatfr.models import ATFR
 from mmatfr.models.networks import backbone_of
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import SGS, Binning, set_num_bins, sgs_layers
+from mmatfr.sgs.grouping import clamp_border
 from mmatfr.sgs.similarity import path, path_squared
 
 from .preparation import SEEN_BATCHES, calibrate_bin_range
@@ -57,7 +58,7 @@ def imagine_even_clip(
     for name, layer in layers.items():
         _require_bound(name, layer)
     for name, frames in zip(layers, cost.num_frames(shape), strict=True):
-        border = min(layers[name].border, (frames - 1) // 2)
+        border = clamp_border(layers[name].border, frames)
         steps = torch.arange(frames).clamp(border, frames - 1 - border)
         path = (steps - border).float()
         magnitudes[name] = path[None] / path.max().clamp_min(1)

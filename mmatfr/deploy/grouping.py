@@ -19,6 +19,7 @@ from mmatfr.sgs.grouping import (
     _MOVING_RTOL,
     _STILL_ATOL,
     _STILL_RTOL,
+    clamp_border,
 )
 
 __all__ = ['ClipGroups', 'group_clip']
@@ -94,7 +95,7 @@ def group_clip(
     if contiguous:
         turns = (bins[1:] != bins[:-1]).to(bins).cumsum(0)
         labels = torch.cat([torch.zeros_like(bins[:1]), turns])
-    ends = min(ends, (num_frames - 1) // 2)
+    ends = clamp_border(ends, num_frames)
     if ends:
         # Before and after all other labels.
         behind = frames - (num_frames - ends)

@@ -18,6 +18,7 @@ __all__ = [
     'Groups',
     'KERNELS',
     'ORDERS',
+    'clamp_border',
     'group_frames',
     'join_groups',
     'merge_frames',
@@ -129,8 +130,8 @@ def group_frames(
             total or B if that is more. Defaults to None: the Delta_max of each
             clip.
         ends (int): Number of frames at each end of a clip that each form a
-            separate group, regardless of their magnitude. At least one frame
-            always remains between them. Defaults to 0.
+            separate group, regardless of their magnitude; see
+            :func:`clamp_border`. Defaults to 0.
 
     Returns:
         Groups: The groups of the batch.
@@ -158,7 +159,7 @@ def group_frames(
         labels, num_labels = _runs(bins), num_frames
     elif peak is not None:
         labels, num_labels = _dense_ranks(bins), num_frames
-    ends = min(ends, (num_frames - 1) // 2)
+    ends = clamp_border(ends, num_frames)
     if ends:
         labels, num_labels = _set_apart(labels, num_labels, ends)
     index, lengths, count = pack_labels(
@@ -181,6 +182,19 @@ def group_frames(
     moving = (spread / (_MOVING_RTOL * level)).clamp_max(1.0)
     weight = torch.where(still, 1 / count, (1 / count).lerp(weight, moving))
     return Groups(index, weight, lengths)
+
+
+def clamp_border(border: int, num_frames: int) -> int:
+    """Shortens the border of a clip so that an interior frame remains.
+
+    Args:
+        border (int): Number of frames at each end.
+        num_frames (int): Number of frames of the clip, T.
+
+    Returns:
+        int: The border, or (T - 1) // 2 if that is less.
+    """
+    return min(border, (num_frames - 1) // 2)
 
 
 @dataclass(frozen=True)

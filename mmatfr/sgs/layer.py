@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .grouping import Binning, Groups, merge_frames
+from .grouping import Binning, Groups, clamp_border, merge_frames
 from .learned import LearnedPath
 from .options import LayerOptions, check_integer
 from .results import LastResults
@@ -202,8 +202,8 @@ class SGS(nn.Module):
             int64 on the CPU, with F their sum.
 
         Raises:
-            ValueError: If the shape of x is wrong, or x has too few frames for
-                the border or too few pixels for the grid.
+            ValueError: If the shape of x is wrong, or x has too few pixels for
+                the grid.
             RuntimeError: If the layer is traced or exported.
         """
         if x.dim() != 5 or x.shape[1] != self.in_channels:
@@ -211,13 +211,7 @@ class SGS(nn.Module):
                 f'SGS expects (N, C={self.in_channels}, T, H, W), but got a '
                 f'tensor of shape {tuple(x.shape)}'
             )
-        num_frames, *size = x.shape[2:]
-        most = max(1, (num_frames - 1) // 2)
-        if self.border > most:
-            raise ValueError(
-                f'border={self.border} leaves no interior frame in clips of '
-                f'{num_frames} frames; set it to {most} at most'
-            )
+        size = x.shape[3:]
         if self.grid > min(size):
             raise ValueError(
                 f'grid={self.grid} has more cells than a map of '
@@ -307,12 +301,12 @@ class SGS(nn.Module):
             Tensor: (N, T, D); of the ``border`` frames at each end, each has
             the vector of the nearest interior frame.
         """
-        last = z.shape[1] - 1
-        border = min(self.border, last // 2)
+        num_frames = z.shape[1]
+        border = clamp_border(self.border, num_frames)
         if border == 0:
             return z
-        frames = torch.arange(last + 1, device=z.device)
-        return z[:, frames.clamp(border, last - border)]
+        frames = torch.arange(num_frames, device=z.device)
+        return z[:, frames.clamp(border, num_frames - 1 - border)]
 
     def _peak(self, magnitude: Tensor) -> Tensor:
         """Returns the upper end of the B bins, (1,) or (N, 1)."""

@@ -118,9 +118,10 @@ class LayerOptions:
         border (int | str): Number of frames at each end of a clip that take
             the magnitude of the nearest interior frame. The zero padding of
             temporal convolutions before the layer sets these frames apart as
-            if they moved. 'auto' is the number of frames affected by the
-            padding of the stem, 0 for a layer without a backbone. Defaults to
-            0.
+            if they moved. A clip that is too short has a shorter border, which
+            leaves one or two interior frames. 'auto' is the number of frames
+            affected by the padding of the stem, 0 for a layer without a
+            backbone. Defaults to 0.
         border_groups (bool): Whether these frames are kept as separate groups.
             Their maps differ from the others, and the later layers rely on
             them; averaging them with other frames costs accuracy. Defaults to

@@ -51,6 +51,20 @@ def test_border_is_what_the_zeros_of_the_stem_reach(cfg, border):
     assert backbone.lengths.tolist() == [2 * border + 1]
 
 
+@pytest.mark.parametrize('num_frames', [1, 2, 3, 4])
+def test_clips_shorter_than_the_border(num_frames):
+    x3d = dict(type='ATFRX3D', gamma_w=0.34, gamma_d=0.5)
+    backbone = build(**x3d, sgs=PATH)
+    assert backbone.sgs.border == 2
+    clips = torch.rand(2, 3, num_frames, 32, 32)
+    with torch.no_grad():
+        maps = backbone(clips)
+        assert maps.isfinite().all()
+        assert (backbone.lengths <= num_frames).all()
+        if num_frames == 1:
+            torch.testing.assert_close(maps, build(**x3d)(clips))
+
+
 def test_pathways_have_the_borders_of_their_own_stems():
     slow, fast = (
         dict(PATHWAY, lateral=lateral, conv1_kernel=kernel)

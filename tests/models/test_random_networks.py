@@ -114,8 +114,6 @@ def test_a_clip_gives_in_a_batch_what_it_gives_alone(
     options, stride, readout, num_frames, scenes, noise, scale, seed
 ):
     torch.manual_seed(seed)
-    if options['border'] > max(1, (num_frames - 1) // 2):
-        num_frames = 2 * options['border'] + 1
     network = ATFRTinyNetwork(
         stride=stride, sgs=options, readout=readout, execution='packed'
     )
