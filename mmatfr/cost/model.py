@@ -30,6 +30,20 @@ class Operation(NamedTuple):
     numbers: int
 
 
+class _Count(NamedTuple):
+    """The counted cost of one clip.
+
+    Attributes:
+        gflops (float): Giga multiply-adds.
+        stages (dict[str, float]): The same by stage.
+        num_frames (tuple[int]): T of each layer.
+    """
+
+    gflops: float
+    stages: Dict[str, float]
+    num_frames: Tuple[int, ...]
+
+
 class CostModel:
     """Multiply-adds that a network spends on one clip.
 
@@ -73,8 +87,7 @@ class CostModel:
             if isinstance(module, ATFR):
                 # Packed clips have fill between them; a single clip has none.
                 module.execution = 'sequential'
-        self._counted: Dict[tuple, Tuple[float, Dict[str, float]]] = {}
-        self._num_frames: Dict[tuple, Tuple[int, ...]] = {}
+        self._counted: Dict[tuple, _Count] = {}
 
     def gflops(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
@@ -95,7 +108,7 @@ class CostModel:
         Raises:
             ValueError: If a length is not from 1 to the number of frames.
         """
-        return self._look_up(clip_shape, length)[0]
+        return self._look_up(clip_shape, length).gflops
 
     def stages(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
@@ -112,7 +125,7 @@ class CostModel:
             ``backbone.slow_path`` and ``backbone.fast_path``), the sampling
             layers, neck and head.
         """
-        return dict(self._look_up(clip_shape, length)[1])
+        return dict(self._look_up(clip_shape, length).stages)
 
     def operations(
         self, clip_shape: Sequence[int], length: Optional[Lengths] = None
@@ -145,17 +158,11 @@ class CostModel:
         """
         if not self.layers:
             return (clip_shape[1],)
-        key = tuple(clip_shape)
-        if key not in self._num_frames:
-            self._look_up(key, (1,) * len(self.layers))
-            self._num_frames[key] = tuple(
-                layer.groups.index.shape[1] for layer in self._sgs.values()
-            )
-        return self._num_frames[key]
+        return self._look_up(clip_shape, (1,) * len(self.layers)).num_frames
 
     def _look_up(
         self, clip_shape: Sequence[int], length: Optional[Lengths]
-    ) -> Tuple[float, Dict[str, float]]:
+    ) -> _Count:
         if length is None:
             length = self.num_frames(clip_shape)
         key = tuple(clip_shape), as_lengths(length, self.layers)
@@ -165,7 +172,7 @@ class CostModel:
 
     def _count(
         self, clip_shape: Tuple[int, ...], lengths: Tuple[int, ...]
-    ) -> Tuple[float, Dict[str, float]]:
+    ) -> _Count:
         self._set_lengths(lengths)
         counter = FlopCounterMode(display=False)
         # In a neck, or before the last activation of a stage, a sampling layer
@@ -205,7 +212,11 @@ class CostModel:
         other = total - sum(stages.values())
         if other > 1e-6 * total:
             stages['other'] = other
-        return total, stages
+        return _Count(
+            total,
+            stages,
+            tuple(layer.groups.index.shape[1] for layer in self._sgs.values()),
+        )
 
     def _set_lengths(self, lengths: Tuple[int, ...]) -> None:
         for layer, length in zip(self._sgs.values(), lengths, strict=True):

@@ -1,3 +1,5 @@
+from threading import Thread
+
 import pytest
 import torch
 from mmaction.registry import MODELS
@@ -259,6 +261,20 @@ def test_2d_recognizer_without_sampling():
     assert records.lengths.tolist() == [1] * 10 and records.num_frames == 1
     counted = count(model, torch.rand(1, 1, 3, 32, 32))
     assert records.gflops.tolist() == pytest.approx([counted] * 10)
+
+
+def test_frames_of_a_shape_whose_cost_is_known():
+    model = recognizer('r18')
+    cost, other = CostModel(model), (3, 6, 32, 32)
+    for shape in (SHAPE, other):
+        cost.gflops(shape, 1)
+    seen = []
+    thread = Thread(target=lambda: seen.append(cost.num_frames(SHAPE)))
+    thread.start()
+    thread.join()
+    assert seen == [cost.num_frames(SHAPE)] == [(12,)]
+    assert cost.num_frames(other) == (6,)
+    assert cost.gflops(SHAPE) == cost.gflops(SHAPE, 12)
 
 
 def test_model_is_left_alone():
