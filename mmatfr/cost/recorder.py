@@ -7,7 +7,7 @@ from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
 from mmatfr.models.segments import frames_of
-from mmatfr.sgs import SGS, Groups, sgs_layers
+from mmatfr.sgs import SGS, Groups, join_groups, sgs_layers
 
 from .model import CostModel
 
@@ -24,7 +24,7 @@ class ClipRecords(NamedTuple):
             sees; one number per layer if L > 1 layers sample.
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
         groups (tuple[Tensor]): For each layer that samples, the group of each
-            frame, (N, T), numbered through the batch.
+            frame, (N, T), numbered through the N clips.
     """
 
     lengths: Tensor
@@ -118,19 +118,13 @@ class ClipRecorder:
         """Returns the records since the last call and clears them."""
         shapes, seen = self._shapes, list(self._groups.values())
         self._forget()
-        num_frames = tuple(
-            layer.groups.index.shape[1]
-            for layer in self._sgs.values()
-            if shapes
-        )
+        joined = [join_groups(of) for of in seen if shapes]
+        num_frames = tuple(groups.index.shape[1] for groups in joined)
         if not seen:
             lengths = torch.tensor([[shape[1]] for shape in shapes])
             num_frames = tuple(shape[1] for shape in shapes[-1:])
         elif shapes:
-            lengths = torch.stack(
-                [torch.cat([groups.lengths for groups in of]) for of in seen],
-                dim=1,
-            )
+            lengths = torch.stack([groups.lengths for groups in joined], dim=1)
         else:
             lengths = torch.empty(0, len(seen))
         gflops = [
@@ -141,9 +135,5 @@ class ClipRecorder:
             lengths.long().flatten() if len(seen) < 2 else lengths.long(),
             num_frames if len(seen) > 1 else sum(num_frames),
             torch.tensor(gflops, dtype=torch.float64),
-            tuple(
-                torch.cat([groups.index for groups in of])
-                for of in seen
-                if shapes
-            ),
+            tuple(groups.index for groups in joined),
         )

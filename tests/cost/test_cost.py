@@ -323,6 +323,24 @@ class TestClipRecorder:
             cost.gflops(SHAPE, clip) for clip in lengths
         ]
 
+    @pytest.mark.parametrize('execution', ['packed', 'sequential'])
+    def test_groups_are_numbered_through_the_clips(self, execution):
+        model = recognizer('x3d', execution)
+        lengths = [3, 5, 12, 1]
+        clips = torch.randn(4, 1, *SHAPE)
+        with (
+            ClipRecorder(model) as recorder,
+            force_lengths(model, lengths),
+            torch.no_grad(),
+        ):
+            model(clips[:3], mode='tensor')
+            model(clips[3:], mode='tensor')
+            records = recorder.pop_records()
+        (groups,) = records.groups
+        assert groups.shape == (4, 12)
+        assert groups.unique().tolist() == [*range(sum(lengths))]
+        assert groups[:, 0].tolist() == [0, 3, 8, 20]
+
     def test_views_in_several_forwards(self):
         model = recognizer('x3d')
         views = torch.randn(1, 5, *SHAPE)
