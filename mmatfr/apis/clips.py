@@ -144,16 +144,18 @@ def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
 def frame_times(
     sample: ActionDataSample, num_frames: int
 ) -> Optional[np.ndarray]:
-    """Returns the times of the frames in the views of a video.
+    """Returns the times of the frames in the clips of a video.
+
+    All crops of a clip have its times: view v is a crop of clip v % M.
 
     Args:
         sample (ActionDataSample): The ``data_samples`` of
             :func:`read_clips`.
-        num_frames (int): Number of frames of a view, T.
+        num_frames (int): Number of frames of a clip, T.
 
     Returns:
-        np.ndarray | None: Times in seconds, (V, T); the crops of a clip have
-        equal rows. None if the decoder does not report the frame rate.
+        np.ndarray | None: Times in seconds of the M clips, (M, T). None if the
+        decoder does not report the frame rate.
     """
     indices, rate = (sample.get(key) for key in _TIMES)
     if indices is None or not rate:

@@ -25,12 +25,15 @@ class ClipRecords(NamedTuple):
         gflops (Tensor): Giga multiply-adds of each clip, (N,).
         groups (tuple[Tensor]): For each layer that samples, the group of each
             frame, (N, T), numbered through the N clips.
+        clip_frames (int): Number of frames of a clip in the input; 0 without
+            clips.
     """
 
     lengths: Tensor
     num_frames: Union[int, Tuple[int, ...]]
     gflops: Tensor
     groups: Tuple[Tensor, ...]
+    clip_frames: int
 
     @property
     def resolution(self) -> Tensor:
@@ -136,4 +139,5 @@ class ClipRecorder:
             num_frames if len(seen) > 1 else sum(num_frames),
             torch.tensor(gflops, dtype=torch.float64),
             tuple(groups.index for groups in joined),
+            shapes[-1][1] if shapes else 0,
         )

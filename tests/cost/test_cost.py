@@ -236,7 +236,8 @@ def test_2d_recognizer():
     with ClipRecorder(model, cost) as recorder, torch.no_grad():
         model(views, mode='tensor', stage='head')
         records = recorder.pop_records()
-    assert records.lengths.shape == (8,) and records.num_frames == 6
+    assert records.lengths.shape == (8,)
+    assert records.num_frames == records.clip_frames == 6
     assert len(records.lengths.unique()) > 1
     alone = views.view(8, 6, 3, 32, 32).split(1)
     for clip, length, gflops in zip(
@@ -337,6 +338,7 @@ class TestClipRecorder:
             model(clips[3:], mode='tensor')
             records = recorder.pop_records()
         (groups,) = records.groups
+        assert records.clip_frames == 12
         assert groups.shape == (4, 12)
         assert groups.unique().tolist() == [*range(sum(lengths))]
         assert groups[:, 0].tolist() == [0, 3, 8, 20]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 
 from mmatfr.cost import ClipRecorder
 from mmatfr.evaluation import DensityMetric
@@ -20,6 +21,7 @@ def sample(groups, word=(12, 14), sentence=(10, 18), first=10, step=1):
         lengths=[len(set(groups))],
         groups=[[groups]],
         frame_inds=np.arange(first, first + step * len(groups)),
+        clip_frames=len(groups),
         word=word,
         sentence=sentence,
     )
@@ -82,6 +84,37 @@ def test_several_views_and_layers():
     assert evaluate(video)['density/word'] == pytest.approx(np.mean(expected))
 
 
+def test_all_crops_of_a_clip_have_its_times():
+    """One crop of all clips follows another."""
+    # The word is in the first clip alone.
+    first, second = [0, 0, 1, 2, 0, 0, 0, 0], [0] * 8
+    video = dict(
+        sample(first),
+        lengths=[3, 1] * 3,
+        groups=[[first, second] * 3],
+        frame_inds=np.arange(10, 26),
+    )
+    expected = (2 / 3) / (2 / 8)
+    assert evaluate(video)['density/word'] == pytest.approx(expected)
+    # A layer that sees every third frame: 10 and 13 of six, the word is in 13.
+    video = dict(
+        sample([0, 1], word=(13, 14)),
+        lengths=[2] * 3,
+        groups=[[[0, 1]] * 3],
+        frame_inds=np.arange(10, 16),
+        clip_frames=6,
+    )
+    assert evaluate(video)['density/word'] == 1
+    # Seven of 13 frames, 10, 11, 13, 15, 17, 19 and 21.
+    video = dict(
+        sample([0, 0, 0, 1, 2, 2, 2], word=(13, 16)),
+        frame_inds=np.arange(10, 23),
+        clip_frames=13,
+    )
+    expected = ((1 / 3 + 1) / 3) / (2 / 7)
+    assert evaluate(video)['density/word'] == pytest.approx(expected)
+
+
 def test_without_sampling_there_is_no_figure():
     assert evaluate(dict(sample([0, 1]), groups=[])) == {}
 
@@ -90,6 +123,7 @@ def test_without_sampling_there_is_no_figure():
     ('key', 'remedy'),
     [
         ('groups', 'TemporalResolutionHook'),
+        ('clip_frames', 'TemporalResolutionHook'),
         ('frame_inds', 'meta_keys'),
         ('word', "'word' to `meta_keys`"),
         ('sentence', 'meta_keys'),
@@ -104,20 +138,28 @@ def test_what_is_missing_is_named(key, remedy):
         evaluate([0.5])
 
 
-def test_reads_what_the_hook_writes(build_runner):
-    """The word is in both views of each video."""
+@pytest.mark.parametrize('crops', [1, 3])
+def test_reads_what_the_hook_writes(build_runner, crops):
+    """The word is in both clips of each video."""
     runner = build_runner(
         sgs=dict(stage=1, preset='path', num_bins=4),
         num_clips=2,
         hooks=['TemporalResolutionHook'],
         metrics=['DensityMetric'],
     )
-    pack = runner.val_dataloader.dataset.pipeline.transforms[-1]
-    pack.meta_keys = ('frame_inds', 'word', 'sentence')
+    transforms = runner.val_dataloader.dataset.pipeline.transforms
+    transforms[-1].meta_keys = ('frame_inds', 'word', 'sentence')
     spans = dict(word=(6, 22), sentence=(0, 40))
-    runner.val_dataloader.dataset.pipeline.transforms.insert(
-        0, lambda results: dict(results, **spans)
-    )
+    transforms.insert(0, lambda results: dict(results, **spans))
+    if crops == 3:
+        scale = dict(type='Resize', scale=(48, 32), keep_ratio=False)
+        place = 1 + [type(t).__name__ for t in transforms[1:]].index(
+            'CenterCrop'
+        )
+        transforms[place : place + 1] = [
+            TRANSFORMS.build(scale),
+            TRANSFORMS.build(dict(type='ThreeCrop', crop_size=32)),
+        ]
     metrics = runner.val()
     assert 'density/sentence' not in metrics
 
@@ -128,11 +170,11 @@ def test_reads_what_the_hook_writes(build_runner):
             recognizer.val_step({key: [value] for key, value in item.items()})
             (views,) = recorder.pop_records().groups
             times = item['data_samples'].frame_inds.reshape(2, 8)
-            within = (6 <= times) & (times < 22)
+            within = np.tile((6 <= times) & (times < 22), (crops, 1))
             for groups, inside in zip(views, within, strict=True):
                 shares = count_groups(groups)
                 share = shares[inside].sum() / shares.sum()
                 expected.append(share / inside.mean())
-    assert len(expected) == 24
+    assert len(expected) == 24 * crops
     assert np.std(expected) > 0
     assert metrics['density/word'] == pytest.approx(np.mean(expected))

@@ -35,7 +35,8 @@ class TemporalResolutionHook(Hook):
       (T), ``gflops`` (of each view) and ``sgs_layers`` (names of the sampling
       layers), for :class:`mmatfr.evaluation.AdaptiveCostMetric`, and
       ``groups`` (for each of these layers the group of each frame of each
-      view), for :class:`mmatfr.evaluation.DensityMetric`;
+      view) and ``clip_frames`` (number of frames of a view in the input), for
+      :class:`mmatfr.evaluation.DensityMetric`;
     - writes ``temporal_resolution_val_<epoch>.json`` or
       ``temporal_resolution_test.json`` into the folder of the log, with
       statistics of the whole data set and of every class, sorted by temporal
@@ -153,7 +154,9 @@ class TemporalResolutionHook(Hook):
             )
             of_video = slice(place * views, (place + 1) * views)
             groups = [of[of_video].tolist() for of in records.groups]
-            sample.set_metainfo(dict(video, groups=groups))
+            sample.set_metainfo(
+                dict(video, groups=groups, clip_frames=records.clip_frames)
+            )
             self.videos.append(dict(video, **_read_labels(sample)))
 
     def _finish(

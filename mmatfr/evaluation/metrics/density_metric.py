@@ -77,7 +77,10 @@ class DensityMetric(BaseMetric):
                     'none; remove the metric'
                 )
             for key, remedy in (
-                ('groups', 'add TemporalResolutionHook to `custom_hooks`'),
+                *(
+                    (key, 'add TemporalResolutionHook to `custom_hooks`')
+                    for key in ('groups', 'clip_frames')
+                ),
                 *(
                     (key, f'add {key!r} to `meta_keys` of PackActionInputs')
                     for key in ('frame_inds', *self._SPANS)
@@ -88,17 +91,18 @@ class DensityMetric(BaseMetric):
                         f'DensityMetric found no `{key}` in the data samples; '
                         f'{remedy}'
                     )
-            views = len(sample['lengths'])
-            times = np.reshape(sample['frame_inds'], (views, -1))
+            num_frames = sample['clip_frames']
+            times = np.reshape(sample['frame_inds'], (-1, num_frames))
             measured = []
-            for clips in map(np.asarray, sample['groups']):
+            for views in map(np.asarray, sample['groups']):
                 # A layer with fewer frames sees the first of each stretch.
-                step = times.shape[1] // clips.shape[1]
+                seen = np.arange(views.shape[1]) * num_frames // views.shape[1]
+                # One crop of all clips follows another.
                 measured += [
-                    self._measure(groups, time, sample)
-                    for groups, time in zip(
-                        clips, times[:, ::step], strict=True
+                    self._measure(
+                        groups, times[view % len(times), seen], sample
                     )
+                    for view, groups in enumerate(views)
                 ]
             self.results.append(measured)
 
