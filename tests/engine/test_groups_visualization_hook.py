@@ -52,3 +52,67 @@ class TestGroupsVisualizationHook:
         for clip, i in zip(drawn, range(2), strict=True):
             view = dataset[i]['inputs'][0].permute(1, 2, 3, 0)
             assert (clip.pictures == view.numpy()).all()
+
+    @pytest.mark.parametrize(
+        'train_cfg,resume_at,drawn',
+        [
+            # Epochs 1 to 5.
+            (dict(max_epochs=5, val_begin=1), 3, [1, 3, 5]),
+            # Epochs 4, 6, 8, and the last one, 9.
+            (
+                dict(max_epochs=9, val_begin=3, val_interval=2),
+                4,
+                [4, 8],
+            ),
+            # Iterations 2, 4, 6.
+            (
+                dict(by_epoch=False, max_iters=6, val_interval=2, val_begin=1),
+                2,
+                [2, 6],
+            ),
+        ],
+    )
+    def test_draws_the_same_validations_after_a_resume(
+        self, build_runner, monkeypatch, tmp_path, train_cfg, resume_at, drawn
+    ):
+        # mmengine waits at the end of each pass over the videos.
+        monkeypatch.setattr('time.sleep', lambda seconds: None)
+        by_epoch = 'max_epochs' in train_cfg
+        for split in ('train', 'val', 'test'):
+            (tmp_path / f'{split}.txt').write_text('train/00000.mp4 0\n' * 2)
+        for name in ('draw_groups', 'to_image'):
+            monkeypatch.setattr(
+                groups_visualization_hook, name, lambda drawn: drawn
+            )
+        options = dict(
+            sgs=dict(stage=1),
+            ann_file=str(tmp_path / '{}.txt'),
+            train_cfg=train_cfg,
+            metrics=['AccMetric'],
+            hooks=[dict(type='GroupsVisualizationHook', interval=2)],
+            log_processor=dict(by_epoch=by_epoch),
+            default_hooks=dict(
+                checkpoint=dict(
+                    type='CheckpointHook', interval=1, by_epoch=by_epoch
+                )
+            ),
+        )
+
+        def train(**more):
+            steps = []
+            runner = build_runner(**options, **more)
+            monkeypatch.setattr(
+                runner.visualizer,
+                'add_image',
+                lambda name, image, step: steps.append(step),
+            )
+            runner.train()
+            return [*dict.fromkeys(steps)], runner.work_dir
+
+        steps, folder = train()
+        assert steps == drawn
+        name = 'epoch' if by_epoch else 'iter'
+        steps, _ = train(
+            resume=True, load_from=f'{folder}/{name}_{resume_at}.pth'
+        )
+        assert steps == [step for step in drawn if step > resume_at]

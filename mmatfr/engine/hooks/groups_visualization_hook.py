@@ -1,5 +1,6 @@
 """Figures of the groups of clips, drawn during validation."""
 
+import math
 from typing import Optional, Sequence
 
 import torch
@@ -7,6 +8,7 @@ from mmaction.registry import HOOKS
 from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 
 from mmatfr.apis import first_view, unwrap
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
@@ -27,8 +29,8 @@ class GroupsVisualizationHook(Hook):
 
     Args:
         num_videos (int): Number of videos to draw. Defaults to 4.
-        interval (int): Draws in every ``interval``-th validation. Defaults to
-            1.
+        interval (int): Draws in every ``interval``-th validation of the
+            training, starting with the first. Defaults to 1.
 
     Raises:
         ValueError: If a number is not positive.
@@ -43,21 +45,19 @@ class GroupsVisualizationHook(Hook):
                 raise ValueError(f'{name}={value!r} must be positive')
         self.num_videos = num_videos
         self.interval = interval
-        self._validations = 0
         self._drawn = 0
         self._recorder: Optional[GroupsRecorder] = None
 
     def before_val_epoch(self, runner) -> None:
         """Resets the count of videos."""
         self._drawn = 0
-        self._validations += 1
 
     def before_val_iter(
         self, runner, batch_idx: int, data_batch: Optional[dict] = None
     ) -> None:
         """Starts to record groups, until there are enough videos."""
         if (
-            (self._validations - 1) % self.interval
+            _earlier_validations(runner) % self.interval
             or not is_main_process()
             or self._drawn == self.num_videos
         ):
@@ -94,3 +94,21 @@ class GroupsVisualizationHook(Hook):
                 step=step_of_training(runner),
             )
             self._drawn += 1
+
+
+def _earlier_validations(runner) -> int:
+    """Counts the validations of a training before the current one.
+
+    The count depends on the step alone, so that a resumed run continues it.
+    It is 0 without training.
+    """
+    loop = runner._train_loop
+    # The property would build the training loop.
+    if isinstance(loop, (dict, type(None))):
+        return 0
+    by_iter = isinstance(loop, IterBasedTrainLoop)
+    step = loop.iter if by_iter else loop.epoch
+    # The last step validates, too.
+    validations = math.ceil(step / loop.val_interval)
+    skipped = (loop.val_begin - 1) // loop.val_interval
+    return max(0, validations - skipped - 1)
