@@ -266,6 +266,15 @@ def test_splits_of_grid_are_of_the_sizes_that_the_page_names():
         )
 
 
+@pytest.mark.parametrize('size', [(64, 48), (63, 128), (64, 8)])
+def test_grid_refuses_sizes_that_cannot_be_read(tmp_path, size):
+    write_grid(tmp_path)
+    done = prepare_grid(tmp_path, '--size', *size)
+    wrong = 'height 63' if size[0] % 2 else f'width {size[1]}'
+    assert_one_line(done, f'{wrong} is not possible')
+    assert not (tmp_path / 'grid').exists()
+
+
 def test_grid_says_what_is_wrong(tmp_path):
     assert_one_line(prepare_grid(tmp_path), "'s1' has no videos NAME.mpg")
     write_grid(tmp_path)

@@ -29,6 +29,7 @@ from .plan import (
     Clip,
     TempoError,
     VideoFormat,
+    check_frame_size,
     plan_clip,
 )
 from .rendering import render_clip
@@ -43,6 +44,7 @@ __all__ = [
     'Tempo',
     'TempoError',
     'VideoFormat',
+    'check_frame_size',
     'get_size',
     'plan_clip',
     'render_clip',

@@ -11,6 +11,7 @@ __all__ = [
     'Clip',
     'TempoError',
     'VideoFormat',
+    'check_frame_size',
     'plan_clip',
     'random_streams',
 ]
@@ -39,6 +40,30 @@ _BASE_RANGE = np.array(
 
 class TempoError(ValueError):
     """A parameter or a folder that the generator cannot work with."""
+
+
+def check_frame_size(height: int, width: int) -> None:
+    """Checks that mmaction2 can read videos with frames of a size.
+
+    Args:
+        height (int): Height of a frame in pixels.
+        width (int): Width of a frame in pixels.
+
+    Raises:
+        TempoError: If it cannot.
+    """
+    for name, value in (('height', height), ('width', width)):
+        if value < MIN_SIDE or value % 2:
+            raise TempoError(
+                f'{name} {value} is not possible: choose an '
+                f'even number of at least {MIN_SIDE} pixels'
+            )
+    if width in _UNREADABLE_WIDTHS:
+        raise TempoError(
+            f'width {width} is not possible, decord cannot read it: '
+            'choose an even number of pixels other than '
+            f'{", ".join(map(str, _UNREADABLE_WIDTHS))}'
+        )
 
 
 def _ramp(phase: np.ndarray) -> np.ndarray:
@@ -113,19 +138,7 @@ class VideoFormat:
     fps: int = 25
 
     def __post_init__(self) -> None:
-        for name in ('height', 'width'):
-            value = getattr(self, name)
-            if value < MIN_SIDE or value % 2:
-                raise TempoError(
-                    f'{name} {value} is not possible: choose an '
-                    f'even number of at least {MIN_SIDE} pixels'
-                )
-        if self.width in _UNREADABLE_WIDTHS:
-            raise TempoError(
-                f'width {self.width} is not possible, decord cannot read it: '
-                'choose an even number of pixels other than '
-                f'{", ".join(map(str, _UNREADABLE_WIDTHS))}'
-            )
+        check_frame_size(self.height, self.width)
         if self.frames < MIN_FRAMES:
             raise TempoError(
                 f'frames {self.frames} is not possible: choose '

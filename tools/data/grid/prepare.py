@@ -18,7 +18,7 @@ from mmatfr.datasets.grid import (
     write_lists,
     write_words,
 )
-from mmatfr.datasets.tempo import write_video
+from mmatfr.datasets.tempo import check_frame_size, write_video
 
 
 def parse_args() -> argparse.Namespace:
@@ -52,6 +52,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_frame_size(*args.size)
     out, alignments = Path(args.out), Path(args.alignments)
     videos = sorted(Path(args.videos).glob('*.mpg'))
     if not videos:
