@@ -6,6 +6,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from mmatfr.sgs import check_integer
+
 __all__ = ['LimitToWord', 'ShuffleFrames']
 
 
@@ -33,9 +35,13 @@ class LimitToWord(BaseTransform):
     Args:
         num_frames (int): Number of frames of a clip.
         test_mode (bool): Whether to leave a single clip. Defaults to False.
+
+    Raises:
+        ValueError: If the number of frames is not a positive integer.
     """
 
     def __init__(self, num_frames: int, test_mode: bool = False) -> None:
+        check_integer('num_frames', num_frames)
         self.num_frames = num_frames
         self.test_mode = test_mode
 

@@ -6,6 +6,8 @@ from typing import List
 
 from mmaction.registry import DATASETS
 
+from mmatfr.sgs import check_integer
+
 from .video_dataset import CheckedVideoDataset
 
 __all__ = ['WordVideoDataset']
@@ -39,14 +41,14 @@ class WordVideoDataset(CheckedVideoDataset):
 
     Raises:
         FileNotFoundError: If there is no such table.
-        ValueError: If it is damaged, or has no such kind of word or split.
+        ValueError: If it is damaged, or has no such kind of word or split, or
+            the number of windows is not a positive integer.
     """
 
     def __init__(
         self, *args, word: str, split: str, windows: int = 1, **kwargs
     ) -> None:
-        if windows < 1:
-            raise ValueError(f'windows={windows!r} must be positive')
+        check_integer('windows', windows)
         self.word = word
         self.split = split
         self.windows = windows

@@ -30,6 +30,7 @@ from mmengine.registry import DATASETS
 
 from mmatfr.atomic_write import write_bytes
 from mmatfr.benchmark.timing import time_in_turns
+from mmatfr.sgs import check_integer
 
 from .engines import available_engines
 from .evaluation import check_config, evaluate
@@ -83,8 +84,7 @@ def quantize_onnx(
     nncf = _import_nncf()
     if Path(out).suffix != '.onnx':
         raise ValueError(f'{out!r} must end in .onnx')
-    if subset < 1:
-        raise ValueError(f'subset={subset!r} must be positive')
+    check_integer('subset', subset)
     engines = available_engines() if engines is None else list(engines)
     runtime = load_model(path, engines[0])
     if runtime.info.quantized:

@@ -5,6 +5,7 @@ import pytest
 from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 
+from mmatfr.datasets import LimitToWord
 from mmatfr.datasets.tempo import write_video
 
 FRAMES = 20
@@ -133,8 +134,11 @@ def test_what_is_wrong_is_named(folder, tmp_path):
         build(folder, word='verb')
     with pytest.raises(ValueError, match=r"no split 'val'.*'test', 'train'"):
         build(folder, split='val')
-    with pytest.raises(ValueError, match='windows=0 must be positive'):
-        build(folder, windows=0)
+    for windows in (0, 1.5):
+        with pytest.raises(ValueError, match=f'windows={windows} must be a'):
+            build(folder, windows=windows)
+    with pytest.raises(ValueError, match='num_frames=2.5 must be a positive'):
+        LimitToWord(num_frames=2.5)
     with pytest.raises(FileNotFoundError, match=r'words\.csv.*ann_file'):
         build(tmp_path)
     with pytest.raises(

@@ -56,8 +56,14 @@ class TestFitSimilarityHook:
         'sgs,hook,match',
         [
             (dict(stage=0), dict(), "similarity='learned_path' in its sgs"),
-            (None, dict(num_batches=0), 'num_batches=0 must be positive'),
-            (None, dict(epochs=-1), 'epochs=-1 must be positive'),
+            (None, dict(num_batches=0), 'num_batches=0 must be a positive'),
+            (
+                None,
+                dict(num_batches=2.5),
+                'num_batches=2.5 must be a',
+            ),
+            (None, dict(epochs=-1), 'epochs=-1 must be a positive integer'),
+            (None, dict(epochs='1'), "epochs='1' must be a positive integer"),
         ],
     )
     def test_bad_options_are_named(self, build_runner, sgs, hook, match):

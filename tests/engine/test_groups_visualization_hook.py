@@ -116,3 +116,14 @@ class TestGroupsVisualizationHook:
             resume=True, load_from=f'{folder}/{name}_{resume_at}.pth'
         )
         assert steps == [step for step in drawn if step > resume_at]
+
+    @pytest.mark.parametrize(
+        'options,match',
+        [
+            (dict(num_videos='4'), "num_videos='4' must be a positive"),
+            (dict(interval=1.5), 'interval=1.5 must be a positive integer'),
+        ],
+    )
+    def test_bad_options_are_named(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            GroupsVisualizationHook(**options)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from mmaction.registry import DATASETS, HOOKS
 
+from mmatfr.engine.hooks.num_classes_check_hook import check_labels
+
 
 class TestNumClassesCheckHook:
     @pytest.mark.parametrize('loop', ['train', 'val', 'test'])
@@ -78,6 +80,23 @@ class TestNumClassesCheckHook:
             runner.model.cls_head.num_classes = 5
             with pytest.raises(ValueError, match='num_classes=4.*=5; set'):
                 hook.before_train(runner)
+
+    def test_video_without_a_label(self, tmp_path):
+        """-1 stands for no label; there is no class to add."""
+        (tmp_path / 'list.txt').write_text('b.mp4 -1')
+        data = dict(
+            type='VideoDataset',
+            ann_file=str(tmp_path / 'list.txt'),
+            pipeline=[],
+        )
+        dataset = DATASETS.build(data)
+        check_labels(dataset, 4)
+        with pytest.raises(
+            ValueError,
+            match='b.mp4.* has label -1 .*allows 0 to 3; training needs a '
+            'label for every video: correct it, or remove the video',
+        ):
+            check_labels(dataset, 4, trains=True)
 
     def test_last_class_is_allowed(self, build_runner):
         runner = build_runner(hooks=['NumClassesCheckHook'])

@@ -62,6 +62,9 @@ class TestRandomBinsHook:
             (dict(stage=0), dict(), 'backbone.sgs has none; set num_bins'),
             (None, dict(low=0), 'low=0 and high=1.5 must be'),
             (None, dict(low=2, high=1), 'low=2 and high=1 must be'),
+            (None, dict(high=float('inf')), 'high=inf must be'),
+            (None, dict(high=float('nan')), 'high=nan must be'),
+            (None, dict(low='0.5'), "low='0.5' and high=1.5 must be"),
         ],
     )
     def test_bad_options_are_named(self, build_runner, sgs, hook, match):

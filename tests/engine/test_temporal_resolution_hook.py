@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from mmatfr.apis import first_view
 from mmatfr.cost import CostModel
+from mmatfr.engine import TemporalResolutionHook
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
 
 CLIP = (3, 8, 32, 32)
@@ -301,3 +302,14 @@ class TestTemporalResolutionHook:
         )
         with pytest.raises(ValueError, match='the head returns features'):
             runner.test()
+
+    @pytest.mark.parametrize(
+        'options,match',
+        [
+            (dict(interval=0), 'interval=0 must be a positive integer'),
+            (dict(window=2.5), 'window=2.5 must be a positive integer'),
+        ],
+    )
+    def test_bad_options_are_named(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            TemporalResolutionHook(**options)

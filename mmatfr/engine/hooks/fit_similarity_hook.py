@@ -12,6 +12,7 @@ from mmatfr.apis.sensitivity import (
     fit_similarity,
     learned_similarities,
 )
+from mmatfr.sgs import check_integer
 
 __all__ = ['FitSimilarityHook']
 
@@ -31,16 +32,15 @@ class FitSimilarityHook(Hook):
             to 48.
 
     Raises:
-        ValueError: If a number is not positive, or, before the first
+        ValueError: If a number is not a positive integer, or, before the first
             iteration, if no layer has such a head.
     """
 
     def __init__(
         self, num_batches: int = FIT_BATCHES, epochs: int = 48
     ) -> None:
-        for name, value in (('num_batches', num_batches), ('epochs', epochs)):
-            if value < 1:
-                raise ValueError(f'{name}={value!r} must be positive')
+        check_integer('num_batches', num_batches)
+        check_integer('epochs', epochs)
         self.num_batches = num_batches
         self.epochs = epochs
 

@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 
 from mmatfr.apis import first_view, unwrap
+from mmatfr.sgs import check_integer
 from mmatfr.visualization.figures import GroupsRecorder, draw_groups, to_image
 
 from .temporal_resolution_hook import step_of_training
@@ -33,16 +34,12 @@ class GroupsVisualizationHook(Hook):
             training, starting with the first. Defaults to 1.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not a positive integer.
     """
 
     def __init__(self, num_videos: int = 4, interval: int = 1) -> None:
-        for name, value in (
-            ('num_videos', num_videos),
-            ('interval', interval),
-        ):
-            if value < 1:
-                raise ValueError(f'{name}={value!r} must be positive')
+        check_integer('num_videos', num_videos)
+        check_integer('interval', interval)
         self.num_videos = num_videos
         self.interval = interval
         self._drawn = 0

@@ -95,8 +95,13 @@ def _check_part(dataset: BaseDataset, num_classes: int, trains: bool) -> None:
                 raise ValueError(
                     f'{_name(video, idx)} has label {label} in {source}, '
                     f'but model.cls_head.num_classes={num_classes} allows '
-                    f'0 to {num_classes - 1}; set it to the number of '
-                    'classes of the data set'
+                    f'0 to {num_classes - 1}; '
+                    + (
+                        'training needs a label for every video: correct it, '
+                        'or remove the video from the list'
+                        if label < 0
+                        else 'set it to the number of classes of the data set'
+                    )
                 )
     marks = getattr(dataset, 'num_classes', None)
     if getattr(dataset, 'multi_class', False) and marks != num_classes:

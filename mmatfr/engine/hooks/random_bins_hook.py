@@ -1,5 +1,7 @@
 """Draws a new number of bins in every training iteration."""
 
+import math
+from numbers import Real
 from typing import Dict
 
 import numpy as np
@@ -28,14 +30,19 @@ class RandomBinsHook(Hook):
         high (float): Largest factor. Defaults to 1.5.
 
     Raises:
-        ValueError: If not 0 < low <= high, or, before the first iteration, if
-            no layer samples or a layer has no number of bins.
+        ValueError: If not 0 < low <= high < inf, or, before the first
+            iteration, if no layer samples or a layer has no number of bins.
     """
 
     def __init__(self, low: float = 0.5, high: float = 1.5) -> None:
-        if not 0 < low <= high:
+        # For mypy a float is not a Real.
+        if (
+            not all(isinstance(x, (float, Real)) for x in (low, high))
+            or not 0 < low <= high < math.inf
+        ):
             raise ValueError(
-                f'low={low!r} and high={high!r} must be 0 < low <= high'
+                f'low={low!r} and high={high!r} must be numbers with '
+                '0 < low <= high'
             )
         self.low = low
         self.high = high

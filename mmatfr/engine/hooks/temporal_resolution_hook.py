@@ -17,6 +17,7 @@ from torch.utils.hooks import RemovableHandle
 from mmatfr.apis import unwrap
 from mmatfr.atomic_write import write_text
 from mmatfr.cost import ClipRecorder, all_clips, rank_classes, summarize
+from mmatfr.sgs import check_integer
 from mmatfr.visualization.charts import draw_histograms
 from mmatfr.visualization.figures import to_image
 
@@ -64,7 +65,7 @@ class TemporalResolutionHook(Hook):
             validation or testing, for :mod:`mmatfr.cost.statistics`.
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not a positive integer.
     """
 
     # Attributes of a run.
@@ -72,9 +73,8 @@ class TemporalResolutionHook(Hook):
     _handle: RemovableHandle
 
     def __init__(self, interval: int = 100, window: int = 1000) -> None:
-        for name, value in (('interval', interval), ('window', window)):
-            if value < 1:
-                raise ValueError(f'{name}={value!r} must be positive')
+        check_integer('interval', interval)
+        check_integer('window', window)
         self.interval = interval
         self.videos: List[Dict] = []
         self._latest: Deque[Dict] = deque(maxlen=window)
