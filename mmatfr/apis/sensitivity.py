@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mmatfr.models.networks import evaluating, scorer
 from mmatfr.sgs import SGS, LearnedPath, equal_groups, sgs_layers
+from mmatfr.sgs.grouping import clamp_border
 from mmatfr.sgs.similarity import find_steps
 
 from .batches import numbered, refuse_not_finite
@@ -255,7 +256,7 @@ def _fit(
     assert isinstance(head, LearnedPath)
     features = layer.replicate_inner(steps.features)
     num_clips, num_frames, _ = features.shape
-    inner = num_frames - 2 * min(layer.border, (num_frames - 1) // 2)
+    inner = num_frames - 2 * clamp_border(layer.border, num_frames)
     if inner < 3:
         raise ValueError(
             f'{name} sees {inner} of the frames of a clip apart from its '
