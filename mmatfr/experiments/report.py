@@ -1,9 +1,11 @@
 """Reports the results of a comparison in a table, a figure and files."""
 
+import re
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from rich.box import MARKDOWN
 from rich.console import Console
@@ -46,6 +48,45 @@ class Report:
     rows: Mapping[str, Row]
     columns: Mapping[str, Column]
     curves: Mapping[str, str]
+
+    @cached_property
+    def curve_of(self) -> Dict[str, str]:
+        """dict[str, str]: The name of the curve of each row. Rows that differ
+        only in the number of bins or groups form a curve, named by the first;
+        rows with weights of one training are not joined with others."""
+        owners = {name: self._owner(name) for name in self.rows}
+        shared = {
+            owner
+            for name, owner in owners.items()
+            if self.rows[name].weights_of is not None
+        }
+        names: Dict[str, str] = {}
+        firsts: List[Tuple[Row, str]] = []
+        for name, row in self.rows.items():
+            if owners[name] in shared:
+                row = Row(
+                    row.title,
+                    row.sgs,
+                    row.binning,
+                    row.num_frames,
+                    weights_of=owners[name],
+                )
+            kind = _without_numbers(row)
+            curve = next((c for first, c in firsts if first == kind), None)
+            if curve is None:
+                curve = re.sub(r'(_bins)?\d+$', '', name)
+                if curve in names.values():
+                    curve = name
+                firsts.append((kind, curve))
+            names[name] = curve
+        return names
+
+    def _owner(self, name: str) -> str:
+        """Returns the row, or 'base', that has trained the weights."""
+        origin = self.rows[name].weights_of
+        if origin is None:
+            return name
+        return origin if origin == 'base' else self._owner(origin)
 
     def make_table(self, results: Results) -> Table:
         """Creates a table of the results.
@@ -189,6 +230,13 @@ def length_range(runs: Runs, full: Optional[Runs]) -> Optional[str]:
     least = min(run['cost/length_min'] for run in runs)
     most = max(run['cost/length_max'] for run in runs)
     return f'{least:.0f} to {most:.0f}'
+
+
+def _without_numbers(row: Row) -> Row:
+    """Removes the title and the number of bins or groups."""
+    sgs = row.sgs and {k: v for k, v in row.sgs.items() if k != 'num_bins'}
+    binning = getattr(row.binning, 'func', row.binning)
+    return replace(row, title='', sgs=sgs, binning=binning)
 
 
 def _mean(runs: Runs, key: str) -> float:

@@ -78,6 +78,25 @@ def test_rows_of_a_curve_are_one_line():
     assert first == dict(cost=0.11, accuracy=60, low=60, high=60)
 
 
+def test_curves_have_one_number_that_differs():
+    curves = {}
+    for name, curve in REPORT.curve_of.items():
+        curves.setdefault(curve, set()).add(name)
+    assert curves['equal'] == {
+        f'equal{length}' for length in (6, 8, 9, 10, 12)
+    }
+    assert {'path', 'path_bins6'} <= curves['path']
+    assert {'inserted_path', 'inserted_path_bins6'} <= curves['inserted_path']
+    # Tests of one network, and trainings.
+    assert curves['fixed_bins'] == {'fixed_bins', 'fixed_bins8'}
+    assert curves['trained'] == {'trained_bins8', 'trained_bins16'}
+    # Other layers, grids and clips.
+    for name in ('stage1', 'stage2', 'grid1', 'grid4', 'full', 'full32'):
+        assert {name} in curves.values()
+    learned = grid.TASKS['color'].report.curve_of
+    assert learned['learned_bins16'] == learned['learned'] == 'learned'
+
+
 def test_files_hold_all_of_it(tmp_path, capsys):
     REPORT.write(tmp_path / 'out', 'resnet3d_rows', [0, 1], RESULTS)
     report = json.loads((tmp_path / 'out/resnet3d_rows.json').read_text())

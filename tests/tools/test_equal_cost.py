@@ -26,6 +26,10 @@ def test_curves_are_interpolated_for_each_seed(tmp_path):
         equal8=metrics(2.0, 0.5, 0.5),
         equal10=metrics(2.4, 0.7, 0.5),
         random=metrics(2.0, 0.4, 0.4),
+        # Their names differ in a number that is not of bins or groups.
+        full32=metrics(8.0, 0.9, 0.9),
+        grid1=metrics(2.0, 0.3, 0.3),
+        grid4=metrics(2.5, 0.6, 0.6),
     )
     report.write_text(json.dumps(dict(seeds=[0, 1], rows=rows)))
     done = run(report, '--shares', 0.5, 0.55, 0.75)
@@ -52,6 +56,7 @@ def test_curves_are_interpolated_for_each_seed(tmp_path):
         (None, 'does not exist; check the path'),
         ('[]', 'is not a report of compare_recipes.py'),
         ('{"rows": {"path": []}}', 'has no row full or base'),
+        ('{"rows": {"full": [], "x": []}}', 'full, x are not of one table'),
     ],
 )
 def test_says_what_is_no_report(tmp_path, text, reason):

@@ -1,17 +1,17 @@
-"""Prints accuracies at equal cost from a report of compare_recipes.py.
+"""Prints accuracies at equal cost from a report of a comparison.
 
-Rows that differ only in the number of bins or groups form a curve. Its
+The report is that of compare_recipes.py or grid_table.py. Rows that differ
+only in the number of bins or groups form a curve, named by the first. Its
 accuracy at a cost is interpolated between the two nearest points, separately
 for each seed; a curve has no values beyond its ends.
 """
 
 import argparse
 import json
-import re
 import statistics
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from rich.box import MARKDOWN
@@ -20,13 +20,16 @@ from rich.table import Table
 
 from mmatfr.arguments import make_parser
 from mmatfr.cli import run_script
+from mmatfr.experiments.grid import TASKS
+from mmatfr.experiments.report import Report
+from mmatfr.experiments.tempo_rows import REPORT
 
 Point = Tuple[float, float]
 
 
 def parse_args() -> argparse.Namespace:
     parser = make_parser(__doc__)
-    parser.add_argument('report', help='JSON file of compare_recipes.py')
+    parser.add_argument('report', help='JSON file of the comparison')
     parser.add_argument(
         '--shares',
         type=float,
@@ -64,6 +67,22 @@ def read_report(path: str) -> Dict[str, List[Dict[str, float]]]:
     return rows
 
 
+def find_table(rows: Iterable[str]) -> Report:
+    """Finds the table that has all rows.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    tables = [REPORT, *(task.report for task in TASKS.values())]
+    for table in tables:
+        if table.rows.keys() >= set(rows):
+            return table
+    raise ValueError(
+        f'the rows {", ".join(rows)} are not of one table; give a report of '
+        'compare_recipes.py or grid_table.py, written by this version'
+    )
+
+
 def find_curves(
     rows: Dict[str, List[Dict[str, float]]],
 ) -> Dict[str, List[List[Point]]]:
@@ -75,16 +94,19 @@ def find_curves(
     Returns:
         dict: For each curve and seed, its points sorted by cost: the cost as a
         share of the network without sampling, and the accuracy in percent.
+
+    Raises:
+        ValueError: If the rows are not of one table.
     """
+    curves = find_table(rows).curve_of
     unit = rows['full' if 'full' in rows else 'base']
     points: Dict[str, List[List[Point]]] = defaultdict(
         lambda: [[] for _ in unit]
     )
     for name, runs in rows.items():
-        curve = re.sub(r'(_bins)?\d+$', '', name)
         for place, (run, full) in enumerate(zip(runs, unit, strict=False)):
             cost = run['cost/gflops_per_clip'] / full['cost/gflops_per_clip']
-            points[curve][place].append((cost, 100 * run['acc/top1']))
+            points[curves[name]][place].append((cost, 100 * run['acc/top1']))
     return {
         name: [sorted(seed) for seed in seeds]
         for name, seeds in points.items()
