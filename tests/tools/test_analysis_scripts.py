@@ -86,6 +86,24 @@ def test_ranking_and_pareto(script, trained, tempo):
     assert points[0]['cost'] == report['all']['gflops_per_clip']
 
 
+def test_rows_of_a_comparison_are_points(script, tmp_path):
+    def seed(top1, gflops):
+        return {'acc/top1': top1, 'cost/gflops_per_clip': gflops}
+
+    report = tmp_path / 'resnet3d_rows.json'
+    rows = dict(full=[seed(0.9, 2), seed(0.7, 2)], path=[seed(0.9, 1)])
+    report.write_text(json.dumps(dict(seeds=[0, 1], rows=rows)))
+    points = read(
+        script('analysis_tools/pareto.py', report, f'again={report}')
+    )['points']
+    assert [point['name'] for point in points] == [
+        *('full', 'path', 'again full', 'again path')
+    ]
+    assert [point['accuracy'] for point in points[:2]] == [80, 90]
+    assert [point['tests'] for point in points] == [2, 1, 2, 1]
+    assert [point['front'] for point in points[:2]] == [False, True]
+
+
 @pytest.mark.parametrize('config', [CONFIG, SLOWFAST.stem])
 def test_cost_of_a_config(script, config):
     report = read(script('analysis_tools/get_flops.py', config))

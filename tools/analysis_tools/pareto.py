@@ -1,9 +1,10 @@
 """Compares accuracy and GFLOPs of several tests in a table and a figure.
 
 Each test is a JSON file: a log of tools/test.py (the last line counts), or a
-report of temporal_resolution.py or compare_recipes.py. Tests are given as
-NAME=FILE. Several files with the same name, such as seeds, give one point:
-their mean, with bars from the minimum to the maximum.
+report of temporal_resolution.py. Tests are given as NAME=FILE. Several files
+with the same name, such as seeds, give one point: their mean, with bars from
+the minimum to the maximum. A report of compare_recipes.py or grid_table.py
+gives a point for each row, with all of its seeds.
 """
 
 import argparse
@@ -40,12 +41,17 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_metrics(path: str) -> Dict[str, float]:
-    """Reads the metrics of a test.
+def read_tests(path: str) -> Dict[str, List[Dict[str, float]]]:
+    """Reads the metrics of tests.
+
+    Returns:
+        dict[str, list[dict[str, float]]]: For each row of a comparison the
+        metrics of each seed; for other files those of the test, without a
+        name.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it has none.
+        ValueError: If it is not a JSON file.
     """
     file = Path(path)
     if not file.is_file():
@@ -61,12 +67,21 @@ def read_metrics(path: str) -> Dict[str, float]:
                 f'{path!r} is not a JSON file; give the log of a test, '
                 'WORK_DIR/TIME/TIME.json'
             ) from None
-    return found.get('metrics', found) if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {'': [{}]}
+    if isinstance(found.get('rows'), dict):
+        return found['rows']
+    return {'': [found.get('metrics', found)]}
 
 
-def read_point(path: str, args: argparse.Namespace) -> Tuple[float, float]:
-    """Reads the cost and the accuracy, in %, of a test."""
-    metrics = read_metrics(path)
+def read_point(
+    metrics: Dict[str, float], path: str, args: argparse.Namespace
+) -> Tuple[float, float]:
+    """Reads the cost and the accuracy, in %, from the metrics of a test.
+
+    Raises:
+        ValueError: If one of them is missing.
+    """
     for name in (args.cost, args.accuracy):
         if name not in metrics:
             raise ValueError(
@@ -82,9 +97,11 @@ def make_points(args: argparse.Namespace) -> List[Dict]:
     runs: Dict[str, List[Tuple[float, float]]] = {}
     for test in args.tests:
         name, _, path = test.rpartition('=')
-        runs.setdefault(name or Path(path).stem, []).append(
-            read_point(path, args)
-        )
+        for row, tests in read_tests(path).items():
+            title = f'{name} {row}'.strip() or Path(path).stem
+            runs.setdefault(title, []).extend(
+                read_point(metrics, path, args) for metrics in tests
+            )
     points = []
     for name, values in runs.items():
         costs, accuracies = zip(*values, strict=True)
