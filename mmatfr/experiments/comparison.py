@@ -96,6 +96,15 @@ class Comparison(ABC):
         """str: Suffix of the names of files with metrics, for other tests."""
         return ''
 
+    @property
+    def report_suffix(self) -> str:
+        """str: Suffix of the names of reports, which differ where trainings
+        or tests do."""
+        suffix = '' if self.epochs is None else f'_{self.epochs}e'
+        if self.finetune_epochs is not None:
+            suffix += f'_finetune{self.finetune_epochs}e'
+        return suffix
+
     @abstractmethod
     def prepare_data(self) -> None:
         """Makes or checks the data set."""

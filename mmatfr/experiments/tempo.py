@@ -110,7 +110,7 @@ class TempoComparison(Comparison):
 
     @property
     def suffix(self) -> str:
-        """str: Suffix of the names of data and reports."""
+        """str: Suffix of the names of data."""
         parts = []
         if self.world != 'still':
             parts.append(self.world)
@@ -139,6 +139,14 @@ class TempoComparison(Comparison):
     @property
     def _test_videos_suffix(self) -> str:
         return '' if self.test_videos is None else f'-test{self.test_videos}'
+
+    @property
+    def report_suffix(self) -> str:
+        """str: Suffix of the names of reports, which differ where trainings
+        or tests do."""
+        world = '' if self.test_world is None else f'-on-{self.test_world}'
+        videos = self.suffix + world + self._test_videos_suffix
+        return videos.replace('-', '_') + super().report_suffix
 
     @property
     def data_root(self) -> str:

@@ -325,3 +325,25 @@ def test_more_training_videos(tmp_path):
     # The same test videos, but separate trainings.
     assert comparison.test_root == compare(test_videos=5).test_root
     assert comparison.root == compare().root / 'train7'
+
+
+def test_reports_of_other_trainings_and_tests_have_other_names():
+    names = [
+        TempoComparison(**options).report_suffix
+        for options in (
+            dict(),
+            dict(world='wild', video_frames=64, train_videos=7),
+            dict(test_world='wild'),
+            dict(test_world='wild', test_videos=5),
+            dict(test_videos=5, epochs=1),
+            dict(finetune_epochs=1),
+        )
+    ]
+    assert names == [
+        '',
+        '_wild_64frames_train7',
+        '_on_wild',
+        '_on_wild_test5',
+        '_test5_1e',
+        '_finetune1e',
+    ]

@@ -20,7 +20,7 @@ def compare(folder, *args):
 def test_it_writes_a_table_named_by_what_it_compares(tmp_path):
     done = compare(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    out = tmp_path / 'out/resnet3d_rows_wild.json'
+    out = tmp_path / 'out/resnet3d_rows_tiny_wild_1e.json'
     report = json.loads(out.read_text())
     (run,) = report['rows']['inserted_pool2']
     assert run['cost/length_mean'] == 8

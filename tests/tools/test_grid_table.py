@@ -54,7 +54,8 @@ def test_it_trains_what_rows_start_from_and_writes_a_table(folder, compare):
     epochs = '--epochs', '1', '--finetune-epochs', '2'
     done = compare('--seeds', '1', *epochs, '--rows', *rows)
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / 'out/grid_color_resnet3d.json').read_text())
+    out = folder / 'out/grid_color_resnet3d_1e_finetune2e.json'
+    report = json.loads(out.read_text())
     assert list(report['rows']) == list(rows)
     (path,), (pool,) = report['rows'].values()
     assert pool['cost/length_mean'] == 16 and pool['density/word'] == 1
@@ -79,7 +80,7 @@ def test_sentences_have_their_own_rows_and_files(folder, compare):
     done = compare(*options, '--rows', 'path', 'pool2')
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(
-        (folder / 'out/grid_sentence_resnet3d.json').read_text()
+        (folder / 'out/grid_sentence_resnet3d_1e.json').read_text()
     )
     (path,), (pool,) = report['rows'].values()
     assert pool['cost/length_mean'] == 38

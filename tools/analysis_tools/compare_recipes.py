@@ -91,7 +91,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out',
         default='results/recipes',
-        help='folder of the table and the figure (default: %(default)s)',
+        help='folder of the table and the figure, which are named by what is '
+        'compared (default: %(default)s)',
     )
     parser.add_argument(
         '--epochs', type=int, help='of every training; overrides the configs'
@@ -129,9 +130,9 @@ def run() -> None:
         args.rows or TABLES[args.table], args.seeds, args.rounds
     )
     name = f'{args.model}_{"rows" if args.rows else args.table}'
-    name += comparison.suffix.replace('-', '_')
-    if args.test_world is not None:
-        name += f'_on_{args.test_world}'
+    if args.size != 'small':
+        name += f'_{args.size}'
+    name += comparison.report_suffix
     REPORT.write(Path(args.out), name, args.seeds, results)
 
 

@@ -92,7 +92,7 @@ def run() -> None:
         finetune_epochs=args.finetune_epochs,
     )
     results = comparison.run(args.rows, args.seeds)
-    name = f'grid_{args.task}_{args.model}'
+    name = f'grid_{args.task}_{args.model}{comparison.report_suffix}'
     TASKS[args.task].report.write(Path(args.out), name, args.seeds, results)
 
 
