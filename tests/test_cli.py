@@ -82,5 +82,5 @@ def test_settings_have_to_leave_a_model(cfg, options):
 
 @pytest.mark.parametrize('shape', [[0, 8, 8], [-1, 64, 64]])
 def test_clips_have_a_size(cfg, shape):
-    with pytest.raises(ValueError, match='must be positive'):
+    with pytest.raises(ValueError, match='must be three positive integers'):
         clip_shape(cfg, shape)
