@@ -60,8 +60,8 @@ def imagine_even_clip(
     for name, frames in zip(layers, cost.num_frames(shape), strict=True):
         border = clamp_border(layers[name].border, frames)
         steps = torch.arange(frames).clamp(border, frames - 1 - border)
-        path = (steps - border).float()
-        magnitudes[name] = path[None] / path.max().clamp_min(1)
+        walked = (steps - border).float()
+        magnitudes[name] = walked[None] / walked.max().clamp_min(1)
     return Clips(shape, magnitudes)
 
 

@@ -174,7 +174,15 @@ def _pretrained(name: str, cfg: Config) -> str:
     if match:
         return _PRETRAINED[match[1]]
     match = re.fullmatch(r'work_dirs/([^/]+)/.+', cfg.get('load_from') or '')
-    return dataset_of(match[1]) if match else 'None'
+    if match is None:
+        return 'None'
+    return dataset_of(match[1]) if _follows_scheme(match[1]) else match[1]
+
+
+def _follows_scheme(name: str) -> bool:
+    """Returns whether a name ends in a data set, as those of our configs."""
+    known = '|'.join(_DATASETS)
+    return bool(re.fullmatch(rf'.+_\d+xb\d+-.+_({known})\b.*', name))
 
 
 def make_entry(
@@ -220,7 +228,7 @@ def make_entry(
 def _training_data(name: str, cfg: Config) -> str:
     """Finds the data set by name or, for a config with another scheme of
     names, by the training list."""
-    if re.fullmatch(rf'.+_\d+xb\d+-.+_({"|".join(_DATASETS)})\b.*', name):
+    if _follows_scheme(name):
         return dataset_of(name)
     dataset = cfg.train_dataloader.dataset
     return str(dataset.get('ann_file') or dataset.type)

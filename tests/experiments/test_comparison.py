@@ -306,7 +306,7 @@ def test_videos_of_another_world(compare, path_is_trained, test_videos):
         Path(comparison.test_root, 'tempo.json').read_text()
     )
     assert parameters['world'] == 'camera'
-    assert parameters['test'] == test_videos or SIZE.test
+    assert parameters['test'] == (test_videos or SIZE.test)
     assert metrics != path_is_trained.metrics('path', 0)
 
 

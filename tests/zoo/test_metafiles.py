@@ -93,6 +93,18 @@ def test_data_of_the_weights_that_a_config_starts_from(name, data):
     assert ENTRIES[name]['Metadata']['Pretrained'] == data
 
 
+def test_weights_of_a_training_with_a_name_of_its_own(tmp_path):
+    name = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-1e_tempo-tiny-rgb'
+    config = tmp_path / 'configs/mine.py'
+    config.parent.mkdir()
+    config.write_text(
+        f'_base_ = [{str(ROOT / ENTRIES[name]["Config"])!r}]\n'
+        "load_from = 'work_dirs/my_base/epoch_3.pth'\n"
+    )
+    meta = make_entry(config, tmp_path, 'Mine', {})['Metadata']
+    assert meta['Pretrained'] == 'my_base'
+
+
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_counts_what_was_published(name):
     entry = ENTRIES[name]
