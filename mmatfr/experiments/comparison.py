@@ -230,7 +230,7 @@ class Comparison(ABC):
         """
         return recipe_of_training(
             self.config(name, seed),
-            binning=self.rows[name].binning_text,
+            binning=self.rows[name].grouping,
             data=self.train_data,
             start=self.base_recipe(seed) if self.is_finetuned(name) else None,
         )
@@ -326,7 +326,7 @@ class Comparison(ABC):
 
         recipe = recipe_of_test(
             cfg,
-            binning=row.binning_text,
+            binning=row.grouping,
             data=self.test_data,
             weights=sha256_of(cfg.load_from),
         )

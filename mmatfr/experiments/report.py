@@ -68,6 +68,7 @@ class Report:
                     row.title,
                     row.sgs,
                     row.binning,
+                    row.merging,
                     row.num_frames,
                     weights_of=owners[name],
                 )

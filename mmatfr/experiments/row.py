@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from mmengine.config import Config, ConfigDict
 from torch import nn
 
-from mmatfr.sgs import sgs_layers
+from mmatfr.sgs import SGS, sgs_layers
 
 from .models import Model
 
@@ -25,6 +25,8 @@ class Row:
             None means the network without sampling.
         binning (Callable, optional): Replaces the binning of the layer; a
             function, or a ``partial`` of one.
+        merging (Callable, optional): Changes how a layer merges the frames of
+            its groups; takes the layer.
         num_frames (int, optional): Number of frames of a clip, over the same
             stretch of the video.
         random_bins (bool): Whether to train with random numbers of bins, as in
@@ -40,6 +42,7 @@ class Row:
     title: str
     sgs: Optional[Dict[str, Any]] = field(default_factory=dict)
     binning: Optional[Callable] = None
+    merging: Optional[Callable[[SGS], None]] = None
     num_frames: Optional[int] = None
     random_bins: bool = True
     lr_factor: float = 1.0
@@ -89,20 +92,24 @@ class Row:
         return cfg
 
     @property
-    def binning_text(self) -> Optional[str]:
-        """str | None: The binning as text, such as 'pool_frames(size=2)'."""
-        if not isinstance(self.binning, partial):
-            return getattr(self.binning, '__qualname__', None)
-        options = self.binning.keywords.items()
-        given = [*map(repr, self.binning.args)]
-        given += [f'{name}={value!r}' for name, value in sorted(options)]
-        return f'{self.binning.func.__qualname__}({", ".join(given)})'
+    def grouping(self) -> Optional[str]:
+        """str | None: Binning and merging as text, such as
+        'pool_frames(size=2)'; None for those of the layer."""
+        changes = [
+            _describe(change)
+            for change in (self.binning, self.merging)
+            if change is not None
+        ]
+        return ', '.join(changes) or None
 
     def prepare(self, recognizer: nn.Module) -> None:
-        """Sets the binning of the row in the layers of a recognizer."""
-        if self.binning is not None:
-            for layer in sgs_layers(recognizer).values():
+        """Sets binning and merging of the row in the layers of a
+        recognizer."""
+        for layer in sgs_layers(recognizer).values():
+            if self.binning is not None:
                 layer.binning = self.binning
+            if self.merging is not None:
+                self.merging(layer)
 
 
 def spread_frames(
@@ -139,3 +146,13 @@ def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
         sgs = {'stage': sgs.stage}
     options = {k: v for k, v in options.items() if k != '_delete_'}
     return ConfigDict({**sgs, **options})
+
+
+def _describe(change: Callable) -> str:
+    """Returns a function, or a ``partial`` of one, as text."""
+    if not isinstance(change, partial):
+        return getattr(change, '__qualname__', repr(change))
+    options = change.keywords.items()
+    given = [*map(repr, change.args)]
+    given += [f'{name}={value!r}' for name, value in sorted(options)]
+    return f'{change.func.__qualname__}({", ".join(given)})'

@@ -11,6 +11,7 @@ from mmatfr.sgs import (
     stride_frames,
 )
 
+from .merging import keep_first, keep_middle, spread_groups
 from .report import Report, gflops, length_range, lengths, metric
 from .row import Row
 
@@ -173,6 +174,12 @@ _BUDGET = {
         weights_of='path',
     ),
 }
+# What merging loses.
+_MERGING = {
+    'first': ('the first frame of each group', keep_first),
+    'middle': ('the middle frame of each group', keep_middle),
+    'spread': ('merged maps repeated for all frames', spread_groups),
+}
 _TRAINED = {**_EVIDENCE, **_ABLATION, **_FRAMES}
 # Without training, in the common base.
 _INSERTED = {
@@ -207,6 +214,16 @@ _INSERTED = {
         for name in ('path', 'learned_path')
         for bins in _BINS
     },
+    **{
+        f'inserted_{name}_{suffix}': replace(
+            _TRAINED[name],
+            title=f'{_TRAINED[name].title}, {title}',
+            merging=merging,
+            weights_of=f'inserted_{name}',
+        )
+        for name in ('path', 'learned_path')
+        for suffix, (title, merging) in _MERGING.items()
+    },
 }
 
 ROWS: Dict[str, Row] = {**_TRAINED, **_BUDGET, **_INSERTED}
@@ -236,6 +253,12 @@ TABLES: Dict[str, List[str]] = {
             for name in ('path', 'learned_path')
             for bins in (6, 8, 12, 16, 24)
         ),
+    ],
+    # What merging loses, without training; for --world.
+    'merging': [
+        'base',
+        'inserted_learned_path',
+        *(f'inserted_learned_path_{suffix}' for suffix in _MERGING),
     ],
     # With --video-frames 64.
     'frames': ['full', 'fixed_bins', 'full32', 'path32', 'full64', 'path64'],
