@@ -28,8 +28,8 @@ from mmatfr.datasets.tempo import (
     plan_clip,
     render_clip,
     write_tempo,
-    write_video,
 )
+from mmatfr.datasets.video_files import VideoError, write_video
 
 VIDEO = VideoFormat()
 SMALLEST = Tempo(12, 12, 12)
@@ -243,9 +243,6 @@ def test_foreign_folder_is_not_touched(tmp_path):
     'make, message',
     [
         (lambda: get_size('huge'), "size 'huge' .* tiny, small, full"),
-        (lambda: VideoFormat(height=65), 'height 65 .* even'),
-        (lambda: VideoFormat(width=2), 'width 2 .* 16'),
-        (lambda: VideoFormat(width=48), 'width 48 .* other than 16, 24, 48'),
         (lambda: VideoFormat(frames=3), 'frames 3 .* 8'),
         (lambda: VideoFormat(fps=0), 'fps 0 '),
         (lambda: Tempo(12, 12, 12, seed=-1), 'seed -1 is negative'),
@@ -262,13 +259,26 @@ def test_error_names_value_and_choices(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    'size, message',
+    [
+        (dict(height=65), 'height 65 .* even'),
+        (dict(width=2), 'width 2 .* 16'),
+        (dict(width=48), 'width 48 .* other than 16, 24, 48'),
+    ],
+)
+def test_frames_that_cannot_be_read_are_refused(size, message):
+    with pytest.raises(VideoError, match=message):
+        VideoFormat(**size)
+
+
 def test_writer_that_does_not_open(tmp_path):
     frames = np.zeros((2, 16, 16, 3), np.uint8)
-    with pytest.raises(TempoError, match="codec 'zzzz'"):
+    with pytest.raises(VideoError, match="codec 'zzzz'"):
         write_video(tmp_path / 'clip.mp4', frames, codec='zzzz')
-    with pytest.raises(TempoError, match='folder that can be written'):
+    with pytest.raises(VideoError, match='folder that can be written'):
         write_video(tmp_path / 'missing' / 'clip.mp4', frames)
-    with pytest.raises(TempoError, match="codec 'zzzz'"):
+    with pytest.raises(VideoError, match="codec 'zzzz'"):
         write_tempo(tmp_path / 'set', Tempo(1, 1, 1, codec='zzzz'))
     assert not list(tmp_path.iterdir())
 

@@ -6,8 +6,8 @@ from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from mmatfr.datasets import UnreadableVideoError
-from mmatfr.datasets.tempo import write_video
 from mmatfr.datasets.video_dataset import read_list
+from mmatfr.datasets.video_files import write_video
 
 LABELS = (0, 1, 2)
 BROKEN = 1

@@ -6,7 +6,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 
 from mmatfr.datasets import LimitToWord
-from mmatfr.datasets.tempo import write_video
+from mmatfr.datasets.video_files import write_video
 
 FRAMES = 20
 CLIP_LEN = 8

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from script_runs import run_script
 
-from mmatfr.datasets.tempo import write_video
+from mmatfr.datasets.video_files import write_video
 
 COLORS = ('blue', 'green', 'red', 'white')
 WORDS = ('command', 'color', 'preposition', 'letter', 'digit', 'adverb')

@@ -17,7 +17,8 @@ from mmatfr.apis import first_view, load_recognizer, read_clips
 from mmatfr.arguments import make_parser
 from mmatfr.atomic_write import atomic_path
 from mmatfr.cli import run_script
-from mmatfr.datasets.tempo import VideoFormat, render_clip, write_video
+from mmatfr.datasets.tempo import VideoFormat, render_clip
+from mmatfr.datasets.video_files import write_video
 from mmatfr.visualization.figures import (
     ClipGroups,
     GroupsRecorder,

@@ -22,14 +22,13 @@ The pixels passed to the encoder depend only on the seed, the split, the index
 of the clip and the parameters.
 """
 
-from .files import SIZES, Tempo, get_size, write_tempo, write_video
+from .files import SIZES, Tempo, get_size, write_tempo
 from .plan import (
     CLASSES,
     SPLITS,
     Clip,
     TempoError,
     VideoFormat,
-    check_frame_size,
     plan_clip,
 )
 from .rendering import render_clip
@@ -44,10 +43,8 @@ __all__ = [
     'Tempo',
     'TempoError',
     'VideoFormat',
-    'check_frame_size',
     'get_size',
     'plan_clip',
     'render_clip',
     'write_tempo',
-    'write_video',
 ]

@@ -13,18 +13,14 @@ from typing import Dict, Iterator, List, Optional, Tuple, Union
 import cv2
 import numpy as np
 
-from mmatfr.atomic_write import (
-    WriteError,
-    atomic_open,
-    atomic_path,
-    write_text,
-)
+from mmatfr.atomic_write import WriteError, atomic_open, write_text
 
+from ..video_files import write_video
 from .plan import CLASSES, SPLITS, TempoError, VideoFormat, plan_clip
 from .rendering import render_clip
 from .worlds import WORLDS
 
-__all__ = ['SIZES', 'Tempo', 'get_size', 'write_tempo', 'write_video']
+__all__ = ['SIZES', 'Tempo', 'get_size', 'write_tempo']
 
 # To be increased whenever the same parameters give other pixels.
 VERSION = 1
@@ -96,44 +92,6 @@ def get_size(name: str) -> Tempo:
             f'size {name!r} is unknown: choose from {", ".join(SIZES)}'
         )
     return SIZES[name]
-
-
-def write_video(
-    path: Union[str, Path],
-    frames: np.ndarray,
-    fps: int = 25,
-    codec: str = 'mp4v',
-) -> None:
-    """Writes a video under a temporary name and renames it.
-
-    Args:
-        path (str | Path): Name of the file.
-        frames (np.ndarray): Frames (T, H, W, 3), uint8, BGR.
-        fps (int): Frames per second. Defaults to 25.
-        codec (str): Four-character code of the encoder. Defaults to 'mp4v'.
-    """
-    size = (frames.shape[2], frames.shape[1])
-    with atomic_path(path) as part:
-        writer = cv2.VideoWriter(
-            str(part), cv2.VideoWriter.fourcc(*codec), fps, size
-        )
-        if not writer.isOpened():
-            raise TempoError(
-                f'OpenCV cannot write {path} with the codec {codec!r}: choose '
-                "a codec that it supports, such as 'mp4v', and a folder "
-                'that can be written to'
-            )
-        for frame in frames:
-            writer.write(frame)
-        writer.release()
-        # OpenCV does not report a full disk, which leaves a file without the
-        # index of its frames.
-        written = cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT)
-        if written != len(frames):
-            raise TempoError(
-                f'{path} has {written:.0f} of {len(frames)} frames after it '
-                'was written: free space on the disk, or choose another folder'
-            )
 
 
 def _write_clip(job: Tuple[str, Tempo, str, int]) -> None:

@@ -5,13 +5,14 @@ from typing import Callable, Dict, Tuple
 
 import numpy as np
 
+from ..video_files import check_frame_size
+
 __all__ = [
     'CLASSES',
     'SPLITS',
     'Clip',
     'TempoError',
     'VideoFormat',
-    'check_frame_size',
     'plan_clip',
     'random_streams',
 ]
@@ -20,10 +21,6 @@ SPLITS = ('train', 'val', 'test')
 # A motion of two phases needs at least four frames to be visible.
 MIN_LENGTH = 4
 MIN_FRAMES = 8
-MIN_SIDE = 16
-# decord 0.6.0 treats frames of these widths as four-channel images
-# (dmlc/decord#336), so mmaction2 could not read the videos.
-_UNREADABLE_WIDTHS = (16, 24, 48, 72)
 
 # Pose of the object: centre (x, y) relative to the centre of the frame and log
 # of the radius, lengths in units of the shorter side; angle in radians.
@@ -40,30 +37,6 @@ _BASE_RANGE = np.array(
 
 class TempoError(ValueError):
     """A parameter or a folder that the generator cannot work with."""
-
-
-def check_frame_size(height: int, width: int) -> None:
-    """Checks that mmaction2 can read videos with frames of a size.
-
-    Args:
-        height (int): Height of a frame in pixels.
-        width (int): Width of a frame in pixels.
-
-    Raises:
-        TempoError: If it cannot.
-    """
-    for name, value in (('height', height), ('width', width)):
-        if value < MIN_SIDE or value % 2:
-            raise TempoError(
-                f'{name} {value} is not possible: choose an '
-                f'even number of at least {MIN_SIDE} pixels'
-            )
-    if width in _UNREADABLE_WIDTHS:
-        raise TempoError(
-            f'width {width} is not possible, decord cannot read it: '
-            'choose an even number of pixels other than '
-            f'{", ".join(map(str, _UNREADABLE_WIDTHS))}'
-        )
 
 
 def _ramp(phase: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from mmatfr.datasets.grid import (
     write_lists,
     write_words,
 )
-from mmatfr.datasets.tempo import check_frame_size, write_video
+from mmatfr.datasets.video_files import check_frame_size, write_video
 
 
 def parse_args() -> argparse.Namespace:
