@@ -5,7 +5,16 @@ import statistics
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from rich.box import MARKDOWN
 from rich.console import Console
@@ -235,9 +244,18 @@ def length_range(runs: Runs, full: Optional[Runs]) -> Optional[str]:
 
 def _without_numbers(row: Row) -> Row:
     """Removes the title and the number of bins or groups."""
-    sgs = row.sgs and {k: v for k, v in row.sgs.items() if k != 'num_bins'}
     binning = getattr(row.binning, 'func', row.binning)
-    return replace(row, title='', sgs=sgs, binning=binning)
+    return replace(row, title='', sgs=_without_bins(row.sgs), binning=binning)
+
+
+def _without_bins(options: Any) -> Any:
+    if not isinstance(options, dict):
+        return options
+    return {
+        key: _without_bins(value)
+        for key, value in options.items()
+        if key != 'num_bins'
+    }
 
 
 def _mean(runs: Runs, key: str) -> float:

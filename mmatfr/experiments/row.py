@@ -21,8 +21,9 @@ class Row:
     Attributes:
         title (str): Title in the table.
         sgs (dict, optional): Options of the layer that differ from the recipe;
-            with the key ``_delete_`` only the stage of the recipe is kept.
-            None means the network without sampling.
+            with the key ``_delete_`` only the stage of the recipe is kept. A
+            dict by the name of a pathway has options for its layer alone. None
+            means the network without sampling.
         binning (Callable, optional): Replaces the binning of the layer; a
             function, or a ``partial`` of one.
         merging (Callable, optional): Changes how a layer merges the frames of
@@ -74,7 +75,7 @@ class Row:
             for name, path in (
                 sgs.items() if 'stage' not in sgs else [(None, sgs)]
             ):
-                changed = _change(path, self.sgs)
+                changed = _change(path, self.sgs, name)
                 if name is None:
                     cfg.model.backbone.sgs = changed
                 else:
@@ -141,11 +142,18 @@ def spread_frames(
             )
 
 
-def _change(sgs: ConfigDict, options: Dict[str, Any]) -> ConfigDict:
+def _change(
+    sgs: ConfigDict, options: Dict[str, Any], pathway: Optional[str]
+) -> ConfigDict:
     if options.get('_delete_'):
         sgs = {'stage': sgs.stage}
-    options = {k: v for k, v in options.items() if k != '_delete_'}
-    return ConfigDict({**sgs, **options})
+    own = options.get(pathway, {}) if pathway else {}
+    common = {
+        key: value
+        for key, value in options.items()
+        if key != '_delete_' and not isinstance(value, dict)
+    }
+    return ConfigDict({**sgs, **common, **own})
 
 
 def _describe(change: Callable) -> str:

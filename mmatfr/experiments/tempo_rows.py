@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from mmatfr.sgs import (
     equal_groups,
@@ -22,9 +22,20 @@ _variant = partial(Row, random_bins=False)
 _PAPER = dict(_delete_=True, preset='paper')
 _AUTHORS = dict(_delete_=True, preset='authors')
 _LEARNED = dict(embedding='mlp_bn', magnitude_grad=True)
-_PREDICTED = dict(similarity='learned_path', bin_range='clip', num_bins=16)
 _EQUAL = (6, 8, 9, 10, 12)
 _BINS = (4, 6, 8, 9, 10, 12, 13, 14, 16, 20, 24, 32, 48)
+
+
+def _predicted(num_bins: int) -> Dict[str, Any]:
+    """Returns the options of the learned path."""
+    return dict(
+        similarity='learned_path',
+        bin_range='clip',
+        num_bins=num_bins,
+        # The slow pathway of SlowFast has a quarter of the frames.
+        slow_path=dict(num_bins=max(1, round(num_bins / 4))),
+    )
+
 
 _EVIDENCE = {
     'full': Row('full', sgs=None),
@@ -62,7 +73,7 @@ _ABLATION = {
     # Over steps predicted by a head that is fitted before the training.
     'learned_path': Row(
         'learned path',
-        sgs=_PREDICTED,
+        sgs=_predicted(16),
         hooks=(dict(type='FitSimilarityHook'),),
     ),
     # Variations from the paper's setting to the recipe and beyond.
@@ -154,7 +165,7 @@ _BUDGET = {
     **{
         f'learned_path_bins{bins}': Row(
             f'learned path, {bins} bins when tested',
-            sgs={**_PREDICTED, 'num_bins': bins},
+            sgs=_predicted(bins),
             weights_of='learned_path',
         )
         for bins in _BINS
