@@ -6,8 +6,6 @@ from typing import Any, Callable, Iterator, List
 from mmaction.models.recognizers import BaseRecognizer
 from torch import Tensor, nn
 
-from .heads import TemporalAttentionHead
-
 __all__ = ['backbone_of', 'evaluating', 'replace_backbone', 'scorer']
 
 
@@ -68,14 +66,18 @@ def scorer(model: nn.Module, batch: Any) -> Callable[[], List[Tensor]]:
 
     Returns:
         Callable: Returns the class scores of the clips, before softmax, for
-        each task of the head.
+        each task of a head with ``score_tasks``, as
+        :class:`mmatfr.models.TemporalAttentionHead` has; otherwise those of
+        the head.
     """
     if isinstance(model, BaseRecognizer):
         data = model.data_preprocessor(batch, False)
-        head = getattr(model, 'cls_head', None)
-        if isinstance(head, TemporalAttentionHead):
+        score_tasks = getattr(
+            getattr(model, 'cls_head', None), 'score_tasks', None
+        )
+        if score_tasks is not None:
             return lambda: [
-                *head.score_tasks(
+                *score_tasks(
                     model(**data, mode='tensor', stage='neck')
                 ).values()
             ]
