@@ -27,6 +27,7 @@ from mmatfr.integrity import sha256_of
 from .models import Model
 from .recipe import (
     check_recipe,
+    in_turn,
     make_once,
     recipe_of_test,
     recipe_of_training,
@@ -342,6 +343,8 @@ def train(
 ) -> str:
     """Trains a network if needed.
 
+    Of several processes one trains it, and the others wait.
+
     Args:
         cfg (Config): The config, with the folder of the training.
         recipe (dict): What the training depends on.
@@ -356,14 +359,15 @@ def train(
     """
     folder = Path(cfg.work_dir)
     checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
-    cfg.resume = (folder / 'last_checkpoint').is_file()
-    if cfg.resume or checkpoint.is_file():
-        check_recipe(folder, recipe)
-    else:
-        cfg.load_from = start_from()
-        record_recipe(folder, recipe)
-    if not checkpoint.is_file():
-        runner = Runner.from_cfg(cfg)
-        prepare(runner.model)
-        runner.train()
+    with in_turn(folder):
+        cfg.resume = (folder / 'last_checkpoint').is_file()
+        if cfg.resume or checkpoint.is_file():
+            check_recipe(folder, recipe)
+        else:
+            cfg.load_from = start_from()
+            record_recipe(folder, recipe)
+        if not checkpoint.is_file():
+            runner = Runner.from_cfg(cfg)
+            prepare(runner.model)
+            runner.train()
     return str(checkpoint)

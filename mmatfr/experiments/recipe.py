@@ -2,15 +2,19 @@
 
 import copy
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator, Tuple
 
+from filelock import FileLock, Timeout
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmatfr.atomic_write import write_text
 
 __all__ = [
     'check_recipe',
+    'in_turn',
     'make_once',
     'record_recipe',
     'recipe_of_test',
@@ -104,6 +108,7 @@ def make_once(path: Path, recipe: dict, make: Callable[[], object]) -> None:
     """Makes a file if it is missing or was made with another recipe.
 
     The recipe is recorded beside the file; a file without a record is kept.
+    Of several processes one makes it, and the others wait.
 
     Args:
         path (Path): The file; its folder is created if needed.
@@ -111,13 +116,37 @@ def make_once(path: Path, recipe: dict, make: Callable[[], object]) -> None:
         make (Callable): Writes the file.
     """
     record = path.with_name(f'recipe_{path.stem}.json')
-    if path.is_file() and (not record.is_file() or _read(record) == recipe):
-        return
+    with in_turn(path):
+        if path.is_file() and (
+            not record.is_file() or _read(record) == recipe
+        ):
+            return
+        # An interruption leaves no file beside the record of another.
+        path.unlink(missing_ok=True)
+        _write(record, recipe)
+        make()
+
+
+@contextmanager
+def in_turn(path: Path) -> Iterator[None]:
+    """Waits until no other process makes the same file or folder.
+
+    The lock is a hidden file beside it, and ends with its process.
+
+    Args:
+        path (Path): The file or folder; the one above is created if needed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # An interruption leaves no file beside the record of another.
-    path.unlink(missing_ok=True)
-    _write(record, recipe)
-    make()
+    lock = FileLock(path.with_name(f'.{path.name}.lock'))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print_log(f'waiting for another process that makes {path}', 'current')
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _model(cfg: Config) -> dict:

@@ -1,13 +1,22 @@
 """What trainings and files were made from."""
 
 import json
+import time
 from dataclasses import replace
 from functools import partial
+from threading import Event, Thread
 
 import pytest
+from mmengine.config import Config
 
+from mmatfr.experiments.comparison import train
 from mmatfr.experiments.grid import GridComparison
-from mmatfr.experiments.recipe import check_recipe, make_once, record_recipe
+from mmatfr.experiments.recipe import (
+    check_recipe,
+    in_turn,
+    make_once,
+    record_recipe,
+)
 from mmatfr.experiments.tempo import TempoComparison
 from mmatfr.experiments.tempo_rows import ROWS
 from mmatfr.sgs import pool_frames
@@ -84,6 +93,49 @@ def test_a_file_without_a_record_is_kept(tmp_path):
     path.write_text('mine')
     make_once(path, {'a': 1}, partial(_fail, AssertionError))
     assert path.read_text() == 'mine'
+
+
+def test_of_several_processes_one_makes_a_file(tmp_path):
+    path = tmp_path / 'metrics.json'
+    made, begun = [], Event()
+
+    def make():
+        begun.set()
+        time.sleep(0.2)
+        made.append(1)
+        path.write_text('done')
+
+    threads = [
+        Thread(target=make_once, args=(path, {'a': 1}, make)) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(60)
+    make_once(path, {'a': 1}, make)
+    assert path.read_text() == 'done'
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+
+
+def test_a_training_waits_for_another_of_the_same_network(tmp_path):
+    cfg = Config(
+        dict(work_dir=str(tmp_path / 's0'), train_cfg=dict(max_epochs=1))
+    )
+    found = []
+
+    def wait():
+        found.append(train(cfg, {}, partial(_fail, AssertionError)))
+
+    with in_turn(tmp_path / 's0'):
+        other = Thread(target=wait)
+        other.start()
+        time.sleep(0.2)
+        assert not found
+        (tmp_path / 's0').mkdir()
+        (tmp_path / 's0/epoch_1.pth').touch()
+    other.join(60)
+    assert found == [str(tmp_path / 's0/epoch_1.pth')]
 
 
 def _fail(error):
