@@ -25,10 +25,11 @@ from mmatfr.apis import build_recognizer, load_config
 from mmatfr.datasets.tempo import Tempo, write_tempo
 
 init_default_scope('mmaction')
-# Half of the time of a short training: every runner formats its config with
-# yapf four times, reads all metafiles of mmaction2, and collects garbage.
+# Most of the time of a short training: every runner formats its config with
+# yapf four times and collects garbage, and every config with a base of
+# mmaction2 reads all of its metafiles.
 config.FormatCode = lambda text, **style: (text, True)
-utils._get_cfg_metainfo = cache(utils._get_cfg_metainfo)
+utils.load = cache(utils.load)
 gc.freeze()
 settings.register_profile(
     'ci', max_examples=40, deadline=None, derandomize=True

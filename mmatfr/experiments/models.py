@@ -1,6 +1,8 @@
 """The networks of the rows: configs with and without sampling."""
 
+import copy
 from dataclasses import dataclass
+from functools import cache
 
 from mmengine.config import Config
 from mmengine.device import get_device
@@ -29,7 +31,7 @@ class Model:
             Config: The config with the class and memory layout of the recipe
             on this device, so that rows differ only in sampling.
         """
-        cfg = Config.fromfile(config_path(self.full))
+        cfg = copy.deepcopy(_read(self.full))
         cfg.model.backbone.update(
             type=self.recipe_config().model.backbone.type,
             channels_last=get_device() == 'cpu',
@@ -38,7 +40,13 @@ class Model:
 
     def recipe_config(self) -> Config:
         """Reads the config with sampling."""
-        return Config.fromfile(config_path(self.recipe))
+        return copy.deepcopy(_read(self.recipe))
+
+
+@cache
+def _read(name: str) -> Config:
+    """Reads a config once, for which mmengine reads many files."""
+    return Config.fromfile(config_path(name))
 
 
 MODELS = {
