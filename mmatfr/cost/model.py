@@ -6,6 +6,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
@@ -87,6 +88,9 @@ class CostModel:
             if isinstance(module, ATFR):
                 # Packed clips have fill between them; a single clip has none.
                 module.execution = 'sequential'
+            if isinstance(module, _BatchNorm):
+                # Not counted, and half of the time on the meta device.
+                vars(module)['forward'] = _unchanged
         self._counted: Dict[tuple, _Count] = {}
 
     def gflops(
@@ -246,6 +250,10 @@ class CostModel:
                 else:
                     names.append(f'{name}.{part}')
         return dict.fromkeys([*names, *self.layers])
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
 
 
 class _OperationLister(TorchDispatchMode):
