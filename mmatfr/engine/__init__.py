@@ -1,6 +1,7 @@
 """Hooks for mmengine's runner."""
 
 from .hooks import (
+    DistillationHook,
     FitSimilarityHook,
     GroupsVisualizationHook,
     NumClassesCheckHook,
@@ -9,6 +10,7 @@ from .hooks import (
 )
 
 __all__ = [
+    'DistillationHook',
     'FitSimilarityHook',
     'GroupsVisualizationHook',
     'NumClassesCheckHook',

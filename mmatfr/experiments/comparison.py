@@ -229,11 +229,16 @@ class Comparison(ABC):
         Returns:
             dict: The recipe, with that of the base from which it starts.
         """
+        row = self.rows[name]
+        more: Dict[str, Any] = {}
+        if row.teacher is not None:
+            more['teacher'] = self.recipe(row.teacher, seed)
         return recipe_of_training(
             self.config(name, seed),
-            binning=self.rows[name].grouping,
+            binning=row.grouping,
             data=self.train_data,
             start=self.base_recipe(seed) if self.is_finetuned(name) else None,
+            **more,
         )
 
     def base_recipe(self, seed: int) -> dict:
@@ -280,8 +285,13 @@ class Comparison(ABC):
         """
         row = self.rows[name]
         if row.weights_of is None:
+            cfg = self.config(name, seed)
+            if row.teacher is not None:
+                teacher = self.weights(row.teacher, seed)
+                hook = dict(type='DistillationHook', teacher=teacher)
+                cfg.custom_hooks = [*cfg.custom_hooks, hook]
             return train(
-                self.config(name, seed),
+                cfg,
                 self.recipe(name, seed),
                 lambda: None if row.from_scratch else self.base_weights(seed),
                 row.prepare,

@@ -34,6 +34,8 @@ class Row:
             the recipe, if the row has bins.
         lr_factor (float): Factor of the learning rate of the recipe.
         hooks (tuple[dict]): Additional hooks of the training.
+        teacher (str, optional): Row whose network teaches this one, by
+            :class:`mmatfr.engine.DistillationHook`.
         from_scratch (bool): Whether to train from scratch, with the schedule
             of the common base.
         weights_of (str, optional): Uses the weights of this row, or of the
@@ -48,6 +50,7 @@ class Row:
     random_bins: bool = True
     lr_factor: float = 1.0
     hooks: Tuple[dict, ...] = ()
+    teacher: Optional[str] = None
     from_scratch: bool = False
     weights_of: Optional[str] = None
 

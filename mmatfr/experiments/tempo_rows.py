@@ -76,6 +76,13 @@ _ABLATION = {
         sgs=_predicted(16),
         hooks=(dict(type='FitSimilarityHook'),),
     ),
+    # The same, towards the scores of the full network.
+    'distilled_path': Row(
+        'learned path, distilled',
+        sgs=_predicted(16),
+        hooks=(dict(type='FitSimilarityHook'),),
+        teacher='full',
+    ),
     # Variations from the paper's setting to the recipe and beyond.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
     'neighbours': Row(
@@ -167,6 +174,14 @@ _BUDGET = {
             f'learned path, {bins} bins when tested',
             sgs=_predicted(bins),
             weights_of='learned_path',
+        )
+        for bins in _BINS
+    },
+    **{
+        f'distilled_path_bins{bins}': Row(
+            f'learned path, distilled, {bins} bins when tested',
+            sgs=_predicted(bins),
+            weights_of='distilled_path',
         )
         for bins in _BINS
     },
@@ -290,6 +305,8 @@ REPORT = Report(
         'path_bins': 'path sampling, one checkpoint, other bins when tested',
         'inserted_path_bins': 'put into the trained network without training',
         'learned_path_bins': 'learned path, other bins when tested',
+        'distilled_path_bins': 'learned path, distilled, other bins when '
+        'tested',
         'inserted_learned_path_bins': 'learned path, without training the '
         'network',
     },

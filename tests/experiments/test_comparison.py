@@ -201,6 +201,21 @@ class InOtherMemoryLayout(TempoComparison):
         return cfg
 
 
+def test_a_row_learns_from_the_network_of_another(compare, path_is_trained):
+    comparison = compare()
+    with counted(comparison) as trained:
+        weights = comparison.weights('distilled_path', 0)
+    # The full network may be trained already.
+    names = {path.parts[2] for path in trained}
+    assert {'distilled_path'} <= names <= {'distilled_path', 'full'}
+    log = next(Path(weights).parent.glob('*/*.log')).read_text()
+    assert 'loss_distill' in log
+    (teacher,) = Path(comparison.work_dir).glob('1e/resnet3d/full/s0/*.pth')
+    assert str(teacher) in log
+    recipe = json.loads((Path(weights).parent / 'recipe.json').read_text())
+    assert recipe['teacher'] == comparison.recipe('full', 0)
+
+
 def test_a_training_moves_to_another_device(path_is_trained):
     comparison = InOtherMemoryLayout(**vars(path_is_trained))
     with counted(comparison) as trained:
