@@ -37,6 +37,8 @@ from .row import Row, spread_frames
 
 __all__ = ['Comparison', 'Results', 'train']
 
+# For rows with a teacher.
+_DISTILLATION = dict(type='DistillationHook', weight=0.7, temperature=2.0)
 # Metrics of each seed, by row.
 Results = Dict[str, List[Dict[str, float]]]
 
@@ -232,7 +234,8 @@ class Comparison(ABC):
         row = self.rows[name]
         more: Dict[str, Any] = {}
         if row.teacher is not None:
-            more['teacher'] = self.recipe(row.teacher, seed)
+            teacher = self.recipe(row.teacher, seed)
+            more['distillation'] = dict(_DISTILLATION, teacher=teacher)
         return recipe_of_training(
             self.config(name, seed),
             binning=row.grouping,
@@ -285,16 +288,19 @@ class Comparison(ABC):
         """
         row = self.rows[name]
         if row.weights_of is None:
-            cfg = self.config(name, seed)
-            if row.teacher is not None:
-                teacher = self.weights(row.teacher, seed)
-                hook = dict(type='DistillationHook', teacher=teacher)
-                cfg.custom_hooks = [*cfg.custom_hooks, hook]
+
+            def add_teacher(cfg: Config) -> None:
+                if row.teacher is not None:
+                    teacher = self.weights(row.teacher, seed)
+                    hook = dict(_DISTILLATION, teacher=teacher)
+                    cfg.custom_hooks = [*cfg.custom_hooks, hook]
+
             return train(
-                cfg,
+                self.config(name, seed),
                 self.recipe(name, seed),
                 lambda: None if row.from_scratch else self.base_weights(seed),
                 row.prepare,
+                add_teacher,
             )
         if row.weights_of != 'base':
             return self.weights(row.weights_of, seed)
@@ -350,6 +356,7 @@ def train(
     recipe: dict,
     start_from: Callable[[], Optional[str]],
     prepare: Callable[[nn.Module], None] = lambda recognizer: None,
+    add_teacher: Callable[[Config], None] = lambda cfg: None,
 ) -> str:
     """Trains a network if needed.
 
@@ -360,6 +367,8 @@ def train(
         recipe (dict): What the training depends on.
         start_from (Callable): Returns the checkpoint to start from.
         prepare (Callable): Changes the recognizer before the training.
+        add_teacher (Callable): Adds the hook of a teacher, trained if needed,
+            to the config.
 
     Returns:
         str: The last checkpoint.
@@ -369,6 +378,9 @@ def train(
     """
     folder = Path(cfg.work_dir)
     checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    if checkpoint.is_file():  # perhaps in a folder that cannot be written to
+        check_recipe(folder, recipe)
+        return str(checkpoint)
     with in_turn(folder):
         cfg.resume = (folder / 'last_checkpoint').is_file()
         if cfg.resume or checkpoint.is_file():
@@ -377,6 +389,7 @@ def train(
             cfg.load_from = start_from()
             record_recipe(folder, recipe)
         if not checkpoint.is_file():
+            add_teacher(cfg)
             runner = Runner.from_cfg(cfg)
             prepare(runner.model)
             runner.train()

@@ -116,10 +116,16 @@ def make_once(path: Path, recipe: dict, make: Callable[[], object]) -> None:
         make (Callable): Writes the file.
     """
     record = path.with_name(f'recipe_{path.stem}.json')
-    with in_turn(path):
-        if path.is_file() and (
+
+    def is_made() -> bool:
+        return path.is_file() and (
             not record.is_file() or _read(record) == recipe
-        ):
+        )
+
+    if is_made():  # perhaps in a folder that cannot be written to
+        return
+    with in_turn(path):
+        if is_made():
             return
         # An interruption leaves no file beside the record of another.
         path.unlink(missing_ok=True)

@@ -74,10 +74,13 @@ def test_the_loss_is_that_of_labels_and_teacher(build_runner, teacher):
 def test_nothing_is_added_to_checkpoints(build_runner, teacher):
     runner = distilled(build_runner, teacher)
     keys = list(runner.model.state_dict())
+    before = runner.cfg.pretty_text
     runner.train()
+    assert runner.cfg.pretty_text == before
     saved = torch.load(f'{runner.work_dir}/epoch_1.pth', weights_only=False)
     assert list(saved['state_dict']) == keys
     assert list(runner.model.state_dict()) == keys
+    assert "preset='path'" in saved['meta']['cfg']
 
 
 @pytest.mark.parametrize(

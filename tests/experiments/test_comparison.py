@@ -213,7 +213,12 @@ def test_a_row_learns_from_the_network_of_another(compare, path_is_trained):
     (teacher,) = Path(comparison.work_dir).glob('1e/resnet3d/full/s0/*.pth')
     assert str(teacher) in log
     recipe = json.loads((Path(weights).parent / 'recipe.json').read_text())
-    assert recipe['teacher'] == comparison.recipe('full', 0)
+    assert recipe['distillation']['teacher'] == comparison.recipe('full', 0)
+    # A finished network needs its teacher no more.
+    shutil.rmtree(teacher.parent)
+    with counted(comparison) as trained:
+        comparison.weights('distilled_path', 0)
+    assert not trained
 
 
 def test_a_training_moves_to_another_device(path_is_trained):

@@ -88,6 +88,18 @@ def test_a_file_is_made_once_from_one_recipe(tmp_path):
     assert path.read_text() == '3'
 
 
+def test_what_is_done_needs_no_lock(tmp_path):
+    folder = tmp_path / 's0'
+    folder.mkdir()
+    for name in 'metrics.json', 'epoch_1.pth':
+        (folder / name).touch()
+    with in_turn(folder), in_turn(folder / 'metrics.json'):
+        make_once(folder / 'metrics.json', {}, partial(_fail, AssertionError))
+        cfg = Config(dict(work_dir=str(folder), train_cfg=dict(max_epochs=1)))
+        weights = train(cfg, {}, partial(_fail, AssertionError))
+    assert weights == str(folder / 'epoch_1.pth')
+
+
 def test_a_file_without_a_record_is_kept(tmp_path):
     path = tmp_path / 'metrics.json'
     path.write_text('mine')

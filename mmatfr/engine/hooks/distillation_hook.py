@@ -1,5 +1,6 @@
 """Trains a network that samples towards one that does not."""
 
+import copy
 from numbers import Real
 from typing import Dict, Optional
 
@@ -66,7 +67,7 @@ class DistillationHook(Hook):
     def before_train(self, runner) -> None:
         """Builds the teacher and extends the loss of the head."""
         model = unwrap(runner.model)
-        cfg = runner.cfg.model.copy()
+        cfg = copy.deepcopy(runner.cfg.model)
         if cfg.backbone.get('sgs') is None:
             raise ValueError(
                 'DistillationHook needs a backbone that samples, for its '
