@@ -12,7 +12,6 @@ from mmatfr.experiments.tempo_rows import ROWS
 from mmatfr.models import ATFRResNet3d
 from mmatfr.sgs import SGS, equal_groups
 
-# Groups of frames 0 to 2, 3 to 4, and 5.
 STEPS = torch.tensor([[0.0, 0, 0, 1, 0, 1], [0.0, 1, 0, 0, 0, 1]])
 MAGNITUDE = STEPS.cumsum(dim=1)
 
