@@ -20,8 +20,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from mmatfr.apis import write_inserted
+from mmatfr.apis import build_recognizer, write_inserted
 from mmatfr.atomic_write import write_text
+from mmatfr.checkpoint import check_fit, fetch, open_checkpoint
+from mmatfr.datasets import decode_once
 from mmatfr.integrity import sha256_of
 
 from .models import Model
@@ -61,11 +63,18 @@ class Comparison(ABC):
             the configs.
         finetune_epochs (int, optional): Number of epochs of the rows;
             overrides the recipe.
+        start (str, optional): Path or URL of a checkpoint from which the bases
+            of all seeds start; trainings are separate. Weights that the base
+            does not have, such as those of a sampling layer, are ignored.
+        decode_once (bool): Whether to keep the frames of the videos in files
+            beside them. Trainings and tests are the same.
     """
 
     work_dir: str
     epochs: Optional[int] = None
     finetune_epochs: Optional[int] = None
+    start: Optional[str] = None
+    decode_once: bool = False
 
     @property
     @abstractmethod
@@ -87,7 +96,9 @@ class Comparison(ABC):
     def root(self) -> Path:
         """Path: Folder of the trainings with this number of epochs."""
         folder = Path(self.work_dir)
-        return folder if self.epochs is None else folder / f'{self.epochs}e'
+        if self.epochs is not None:
+            folder /= f'{self.epochs}e'
+        return folder if self.start is None else folder / self._start_suffix
 
     @property
     def rows_root(self) -> Path:
@@ -106,7 +117,14 @@ class Comparison(ABC):
         suffix = '' if self.epochs is None else f'_{self.epochs}e'
         if self.finetune_epochs is not None:
             suffix += f'_finetune{self.finetune_epochs}e'
+        if self.start is not None:
+            suffix += f'_{self._start_suffix}'
         return suffix
+
+    @property
+    def _start_suffix(self) -> str:
+        assert self.start is not None
+        return f'start_{sha256_of(fetch(self.start))[:8]}'
 
     @abstractmethod
     def prepare_data(self) -> None:
@@ -150,9 +168,21 @@ class Comparison(ABC):
             seed.
 
         Raises:
+            FileNotFoundError: If there is no checkpoint to start from.
             ValueError: Before the training, if the frames of a row are not
-                possible.
+                possible, or the weights to start from are not those of the
+                base.
         """
+        if self.start is not None:
+            check_fit(
+                build_recognizer(
+                    self.base_config(seeds[0]).model
+                ).state_dict(),
+                open_checkpoint(self.start)[0],
+                self.start,
+                self.networks.full,
+                base=True,
+            )
         for name in names:
             self.config(name, seeds[0])
         self.prepare_data()
@@ -216,6 +246,8 @@ class Comparison(ABC):
         cfg.randomness = dict(seed=seed)
         cfg.load_from = None
         self.use_data(cfg)
+        if self.decode_once:
+            decode_once(cfg)
         if epochs is not None:
             cfg.train_cfg.max_epochs = epochs
             cfg.param_scheduler[0].total_steps = epochs
@@ -253,11 +285,14 @@ class Comparison(ABC):
         Returns:
             dict: The recipe, with that of the base from which it starts.
         """
-        start = self.start_of_base(seed)
+        start: Any
+        if self.start is not None:
+            start = sha256_of(fetch(self.start))
+        else:
+            other = self.start_of_base(seed)
+            start = other and other[0].base_recipe(other[1])
         return recipe_of_training(
-            self.base_config(seed),
-            data=self.train_data,
-            start=start and start[0].base_recipe(start[1]),
+            self.base_config(seed), data=self.train_data, start=start
         )
 
     def base_weights(self, seed: int) -> str:
@@ -269,11 +304,15 @@ class Comparison(ABC):
         Returns:
             str: The last checkpoint.
         """
-        start = self.start_of_base(seed)
+
+        def start_from() -> Optional[str]:
+            if self.start is not None:
+                return fetch(self.start)
+            other = self.start_of_base(seed)
+            return other and other[0].base_weights(other[1])
+
         return train(
-            self.base_config(seed),
-            self.base_recipe(seed),
-            lambda: start and start[0].base_weights(start[1]),
+            self.base_config(seed), self.base_recipe(seed), start_from
         )
 
     def weights(self, name: str, seed: int) -> str:

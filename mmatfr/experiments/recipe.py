@@ -4,13 +4,14 @@ import copy
 import json
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 from filelock import FileLock, Timeout
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from mmatfr.atomic_write import write_text
+from mmatfr.datasets import decode_every_time
 
 __all__ = [
     'check_recipe',
@@ -42,7 +43,7 @@ def recipe_of_training(cfg: Config, **more: Any) -> dict:
             **{part: cfg.get(part) for part in parts},
             train_dataloader=dict(
                 batch_size=loader.batch_size,
-                dataset=dict(pipeline=loader.dataset.pipeline),
+                dataset=dict(pipeline=_pipeline(loader)),
             ),
             **more,
         )
@@ -62,7 +63,7 @@ def recipe_of_test(cfg: Config, **more: Any) -> dict:
     return _as_json(
         dict(
             model=_model(cfg),
-            pipeline=cfg.test_dataloader.dataset.pipeline,
+            pipeline=_pipeline(cfg.test_dataloader),
             test_evaluator=cfg.test_evaluator,
             **more,
         )
@@ -160,6 +161,11 @@ def _model(cfg: Config) -> dict:
     # The memory layout follows the device, so that a training moves to others.
     model.backbone.pop('channels_last', None)
     return model
+
+
+def _pipeline(loader: ConfigDict) -> List[dict]:
+    # The clips are the same however often a video is decoded.
+    return decode_every_time(loader.dataset.pipeline)
 
 
 def _as_json(recipe: dict) -> dict:

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
+from mmatfr.datasets import decode_once
 from mmatfr.datasets.tempo import CLASSES
 from mmatfr.zoo.models import config_path
 
@@ -42,6 +43,7 @@ def train_and_test(
     data: str,
     work_dir: str,
     epochs: Optional[int] = None,
+    once: bool = False,
 ) -> Dict[str, Any]:
     """Trains and tests one network.
 
@@ -52,6 +54,8 @@ def train_and_test(
         work_dir (str): Folder of the logs.
         epochs (int, optional): Number of epochs. Defaults to None, that of
             the config.
+        once (bool): Whether to keep the frames of the videos in files beside
+            them. Defaults to False.
 
     Returns:
         dict: A row of the table, with ``top1`` in [0, 1] and ``seconds`` in
@@ -65,6 +69,8 @@ def train_and_test(
         dataset = cfg[f'{split}_dataloader'].dataset
         dataset.data_root = data
         dataset.metainfo.classes = f'{data}/classes.txt'
+    if once:
+        decode_once(cfg)
     if epochs is not None:
         cfg.train_cfg.max_epochs = epochs
         cfg.param_scheduler[0].total_steps = epochs

@@ -103,8 +103,9 @@ class TempoComparison(Comparison):
     @property
     def still(self) -> Optional['TempoComparison']:
         """TempoComparison | None: The comparison in the still world, for other
-        worlds, which are learned in two steps."""
-        if self.world == 'still':
+        worlds, which are learned in two steps unless the base starts from a
+        checkpoint."""
+        if self.world == 'still' or self.start is not None:
             return None
         return replace(self, world='still', test_videos=None, test_world=None)
 

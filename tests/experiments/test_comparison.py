@@ -14,6 +14,7 @@ from script_runs import loading_here
 from mmatfr.datasets.tempo import Tempo, VideoFormat
 from mmatfr.experiments.tempo import TempoComparison
 from mmatfr.experiments.tempo_rows import ROWS
+from mmatfr.integrity import sha256_of
 
 SIZE = Tempo(12, 2, 4)
 
@@ -266,6 +267,48 @@ def test_another_world_trains_on_from_the_still_one(compare, path_is_trained):
     )
     assert parameters['world'] == 'wild'
     assert (folder / '1e/wild/resnet3d/inserted_pool2/s0').is_dir()
+
+
+def test_videos_decoded_once_give_the_same_weights(
+    compare, path_is_trained, tmp_path
+):
+    once = compare(tmp_path, decode_once=True)
+    expected = path_is_trained.base_weights(0)
+    weights = torch.load(once.base_weights(0), weights_only=False)
+    for name, value in torch.load(expected, weights_only=False)[
+        'state_dict'
+    ].items():
+        assert torch.equal(weights['state_dict'][name], value), name
+    assert [*Path(once.data_root, 'decoded').glob('*.npy')]
+    # Not a reason to train again.
+    with counted(once) as trained:
+        compare(tmp_path).base_weights(0)
+    assert not trained
+
+
+def test_bases_start_from_a_checkpoint(compare, path_is_trained, tmp_path):
+    checkpoint = path_is_trained.weights('path', 0)
+    comparison = compare(tmp_path, world='wild', start=checkpoint)
+    with counted(comparison) as trained:
+        comparison.run(['base'], [0], rounds=1)
+    # No base of the still world.
+    (trained,) = trained
+    folder, world = trained.parts[1:3]
+    assert world == 'wild'
+    assert folder == f'start_{sha256_of(checkpoint)[:8]}'
+    assert comparison.report_suffix.endswith(folder)
+    log = next((tmp_path / trained).parent.glob('*/*.log')).read_text()
+    assert f'Load checkpoint from {checkpoint}' in log
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    compare, path_is_trained, tmp_path
+):
+    checkpoint = path_is_trained.base_weights(0)
+    comparison = compare(tmp_path, model='x3d', start=checkpoint)
+    with pytest.raises(ValueError, match='missing there'):
+        comparison.run(['base'], [0])
+    assert not [*tmp_path.iterdir()]
 
 
 def test_recipes_for_one_network_start_from_the_same_weights(

@@ -103,6 +103,20 @@ def parse_args() -> argparse.Namespace:
         help='of the rows; overrides the recipe',
     )
     parser.add_argument(
+        '--decode-once',
+        action='store_true',
+        help='keep the frames of the videos in files beside them, which are '
+        'much larger than the videos; trainings and tests are the same, and '
+        'faster',
+    )
+    parser.add_argument(
+        '--start',
+        metavar='CHECKPOINT',
+        help='path or URL of weights from which the bases of all seeds start; '
+        'trainings and reports are separate (default: random weights in the '
+        'still world, and those of its base in other worlds)',
+    )
+    parser.add_argument(
         '--rounds',
         type=int,
         default=5,
@@ -125,6 +139,8 @@ def run() -> None:
         work_dir=args.work_dir,
         epochs=args.epochs,
         finetune_epochs=args.finetune_epochs,
+        decode_once=args.decode_once,
+        start=args.start,
     )
     results = comparison.run(
         args.rows or TABLES[args.table], args.seeds, args.rounds

@@ -65,6 +65,13 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='of the rows; overrides the configs',
     )
+    parser.add_argument(
+        '--decode-once',
+        action='store_true',
+        help='keep the frames of the videos in files beside them, which are '
+        'much larger than the videos; trainings and tests are the same, and '
+        'faster',
+    )
     args = parser.parse_args()
     args.rows = args.rows or rows[args.task]
     unknown = [row for row in args.rows if row not in rows[args.task]]
@@ -90,6 +97,7 @@ def run() -> None:
         work_dir=args.work_dir,
         epochs=args.epochs,
         finetune_epochs=args.finetune_epochs,
+        decode_once=args.decode_once,
     )
     results = comparison.run(args.rows, args.seeds)
     name = f'grid_{args.task}_{args.model}{comparison.report_suffix}'

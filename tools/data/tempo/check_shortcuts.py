@@ -44,6 +44,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--epochs', type=int, help='number of epochs (default: of the configs)'
     )
+    parser.add_argument(
+        '--decode-once',
+        action='store_true',
+        help='keep the frames of the videos in files beside them, which are '
+        'much larger than the videos; the trainings are the same, and faster',
+    )
     args = parser.parse_args()
     if args.epochs is not None:
         refuse_below_one(parser, args, 'epochs')
@@ -64,7 +70,14 @@ def run() -> None:
         classes=len(CLASSES),
         chance=round(1 / len(CLASSES), 4),
         rows=[
-            train_and_test(view, seed, args.data, args.work_dir, args.epochs)
+            train_and_test(
+                view,
+                seed,
+                args.data,
+                args.work_dir,
+                args.epochs,
+                args.decode_once,
+            )
             for seed in args.seeds
             for view in args.views
         ],

@@ -1,0 +1,122 @@
+"""Videos that are decoded once."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from mmatfr.datasets import (
+    CheckedVideoDataset,
+    UnreadableVideoError,
+    decode_every_time,
+    decode_once,
+)
+from mmatfr.datasets.video_files import write_video
+
+PIPELINE = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=4, frame_interval=2, test_mode=True),
+    dict(type='DecordDecode'),
+]
+
+
+def keep(root, pipeline=PIPELINE):
+    """Returns the pipeline of a config that decodes once."""
+    loader = dict(dataset=dict(data_root=str(root), pipeline=pipeline))
+    splits = ('train', 'val', 'test')
+    cfg = Config({f'{split}_dataloader': loader for split in splits})
+    decode_once(cfg)
+    assert cfg.train_dataloader == cfg.val_dataloader == cfg.test_dataloader
+    return cfg.train_dataloader.dataset.pipeline
+
+
+def frames_of(seed, count=12):
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 255, (count, 4, 4, 3), dtype=np.uint8)
+    return small.repeat(8, axis=1).repeat(8, axis=2)
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / 'a.mp4'
+    write_video(path, frames_of(0))
+    return path
+
+
+def read(pipeline, video):
+    data = dict(filename=str(video), start_index=0, modality='RGB', label=0)
+    return Compose(pipeline)(data)
+
+
+def test_frames_are_those_of_the_decoder(video, tmp_path):
+    kept = keep(tmp_path)
+    for expected in (read(PIPELINE, video),) * 2:  # decoded, then kept
+        results = read(kept, video)
+        for key in ('imgs', 'frame_inds'):
+            np.testing.assert_array_equal(results[key], expected[key])
+        for key in ('img_shape', 'original_shape', 'total_frames'):
+            assert results[key] == expected[key]
+
+
+def test_a_kept_video_is_not_decoded(video, tmp_path, monkeypatch):
+    kept = keep(tmp_path)
+    first = read(kept, video)['imgs']
+    monkeypatch.setattr('decord.VideoReader', None)
+    np.testing.assert_array_equal(read(kept, video)['imgs'], first)
+
+
+def test_a_changed_video_is_decoded_again(video, tmp_path):
+    kept = keep(tmp_path)
+    before = read(kept, video)['imgs']
+    times = video.stat().st_mtime
+    write_video(video, frames_of(1))
+    os.utime(video, (times + 1, times + 1))
+    after = read(kept, video)['imgs']
+    np.testing.assert_array_equal(after, read(PIPELINE, video)['imgs'])
+    assert np.any(np.stack(after) != np.stack(before))
+
+
+def test_videos_of_one_name_are_kept_apart(video, tmp_path):
+    other = tmp_path / 'b' / video.name
+    other.parent.mkdir()
+    write_video(other, frames_of(1))
+    kept = keep(tmp_path)
+    for path in (video, other) * 2:
+        np.testing.assert_array_equal(
+            read(kept, path)['imgs'], read(PIPELINE, path)['imgs']
+        )
+
+
+def test_changes_of_a_clip_do_not_reach_the_file(video, tmp_path):
+    kept = keep(tmp_path)
+    before = np.stack(read(kept, video)['imgs'])
+    for image in read(kept, video)['imgs']:
+        image[:] = 0
+    np.testing.assert_array_equal(read(kept, video)['imgs'], before)
+
+
+def test_an_unreadable_video_leaves_nothing(tmp_path):
+    Path(tmp_path, 'broken.mp4').write_bytes(b'not a video')
+    Path(tmp_path, 'test.txt').write_text('broken.mp4 0\n')
+    dataset = DATASETS.build(
+        dict(
+            type=CheckedVideoDataset,
+            ann_file='test.txt',
+            data_root=str(tmp_path),
+            data_prefix=dict(video=''),
+            pipeline=keep(tmp_path),
+            test_mode=True,
+        )
+    )
+    with pytest.raises(UnreadableVideoError, match=r'broken\.mp4'):
+        dataset[0]
+    assert not [*tmp_path.rglob('*.npy')]
+
+
+def test_the_way_back(tmp_path):
+    assert decode_every_time(keep(tmp_path)) == PIPELINE
+    assert decode_every_time(PIPELINE) == PIPELINE
