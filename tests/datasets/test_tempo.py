@@ -195,6 +195,21 @@ def test_workers_do_not_change_the_files(dataset, tmp_path):
             assert digest(decode(path)) == digest(decode(twin))
 
 
+def test_workers_that_cannot_start_are_an_error(tmp_path):
+    # A program that is read from a pipe cannot be imported by the workers.
+    program = f"""
+from mmatfr.datasets.tempo import Tempo, write_tempo
+
+for _ in write_tempo({str(tmp_path / 'set')!r}, Tempo(1, 1, 1), workers=2):
+    pass
+"""
+    run = subprocess.run(
+        [sys.executable, '-'], input=program, text=True, capture_output=True
+    )
+    assert run.returncode == 1
+    assert 'TempoError: a worker process ended early' in run.stderr
+
+
 def test_complete_set_is_left_alone_and_interrupted_one_is_finished(tmp_path):
     out = tmp_path / 'set'
     steps = write_tempo(out, SMALLEST)

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple, Union
@@ -223,6 +225,10 @@ def write_tempo(
     Returns:
         Iterator[int] | None: Yields the number of finished clips after each
         clip; iterating does the work. None if the data set already exists.
+
+    Raises:
+        TempoError: If the number of workers or the folder is not possible, or
+            a worker process ends early.
     """
     out = Path(out)
     if workers < 1:
@@ -253,8 +259,16 @@ def _run(out: Path, tempo: Tempo, workers: int) -> Iterator[int]:
             yield done
     else:
         context = multiprocessing.get_context('spawn')
-        with context.Pool(workers, _init_worker) as pool:
-            steps = pool.imap_unordered(_write_clip, jobs, chunksize=4)
-            for done, _ in enumerate(steps, 1):
-                yield done
+        try:
+            with ProcessPoolExecutor(workers, context, _init_worker) as pool:
+                steps = pool.map(_write_clip, jobs, chunksize=4)
+                for done, _ in enumerate(steps, 1):
+                    yield done
+        except BrokenProcessPool as error:
+            raise TempoError(
+                'a worker process ended early; run this again to continue. If '
+                'it happens at once, call it from a file, below `if __name__ '
+                '== "__main__":`, or use 1 worker; otherwise try fewer '
+                'workers, which need less memory'
+            ) from error
     _write_lists(out, tempo)
