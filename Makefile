@@ -32,5 +32,6 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt torch mmcv-lite --editable '.[tests]'
 	@touch $@
 
+# Keeps data, trainings and results.
 clean:
-	rm -rf $(VENV) build data work_dirs results
+	rm -rf $(VENV) build

@@ -156,8 +156,8 @@ class LayerOptions:
             'linear' falls from 1 at the centre of the bin to 0 at its edges.
             'linear' is batch-invariant only within a bound: its slope
             multiplies the rounding of a magnitude by up to 2 B. Noise of 1e-7
-            of each feature moves the outputs by up to 2e-2 of the largest
-            value, and by 5e-7 with 'delta'. Defaults to 'delta'.
+            of each feature moves the outputs by up to 5e-2 of the largest
+            feature, and by less than 1e-6 with 'delta'. Defaults to 'delta'.
         normalize (bool, optional): Whether weights are divided by the number
             of frames in the group. Defaults to None: True for 'delta', False
             for 'linear'.
