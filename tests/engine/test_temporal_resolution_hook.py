@@ -246,6 +246,38 @@ class TestTemporalResolutionHook:
             assert np.argmin(differences) == number
             assert differences[number] < 0.1 < sorted(differences)[1]
 
+    def test_every_validation_of_a_loop_of_iterations_has_its_files(
+        self, build_runner
+    ):
+        runner = build_runner(
+            sgs=dict(stage=1),
+            hooks=[
+                'TemporalResolutionHook',
+                dict(type='GroupsVisualizationHook', num_videos=1),
+            ],
+            metrics=['AdaptiveCostMetric'],
+            train_cfg=dict(
+                type='IterBasedTrainLoop', max_iters=3, val_interval=2
+            ),
+            visualizer=dict(
+                type='ActionVisualizer',
+                vis_backends=[dict(type='LocalVisBackend')],
+            ),
+        )
+        assert runner.log_processor.by_epoch
+        runner.train()
+        folder = Path(runner.log_dir)
+        images = folder / 'vis_data/vis_image'
+        for name, files in (
+            ('temporal_resolution_val_{}.json', folder),
+            ('temporal_resolution_val_{}.png', images),
+            ('groups_0_{}.png', images),
+        ):
+            assert {path.name for path in files.glob(name.format('*'))} == {
+                name.format(2),
+                name.format(3),
+            }
+
     def test_logs_nothing_without_sampling(self, build_runner):
         runner = build_runner(hooks=['TemporalResolutionHook'])
         runner.train()

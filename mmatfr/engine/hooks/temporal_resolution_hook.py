@@ -11,6 +11,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dataset import BaseDataset
 from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
@@ -38,10 +39,11 @@ class TemporalResolutionHook(Hook):
       ``groups`` (for each of these layers the group of each frame of each
       view) and ``clip_frames`` (number of frames of a view in the input), for
       :class:`mmatfr.evaluation.DensityMetric`;
-    - writes ``temporal_resolution_val_<epoch>.json`` or
-      ``temporal_resolution_test.json`` into the folder of the log, with
-      statistics of the whole data set and of every class, sorted by temporal
-      resolution, and names both ends of this ranking in the log;
+    - writes ``temporal_resolution_val_<epoch>.json`` (``_<iteration>`` if the
+      training counts iterations) or ``temporal_resolution_test.json`` into the
+      folder of the log, with statistics of the whole data set and of every
+      class, sorted by temporal resolution, and names both ends of this ranking
+      in the log;
     - sends histograms of B'/T and of GFLOPs per clip to every back end of the
       visualizer, as a figure, and as values if the back end draws histograms
       itself (TensorBoard); mean, standard deviation and percentiles are
@@ -268,13 +270,18 @@ def step_of_training(runner) -> int:
         runner (Runner): The runner.
 
     Returns:
-        int: The epoch, or the iteration if the log counts iterations; 0
-        without training.
+        int: The epoch, or the iteration if the training or the log counts
+        iterations; 0 without training.
     """
+    loop = runner._train_loop
     # The property would build the training loop.
-    if isinstance(runner._train_loop, (dict, type(None))):
+    if isinstance(loop, (dict, type(None))):
         return 0
-    return runner.epoch if runner.log_processor.by_epoch else runner.iter
+    # A loop of iterations has one epoch only.
+    by_iter = isinstance(loop, IterBasedTrainLoop)
+    if by_iter or not runner.log_processor.by_epoch:
+        return loop.iter
+    return loop.epoch
 
 
 def _name_ends(ranked: Sequence[Dict]) -> str:
