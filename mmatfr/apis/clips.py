@@ -14,7 +14,7 @@ from torch import Tensor
 from mmatfr.datasets.video_dataset import reason_of
 from mmatfr.models.segments import frames_of
 
-from .config import test_pipeline
+from .config import test_pipeline, type_name
 
 __all__ = [
     'first_view',
@@ -101,7 +101,7 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
         ValueError: If it cannot be decoded.
     """
     pipeline = _keep_times(test_pipeline(cfg))
-    kinds = [step['type'] for step in pipeline]
+    kinds = [type_name(step) for step in pipeline]
     place = kinds.index('SampleFrames') if 'SampleFrames' in kinds else None
     if place is None or pipeline[place]['clip_len'] == 1:
         yield run_pipeline(pipeline, video)
@@ -109,7 +109,7 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
     sampler, rest = pipeline[place], pipeline[place + 1 :]
     rest = [
         dict(step, type='CenterCrop')
-        if step['type'] in ('ThreeCrop', 'TenCrop')
+        if type_name(step) in ('ThreeCrop', 'TenCrop')
         else step
         for step in rest
     ]
@@ -135,7 +135,7 @@ def _keep_times(pipeline: Sequence[dict]) -> List[dict]:
             **step,
             'meta_keys': (*step.get('meta_keys', ()), *_TIMES),
         }
-        if step['type'] == 'PackActionInputs'
+        if type_name(step) == 'PackActionInputs'
         else step
         for step in pipeline
     ]

@@ -24,6 +24,7 @@ __all__ = [
     'merge_options',
     'num_views',
     'test_pipeline',
+    'type_name',
     'with_crop',
     'without_sampling',
 ]
@@ -112,9 +113,24 @@ def without_sampling(model: Dict[str, Any]) -> ConfigDict:
     ):
         if part is not None and 'sgs' in part:
             part.sgs = None
-    if (plain.get('neck') or {}).get('type') == 'SGSNeck':
+    if type_name(plain.get('neck') or {}) == 'SGSNeck':
         del plain['neck']
     return plain
+
+
+def type_name(part: Mapping[str, Any]) -> str:
+    """Returns the name of the type of a part of a config.
+
+    Args:
+        part (dict): The part. Its ``type`` is a name, with or without a scope
+            or module, or a class, as in pure Python configs.
+
+    Returns:
+        str: The name of the class; empty without a type.
+    """
+    kind = part.get('type') or ''
+    name = kind if isinstance(kind, str) else kind.__name__
+    return name.rpartition('.')[2]
 
 
 def test_pipeline(cfg: Config) -> List[dict]:
@@ -181,13 +197,13 @@ def clip_shape(
     for transform in test_pipeline(cfg):
         if 'clip_len' in transform:
             num_frames = transform['clip_len']
-            if num_frames == 1 and cfg.model.type == 'Recognizer2D':
+            if num_frames == 1 and type_name(cfg.model) == 'Recognizer2D':
                 num_frames = cfg.model.backbone.get(
                     'num_segments', transform.get('num_clips', 1)
                 )
-        if transform['type'] in _SIZED:
+        if type_name(transform) in _SIZED:
             size = transform.get('crop_size', transform.get('size'))
-        elif transform['type'] == 'Resize' and not transform.get(
+        elif type_name(transform) == 'Resize' and not transform.get(
             'keep_ratio', True
         ):
             size = transform['scale'][::-1]
@@ -219,7 +235,7 @@ def with_crop(cfg: Config, size: Sequence[int]) -> Config:
             places = [
                 place
                 for place, transform in enumerate(pipeline)
-                if transform['type'] == 'FormatShape'
+                if type_name(transform) == 'FormatShape'
             ]
             pipeline.insert(places[0] if places else len(pipeline), crop)
             break
@@ -242,12 +258,12 @@ def num_views(cfg: Config) -> int:
             views *= transform.get('num_clips', 1)
         if transform.get('test_mode'):
             views *= _repeats(transform)
-        views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(transform['type'], 1)
+        views *= {'ThreeCrop': 3, 'TenCrop': 10}.get(type_name(transform), 1)
     return views
 
 
 def _repeats(sampler: Mapping[str, Any]) -> int:
     """Counts how often a sampler of frames samples a video in a test."""
-    if sampler['type'] == 'DenseSampleFrames':
+    if type_name(sampler) == 'DenseSampleFrames':
         return sampler.get('num_sample_positions', 10)
     return 2 if sampler.get('twice_sample') else 1

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
 from mmatfr.apis import first_view, frame_times, iter_clips
+from mmatfr.apis.config import type_name
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import make_table, print_table
 from mmatfr.cost import ClipRecorder, CostModel
@@ -245,7 +246,7 @@ def _is_of_tempo(cfg: Config) -> bool:
     metrics = cfg.get('test_evaluator') or []
     metrics = metrics if isinstance(metrics, list) else [metrics]
     return 'tempo' in str(dataset.get('data_root')) or any(
-        metric.get('type') == 'TempoMetric' for metric in metrics
+        type_name(metric) == 'TempoMetric' for metric in metrics
     )
 
 

@@ -11,6 +11,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
 from mmatfr.apis import clip_shape, test_pipeline
+from mmatfr.apis.config import type_name
 from mmatfr.cost import headline, summarize
 from mmatfr.engine.hooks.num_classes_check_hook import check_labels
 
@@ -54,7 +55,7 @@ def evaluate(
         [
             metric
             for metric in _as_list(cfg.test_evaluator)
-            if metric['type'] not in _OF_THE_NETWORK
+            if type_name(metric) not in _OF_THE_NETWORK
         ]
     )
     evaluator.dataset_meta = getattr(dataset, 'metainfo', None)
@@ -131,6 +132,7 @@ def _steps(pipeline: Sequence[dict]) -> List[dict]:
         step = ConfigDict(step).to_dict()
         if step.get('clip_len', 1) > 1:
             step.pop('num_clips', None)  # the number of views
+        step['type'] = type_name(step)
         if step['type'] != 'PackActionInputs':
             # Tuples and lists are the same to a pipeline.
             steps.append(json.loads(json.dumps(step, default=str)))

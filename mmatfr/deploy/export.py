@@ -192,7 +192,7 @@ def _describe(
     network: ClipNetwork,
     size: Sequence[int],
 ) -> ModelInfo:
-    pipeline = [ConfigDict(step).to_dict() for step in test_pipeline(cfg)]
+    pipeline = [_as_literal(step) for step in test_pipeline(cfg)]
     interval = None
     for step in pipeline:
         if step.get('clip_len', 1) > 1:
@@ -212,3 +212,12 @@ def _describe(
         pipeline=repr(pipeline),
         verified={},
     )
+
+
+def _as_literal(step: dict) -> dict:
+    """Returns a step of a pipeline with the name of its class as type."""
+    step = ConfigDict(step).to_dict()
+    kind = step['type']
+    if not isinstance(kind, str):
+        step['type'] = f'{kind.__module__}.{kind.__qualname__}'
+    return step

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from mmaction.registry import MODELS
+from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmatfr.apis import clip_shape, first_view, num_views
+from mmatfr.apis import clip_shape, first_view, iter_clips, num_views
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,47 @@ def test_counts_the_views_of_a_pipeline(tempo, sampling, crop, shape):
     )['inputs']
     frames = 1 if shape == 'NCTHW' else 8
     assert num_views(cfg) == len(inputs) // frames
+
+
+PIPELINE = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=8, num_clips=2, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 48)),
+    dict(type='ThreeCrop', crop_size=32),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+
+
+def make_config(pipeline):
+    return Config(
+        dict(
+            model=dict(
+                type='Recognizer3D', backbone=dict(type='X3D'), cls_head={}
+            ),
+            test_dataloader=dict(dataset=dict(pipeline=pipeline)),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    'type_of',
+    [TRANSFORMS.get, lambda name: f'mmaction.{name}'],
+    ids=['class', 'scope'],
+)
+def test_types_may_be_classes_and_have_scopes(type_of, tempo):
+    video = str(next((tempo / 'videos/test').glob('*.mp4')))
+    expected = make_config(PIPELINE)
+    cfg = make_config(
+        [dict(step, type=type_of(step['type'])) for step in PIPELINE]
+    )
+    assert clip_shape(cfg) == clip_shape(expected) == (3, 8, 32, 32)
+    assert num_views(cfg) == num_views(expected) == 6
+    for clip, other in zip(
+        iter_clips(cfg, video), iter_clips(expected, video), strict=True
+    ):
+        assert clip['inputs'].equal(other['inputs'])
 
 
 @pytest.mark.parametrize('shape', [(8, 32), (8, 0, 32), 8, (8, 32, 'a')])

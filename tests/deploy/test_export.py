@@ -1,6 +1,7 @@
 """Exported files give the same results as PyTorch in every engine."""
 
 import pytest
+from mmaction.registry import TRANSFORMS
 from tiny_recognizers import (
     NUM_FRAMES,
     R18,
@@ -13,7 +14,8 @@ from tiny_recognizers import (
     make_config,
 )
 
-from mmatfr.deploy import ENGINES, export_onnx
+from mmatfr.deploy import ENGINES, export_onnx, load_model
+from mmatfr.deploy.evaluation import check_config
 
 PATH = dict(
     similarity='path', grid=3, embedding='identity', magnitude_grad=False
@@ -131,3 +133,16 @@ def test_refuses_another_device(tmp_path):
     with pytest.raises(ValueError, match=r"is on 'meta'.*recognizer.cpu\(\)"):
         export_onnx(build(cfg).to('meta'), cfg, str(tmp_path / 'model.onnx'))
     assert not [*tmp_path.iterdir()]
+
+
+def test_file_reads_videos_with_a_pipeline_of_classes(tempo, tmp_path):
+    cfg = make_config(R18, sgs=dict(stage=1))
+    expected = cfg.copy()
+    for step in cfg.test_dataloader.dataset.pipeline:
+        step.type = TRANSFORMS.get(step.type)
+    path = str(tmp_path / 'model.onnx')
+    info = export_onnx(build(cfg), cfg, path, engines=['onnxruntime'])
+    check_config(info, path, cfg)
+    check_config(info, path, expected)
+    video = str(next((tempo / 'videos/test').glob('*.mp4')))
+    assert len(load_model(path)(video).lengths) == 2

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmatfr.apis import load_config
+from mmatfr.apis.config import type_name
 from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import (
     make_progress,
@@ -72,7 +73,7 @@ def prepare(args: argparse.Namespace) -> Config:
         )
     evaluator = cfg.get('val_evaluator') or ()
     metrics = evaluator if isinstance(evaluator, list) else [evaluator]
-    found = {metric['type'] for metric in metrics}
+    found = {type_name(metric) for metric in metrics}
     for metric in ('AccMetric', 'AdaptiveCostMetric'):
         if metric not in found:
             raise ValueError(
