@@ -1,9 +1,10 @@
 """Reads clips of videos with the pipeline of a config."""
 
 import os.path as osp
-from typing import Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy as np
+from mmaction.datasets.transforms import SampleFrames
 from mmaction.models.recognizers import BaseRecognizer
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
@@ -84,10 +85,11 @@ def _transform(pipeline: Sequence[dict], results: dict, video: str) -> dict:
 def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
     """Cuts a whole video into consecutive clips.
 
-    The clips have the length and the transforms of the test pipeline, with one
-    crop. The last one ends with the video. If a test clip is spread over the
-    whole video (``clip_len=1``, or a sampler other than ``SampleFrames``), the
-    function yields the views of the test pipeline instead.
+    The clips have the length, the time scale and the transforms of the test
+    pipeline, with one crop. The last one ends with the video. If a test clip
+    is spread over the whole video (``clip_len=1``, or a sampler other than
+    ``SampleFrames``), the function yields the views of the test pipeline
+    instead.
 
     Args:
         cfg (Config): With ``test_dataloader``.
@@ -106,26 +108,47 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
     if place is None or pipeline[place]['clip_len'] == 1:
         yield run_pipeline(pipeline, video)
         return
-    sampler, rest = pipeline[place], pipeline[place + 1 :]
-    rest = [
+    sampler = dict(pipeline[place], type=_SampleAt, num_clips=1)
+    before, after = pipeline[:place], pipeline[place + 1 :]
+    after = [
         dict(step, type='CenterCrop')
         if type_name(step) in ('ThreeCrop', 'TenCrop')
         else step
-        for step in rest
+        for step in after
     ]
-    opened = _transform(pipeline[:place], _describe(video), video)
-    steps = np.arange(sampler['clip_len']) * sampler.get('frame_interval', 1)
-    total, span = opened['total_frames'], steps[-1] + steps[1]
-    last = max(total - span, 0)
-    for start in dict.fromkeys([*range(0, last, span), last]):
-        clip = dict(
-            opened,
-            frame_inds=(start + steps) % total,  # a short video repeats
-            clip_len=sampler['clip_len'],
-            frame_interval=sampler.get('frame_interval', 1),
-            num_clips=1,
-        )
-        yield _transform(rest, clip, video)
+    opened = _transform(before, _describe(video), video)
+    total, span = opened['total_frames'], _span(sampler, opened)
+    last = max(int(total - span), 0)
+    starts = [*map(int, np.arange(0, last, span)), last]
+    for start in dict.fromkeys(starts):
+        # The steps before it run again, because decoders read on.
+        clip = [*before, dict(sampler, start=start), *after]
+        yield _transform(clip, _describe(video), video)
+
+
+class _SampleAt(SampleFrames):
+    """Samples one clip at a given frame.
+
+    Args:
+        start (int): The frame.
+        **kwargs: As for ``SampleFrames``.
+    """
+
+    def __init__(self, start: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start = start
+
+    def _sample_clips(
+        self, num_frames: int, ori_clip_len: float
+    ) -> np.ndarray:
+        return np.array([self.start])
+
+
+def _span(sampler: dict, opened: dict) -> float:
+    """Returns the number of frames of a video from a clip to the next."""
+    span = sampler['clip_len'] * sampler.get('frame_interval', 1)
+    rate, target = opened.get('avg_fps'), sampler.get('target_fps')
+    return max(span * rate / target, 1) if rate and target else span
 
 
 def _keep_times(pipeline: Sequence[dict]) -> List[dict]:

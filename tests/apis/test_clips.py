@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 from mmatfr.apis import frame_times, iter_clips, load_config, read_clips
 from mmatfr.datasets.tempo import Tempo, VideoFormat, write_tempo
@@ -59,6 +61,63 @@ def test_a_short_video_goes_on_anew(video):
     assert (times * RATE).round().tolist() == [
         8 * i % FRAMES for i in range(16)
     ]
+
+
+def frames_in(clip):
+    """The frames of a clip as they are in the video."""
+    return (frame_times(clip['data_samples'], 16)[0] * RATE).round().tolist()
+
+
+@TRANSFORMS.register_module()
+class ReadOnDecode(BaseTransform):
+    """Reads on from the last frame that was read, as PyAVDecode does."""
+
+    def transform(self, results):
+        video, places = results['video_reader'], results['frame_inds']
+        video_frames = [
+            video.next().asnumpy()
+            for _ in range(min(max(places) + 1, len(video)))
+        ]
+        results['imgs'] = [video_frames[place] for place in places]
+        results['original_shape'] = results['img_shape'] = (56, 56)
+        return results
+
+
+def test_clips_do_not_depend_on_those_before(video):
+    """Also with decoders that do not seek."""
+    cfg = load_config(config_path(NAME))
+    expected = list(iter_clips(cfg, video))
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    assert pipeline[2].type == 'DecordDecode'
+    pipeline[2] = dict(type='ReadOnDecode')
+    for clip, other in zip(iter_clips(cfg, video), expected, strict=True):
+        assert clip['inputs'].equal(other['inputs'])
+
+
+@pytest.mark.parametrize('target', [10, 6, 40])
+def test_clips_have_the_frame_rate_of_the_pipeline(target, video):
+    cfg = load_config(config_path(NAME))
+    sampler = cfg.test_dataloader.dataset.pipeline[1]
+    sampler.update(frame_interval=1, target_fps=target)
+    clips = list(iter_clips(cfg, video))
+    expected = np.array(frames_in(read_clips(cfg, video)))
+    for clip in clips:
+        frames = np.array(frames_in(clip))
+        assert (frames - frames[0] == expected - expected[0]).all()
+    span = 16 * RATE / target
+    count = max(1, int(np.ceil((FRAMES - span) / span - 1e-9)) + 1)
+    assert len(clips) == count
+    assert frames_in(clips[0])[0] == 0
+    assert FRAMES - 3 <= frames_in(clips[-1])[-1] < FRAMES
+
+
+def test_a_short_video_may_end_with_its_last_frame(video):
+    cfg = load_config(config_path(NAME))
+    sampler = cfg.test_dataloader.dataset.pipeline[1]
+    sampler.update(frame_interval=8, out_of_bound_opt='repeat_last')
+    (clip,) = iter_clips(cfg, video)
+    assert frames_in(clip) == frames_in(read_clips(cfg, video))
+    assert frames_in(clip)[-1] == 72
 
 
 def test_clips_over_the_whole_video_stay_what_they_are(video):
