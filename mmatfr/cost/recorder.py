@@ -86,7 +86,7 @@ class ClipRecorder:
         self._handles: list = []
 
     def __enter__(self) -> 'ClipRecorder':
-        self._forget()
+        self.drop_records()
         self._handles = [
             self._backbone.register_forward_hook(self._record_shapes),
             *(
@@ -99,11 +99,7 @@ class ClipRecorder:
     def __exit__(self, *args) -> None:
         for handle in self._handles:
             handle.remove()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._shapes = []
-        self._groups = {layer: [] for layer in self._sgs.values()}
+        self.drop_records()
 
     def _record_shapes(self, backbone: nn.Module, args: tuple, out) -> None:
         x = args[0]
@@ -117,10 +113,15 @@ class ClipRecorder:
     def _record_groups(self, layer: SGS, args: tuple, out) -> None:
         self._groups[layer].append(layer.groups)
 
+    def drop_records(self) -> None:
+        """Clears the records since the last call."""
+        self._shapes = []
+        self._groups = {layer: [] for layer in self._sgs.values()}
+
     def pop_records(self) -> ClipRecords:
         """Returns the records since the last call and clears them."""
         shapes, seen = self._shapes, list(self._groups.values())
-        self._forget()
+        self.drop_records()
         joined = [join_groups(of) for of in seen if shapes]
         num_frames = tuple(groups.index.shape[1] for groups in joined)
         if not seen:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
@@ -122,6 +123,57 @@ class TestTemporalResolutionHook:
         log = runner.message_hub.get_scalar('train/temporal_resolution')
         assert len(seen) == 3 and len(set(seen)) > 1
         assert log.data[0].tolist() == pytest.approx(seen)
+
+    def test_forwards_of_other_hooks_do_not_count(self, build_runner):
+        runner = build_runner(
+            sgs=dict(
+                stage=0,
+                num_bins=4,
+                similarity='learned_path',
+                embedding='identity',
+                grid=2,
+                magnitude_grad=False,
+            ),
+            hooks=[
+                dict(type='FitSimilarityHook', num_batches=1, epochs=1),
+                dict(type='TemporalResolutionHook', interval=3),
+            ],
+        )
+        runner.train_loop.val_begin = 2
+        runner.train()
+        log = runner.message_hub.get_scalar('train/temporal_resolution')
+        # Heads are fitted without grouping, to clips of every frame alone.
+        assert 0 < log.data[0].max() <= 4 / 8
+        (hook,) = (
+            x for x in runner.hooks if isinstance(x, TemporalResolutionHook)
+        )
+        assert len(hook._latest) == 24
+
+    @pytest.mark.parametrize('loop', ['val', 'test'])
+    def test_views_of_other_hooks_are_not_those_of_a_video(
+        self, build_runner, tmp_path, loop
+    ):
+        class Look(Hook):
+            priority = 'HIGH'
+
+            def look(self, runner, batch_idx, data_batch=None):
+                video = data_batch['inputs'][0].float()
+                runner.model.extract_feat(video[None])
+
+            before_val_iter = before_test_iter = look
+
+        runner = build_runner(
+            sgs=dict(stage=1),
+            hooks=['TemporalResolutionHook'],
+            metrics=[dump(tmp_path / 'samples.pkl')],
+        )
+        runner.register_hook(Look())
+        getattr(runner, loop)()
+        with open(tmp_path / 'samples.pkl', 'rb') as file:
+            samples = pickle.load(file)
+        dataset = getattr(runner, f'{loop}_dataloader').dataset
+        expected = run_alone(runner.model, dataset)
+        assert [s['lengths'] for s in samples] == expected
 
     @pytest.mark.parametrize('loop', ['val', 'test'])
     def test_writes_a_file_by_class(self, build_runner, loop):

@@ -118,8 +118,19 @@ class TemporalResolutionHook(Hook):
         """Writes, logs and draws the cost of the test set."""
         self._finish(runner, runner.test_dataloader.dataset, 'test')
 
+    def before_val_iter(
+        self, runner, batch_idx: int, data_batch: Optional[dict] = None
+    ) -> None:
+        """Drops the clips of forwards that other hooks ran."""
+        self._recorder.drop_records()
+
+    def before_test_iter(
+        self, runner, batch_idx: int, data_batch: Optional[dict] = None
+    ) -> None:
+        """Drops the clips of forwards that other hooks ran."""
+        self._recorder.drop_records()
+
     def _start(self, runner) -> None:
-        self._recorder.pop_records()
         self.videos = []
         recognizer = unwrap(runner.model)
         self._handle = recognizer.register_forward_hook(
@@ -194,6 +205,12 @@ class TemporalResolutionHook(Hook):
 
     # ---- training ----
 
+    def before_train_iter(
+        self, runner, batch_idx: int, data_batch: Optional[dict] = None
+    ) -> None:
+        """Drops the clips of forwards that other hooks ran."""
+        self._recorder.drop_records()
+
     def after_train_iter(
         self,
         runner,
@@ -203,7 +220,6 @@ class TemporalResolutionHook(Hook):
     ) -> None:
         """Logs the batch, and at intervals the latest clips."""
         if not self._recorder.layers:
-            self._recorder.pop_records()
             return
         records = self._recorder.pop_records()
         for name, values in (
