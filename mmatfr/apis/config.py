@@ -206,13 +206,20 @@ def clip_shape(
         elif type_name(transform) == 'Resize' and not transform.get(
             'keep_ratio', True
         ):
-            size = transform['scale'][::-1]
+            size = transform['scale']
     if num_frames is None or size is None:
-        raise ValueError(
-            f'the test pipeline of {cfg.filename!r} does not define the size '
-            'of a clip; give it with --shape T H W'
+        missing, step = (
+            ('number of frames of a clip', 'SampleFrames')
+            if num_frames is None
+            else ('size of frames', 'CenterCrop, or Resize with a fixed size,')
         )
-    height, width = (size, size) if isinstance(size, int) else size
+        raise ValueError(
+            f'the test pipeline of {cfg.filename or "the config"!r} does not '
+            f'define the {missing}; add {step} to it, or where there is '
+            '--shape or clip_shape, give T, H and W'
+        )
+    # Both are widths and heights for mmaction2.
+    width, height = (size, size) if isinstance(size, int) else size
     return channels, num_frames, height, width
 
 
@@ -230,7 +237,8 @@ def with_crop(cfg: Config, size: Sequence[int]) -> Config:
     for split in ('test', 'val', 'train'):
         loader = cfg.get(f'{split}_dataloader')
         if loader is not None:
-            crop = ConfigDict(type='CenterCrop', crop_size=tuple(size))
+            height, width = size
+            crop = ConfigDict(type='CenterCrop', crop_size=(width, height))
             pipeline = loader.dataset.pipeline
             places = [
                 place

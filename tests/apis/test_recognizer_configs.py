@@ -6,7 +6,14 @@ from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmatfr.apis import clip_shape, first_view, iter_clips, num_views
+from mmatfr.apis import (
+    clip_shape,
+    first_view,
+    iter_clips,
+    num_views,
+    read_clips,
+    with_crop,
+)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +113,50 @@ def test_types_may_be_classes_and_have_scopes(type_of, tempo):
         iter_clips(cfg, video), iter_clips(expected, video), strict=True
     ):
         assert clip['inputs'].equal(other['inputs'])
+
+
+@pytest.mark.parametrize(
+    'steps',
+    [
+        [
+            dict(type='Resize', scale=(112, 80), keep_ratio=False),
+            dict(type='CenterCrop', crop_size=(96, 64)),
+        ],
+        [
+            dict(type='Resize', scale=(112, 64), keep_ratio=False),
+            dict(type='ThreeCrop', crop_size=(96, 64)),
+        ],
+        [
+            dict(type='Resize', scale=(112, 80), keep_ratio=False),
+            dict(type='TenCrop', crop_size=(96, 64)),
+        ],
+        [dict(type='Resize', scale=(96, 64), keep_ratio=False)],
+    ],
+    ids=lambda steps: steps[-1]['type'],
+)
+def test_shape_is_that_of_the_clips(steps, tempo):
+    video = str(next((tempo / 'videos/test').glob('*.mp4')))
+    cfg = make_config([*PIPELINE[:3], *steps, *PIPELINE[5:]])
+    shape = (3, 8, 64, 96)
+    assert (
+        clip_shape(cfg) == shape == read_clips(cfg, video)['inputs'][0].shape
+    )
+    cfg, shape = with_crop(cfg, (48, 32)), (3, 8, 48, 32)
+    assert (
+        clip_shape(cfg) == shape == read_clips(cfg, video)['inputs'][0].shape
+    )
+
+
+@pytest.mark.parametrize(
+    'kept, reason',
+    [
+        (PIPELINE[:4] + PIPELINE[5:], 'size of frames; add CenterCrop'),
+        (PIPELINE[2:], 'number of frames of a clip; add SampleFrames'),
+    ],
+)
+def test_says_what_a_pipeline_does_not_define(kept, reason):
+    with pytest.raises(ValueError, match=reason):
+        clip_shape(make_config(kept))
 
 
 @pytest.mark.parametrize('shape', [(8, 32), (8, 0, 32), 8, (8, 32, 'a')])

@@ -1,5 +1,7 @@
 """Exported files give the same results as PyTorch in every engine."""
 
+import copy
+
 import pytest
 from mmaction.registry import TRANSFORMS
 from tiny_recognizers import (
@@ -135,14 +137,22 @@ def test_refuses_another_device(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_file_reads_videos_with_a_pipeline_of_classes(tempo, tmp_path):
+def test_file_reads_videos_with_its_pipeline(tempo, tmp_path):
+    """Here of classes, and with frames that are not square."""
     cfg = make_config(R18, sgs=dict(stage=1))
-    expected = cfg.copy()
-    for step in cfg.test_dataloader.dataset.pipeline:
-        step.type = TRANSFORMS.get(step.type)
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline[3:5] = [
+        dict(type='Resize', scale=(56, 40), keep_ratio=False),
+        dict(type='CenterCrop', crop_size=(48, 32)),
+    ]
+    expected = copy.deepcopy(cfg)
+    for step in pipeline:
+        step['type'] = TRANSFORMS.get(step['type'])
     path = str(tmp_path / 'model.onnx')
-    info = export_onnx(build(cfg), cfg, path, engines=['onnxruntime'])
+    info = export_onnx(build(cfg), cfg, path, engines=['openvino'])
     check_config(info, path, cfg)
     check_config(info, path, expected)
     video = str(next((tempo / 'videos/test').glob('*.mp4')))
-    assert len(load_model(path)(video).lengths) == 2
+    model = load_model(path, 'openvino')
+    assert model.read_views(video).shape == (2, NUM_FRAMES, 32, 48, 3)
+    assert len(model(video).lengths) == 2
