@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS
+from mmengine.hooks import Hook
 
 from mmatfr.models.networks import scorer
 
@@ -81,6 +82,27 @@ def test_nothing_is_added_to_checkpoints(build_runner, teacher):
     assert list(saved['state_dict']) == keys
     assert list(runner.model.state_dict()) == keys
     assert "preset='path'" in saved['meta']['cfg']
+
+
+def test_a_training_that_was_interrupted_can_go_on(build_runner, teacher):
+    class Interrupt(Hook):
+        losses = []
+
+        def after_train_iter(self, runner, **kwargs):
+            self.losses.append(runner.model.cls_head.loss_cls)
+            if len(self.losses) == 1:
+                raise KeyboardInterrupt
+
+    runner = distilled(build_runner, teacher)
+    head, loss = runner.model.cls_head, runner.model.cls_head.loss_cls
+    runner.register_hook(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    runner.train()
+    assert len(Interrupt.losses) > 1
+    for distillation in Interrupt.losses:
+        assert distillation is not loss and distillation.own is loss
+    assert head.loss_cls is loss
 
 
 @pytest.mark.parametrize(

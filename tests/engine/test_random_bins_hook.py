@@ -1,6 +1,9 @@
 """Random numbers of bins in training."""
 
 import pytest
+from mmengine.hooks import Hook
+
+from mmatfr.sgs import get_num_bins, set_num_bins
 
 
 class TestRandomBinsHook:
@@ -54,6 +57,44 @@ class TestRandomBinsHook:
         seen = self.seen_by(runner)
         runner.val()
         assert set(seen[False]) == {5}
+
+    def test_a_training_that_was_interrupted_can_go_on(self, build_runner):
+        class Interrupt(Hook):
+            was = False
+
+            def after_train_iter(self, runner, **kwargs):
+                if not self.was:
+                    self.was = True
+                    raise KeyboardInterrupt
+
+        options = dict(
+            sgs=dict(stage=0, num_bins=20),
+            metrics=['AccMetric'],
+            hooks=[dict(type='RandomBinsHook', low=0.3, high=0.5)],
+        )
+        runner = build_runner(**options)
+        runner.register_hook(Interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            runner.train()
+        seen = self.seen_by(runner)
+        runner.test()
+        assert set(seen[False]) == {20}
+        runner.train()
+        assert 0.3 * 20 <= min(seen[True]) <= max(seen[True]) <= 0.5 * 20
+        assert get_num_bins(runner.model) == {'backbone.sgs': 20}
+
+    def test_a_number_that_is_set_after_training_stays(self, build_runner):
+        runner = build_runner(
+            sgs=dict(stage=0, num_bins=20),
+            metrics=['AccMetric'],
+            hooks=['RandomBinsHook'],
+        )
+        runner.train()
+        set_num_bins(runner.model, 7)
+        seen = self.seen_by(runner)
+        runner.val()
+        runner.test()
+        assert set(seen[False]) == {7}
 
     @pytest.mark.parametrize(
         'sgs,hook,match',

@@ -1,5 +1,6 @@
 """The temporal resolution in the log of a training."""
 
+import copy
 import json
 import pickle
 from pathlib import Path
@@ -107,6 +108,36 @@ class TestTemporalResolutionHook:
         assert first == runner.val()
         assert not runner.model._forward_hooks
         assert not runner.model.backbone._forward_hooks
+
+    @pytest.mark.parametrize('loop', ['val', 'train'])
+    def test_an_interrupted_run_leaves_nothing_behind(
+        self, build_runner, loop
+    ):
+        class Interrupt(Hook):
+            priority = 'LOW'
+            was = False
+
+            def before_val_iter(self, runner, batch_idx, data_batch=None):
+                if not self.was:
+                    self.was = True
+                    raise KeyboardInterrupt
+
+        runner = build_runner(
+            sgs=dict(stage=1),
+            hooks=['TemporalResolutionHook', 'GroupsVisualizationHook'],
+            metrics=['AdaptiveCostMetric'],
+            train_cfg=dict(val_begin=1),
+        )
+        wanted = runner.val()
+        start = copy.deepcopy(runner.model.state_dict())
+        runner.register_hook(Interrupt())
+        with pytest.raises(KeyboardInterrupt):
+            getattr(runner, loop)()
+        runner.model.load_state_dict(start)
+        assert runner.val() == wanted
+        backbone = runner.model.backbone
+        for module in (runner.model, backbone, backbone.sgs):
+            assert not module._forward_hooks
 
     def test_logs_the_mean_of_each_training_batch(self, build_runner):
         runner = build_runner(

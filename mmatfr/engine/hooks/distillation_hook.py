@@ -64,6 +64,14 @@ class DistillationHook(Hook):
         self._teacher: Optional[nn.Module] = None
         self._loss: Optional[_Distillation] = None
 
+    def before_run(self, runner) -> None:
+        """Restores the loss of the head, if a training was interrupted."""
+        model = unwrap(runner.model)
+        for module in model.modules():
+            loss = getattr(module, 'loss_cls', None)
+            if isinstance(loss, _Distillation):
+                module.loss_cls = loss.own
+
     def before_train(self, runner) -> None:
         """Builds the teacher and extends the loss of the head."""
         model = unwrap(runner.model)

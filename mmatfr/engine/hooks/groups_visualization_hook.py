@@ -45,6 +45,12 @@ class GroupsVisualizationHook(Hook):
         self._drawn = 0
         self._recorder: Optional[GroupsRecorder] = None
 
+    def before_run(self, runner) -> None:
+        """Stops to record, if a run was interrupted."""
+        if self._recorder is not None:
+            self._recorder.__exit__()
+            self._recorder = None
+
     def before_val_epoch(self, runner) -> None:
         """Resets the count of videos."""
         self._drawn = 0

@@ -47,6 +47,12 @@ class RandomBinsHook(Hook):
         self.low = low
         self.high = high
         self._own: Dict[str, int] = {}
+        # The last draw, while the model has it.
+        self._drawn: Dict[str, int] = {}
+
+    def before_run(self, runner) -> None:
+        """Restores the numbers of the config, if a run was interrupted."""
+        self._restore(runner)
 
     def before_train(self, runner) -> None:
         """Records the numbers of bins of the config."""
@@ -66,13 +72,11 @@ class RandomBinsHook(Hook):
         """Draws the numbers of this iteration."""
         draw = np.random.default_rng((runner.seed, runner.iter))
         factor = draw.uniform(self.low, self.high)
-        set_num_bins(
-            runner.model,
-            {
-                name: max(1, round(factor * num_bins))
-                for name, num_bins in self._own.items()
-            },
-        )
+        self._drawn = {
+            name: max(1, round(factor * num_bins))
+            for name, num_bins in self._own.items()
+        }
+        set_num_bins(runner.model, self._drawn)
 
     def before_val(self, runner) -> None:
         """Restores the numbers of the config."""
@@ -83,5 +87,7 @@ class RandomBinsHook(Hook):
         self._restore(runner)
 
     def _restore(self, runner) -> None:
-        if self._own:
+        # Other numbers were set in between, and stay.
+        if self._drawn and get_num_bins(runner.model) == self._drawn:
             set_num_bins(runner.model, self._own)
+        self._drawn = {}

@@ -3,6 +3,7 @@
 import json
 import os.path as osp
 from collections import deque
+from contextlib import ExitStack
 from typing import Any, Deque, Dict, List, Optional, Sequence
 
 from mmaction.models.recognizers import BaseRecognizer
@@ -13,7 +14,6 @@ from mmengine.dist import collect_results, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
-from torch.utils.hooks import RemovableHandle
 
 from mmatfr.apis import unwrap
 from mmatfr.atomic_write import write_text
@@ -70,9 +70,7 @@ class TemporalResolutionHook(Hook):
         ValueError: If a number is not a positive integer.
     """
 
-    # Attributes of a run.
-    _recorder: ClipRecorder
-    _handle: RemovableHandle
+    _recorder: ClipRecorder  # of a run
 
     def __init__(self, interval: int = 100, window: int = 1000) -> None:
         check_integer('interval', interval)
@@ -80,16 +78,23 @@ class TemporalResolutionHook(Hook):
         self.interval = interval
         self.videos: List[Dict] = []
         self._latest: Deque[Dict] = deque(maxlen=window)
+        # What is to be taken off the model after a run, and after an epoch.
+        self._recording = ExitStack()
+        self._annotating = ExitStack()
 
     # ---- recording, throughout a run ----
 
     def before_run(self, runner) -> None:
         """Starts to record the clips of the recognizer."""
-        self._recorder = ClipRecorder(unwrap(runner.model)).__enter__()
+        # Of a run that was interrupted.
+        self._annotating.close()
+        self._recording.close()
+        self._recorder = ClipRecorder(unwrap(runner.model))
+        self._recording.enter_context(self._recorder)
 
     def after_run(self, runner) -> None:
         """Stops recording."""
-        self._recorder.__exit__()
+        self._recording.close()
 
     # ---- validation and testing ----
 
@@ -133,9 +138,10 @@ class TemporalResolutionHook(Hook):
     def _start(self, runner) -> None:
         self.videos = []
         recognizer = unwrap(runner.model)
-        self._handle = recognizer.register_forward_hook(
+        handle = recognizer.register_forward_hook(
             self._annotate, with_kwargs=True
         )
+        self._annotating.callback(handle.remove)
 
     def _annotate(
         self,
@@ -175,7 +181,7 @@ class TemporalResolutionHook(Hook):
     def _finish(
         self, runner, dataset: BaseDataset, split: str, step: int = 0
     ) -> None:
-        self._handle.remove()
+        self._annotating.close()
         videos = collect_results(self.videos, len(dataset), device='cpu')
         if not videos:  # not the main process
             return
