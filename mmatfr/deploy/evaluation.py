@@ -1,6 +1,7 @@
 """The accuracy of a deployed recognizer on the test split of a config."""
 
 import json
+import logging
 from ast import literal_eval
 from typing import Any, Callable, Dict, List, Sequence
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmatfr.apis import clip_shape, test_pipeline
@@ -18,22 +20,28 @@ from mmatfr.engine.hooks.num_classes_check_hook import check_labels
 from .info import ModelInfo
 from .model import DeployedModel, Prediction
 
-__all__ = ['check_config', 'evaluate']
+__all__ = ['check_config', 'evaluate', 'numbers_of']
 
-# Metrics that need the network in PyTorch, for its multiply-adds.
-_OF_THE_NETWORK = ('AdaptiveCostMetric',)
+# Metrics that need more than a file gives, and what to do about it.
+_LEFT_OUT = dict(
+    # Summarized without the GFLOPs.
+    AdaptiveCostMetric='',
+    TaskAccMetric='TaskAccMetric is left out, because an exported file has '
+    'the scores of one task only; test the checkpoint with tools/test.py',
+)
 
 
 def evaluate(
     model: DeployedModel,
     cfg: Config,
     on_video: Callable[[int, int], None] = lambda done, total: None,
-) -> Dict[str, float]:
+) -> Dict[str, Any]:
     """Tests a deployed recognizer in the same way as ``tools/test.py``.
 
     It uses the test dataloader and the test evaluator of the config. GFLOPs
     are not known here, so in place of ``AdaptiveCostMetric`` it summarizes B'
-    and B'/T of the clips under the same names.
+    and B'/T of the clips under the same names. ``TaskAccMetric`` is left out
+    with a warning, because a file has the scores of one task only.
 
     Args:
         model (DeployedModel): The recognizer.
@@ -42,7 +50,8 @@ def evaluate(
             finished videos and the total.
 
     Returns:
-        dict[str, float]: The metrics.
+        dict[str, Any]: The metrics, as numbers, or as lists where they are
+        tables.
 
     Raises:
         ValueError: If the file was not exported from the config.
@@ -51,13 +60,7 @@ def evaluate(
     dataloader = Runner.build_dataloader(cfg.test_dataloader)
     dataset = dataloader.dataset
     check_labels(dataset, model.info.num_classes)
-    evaluator = Evaluator(
-        [
-            metric
-            for metric in _as_list(cfg.test_evaluator)
-            if type_name(metric) not in _OF_THE_NETWORK
-        ]
-    )
+    evaluator = Evaluator(_metrics_of_files(cfg.test_evaluator))
     evaluator.dataset_meta = getattr(dataset, 'metainfo', None)
     costs = []
     done = 0
@@ -68,6 +71,7 @@ def evaluate(
             prediction = model.average([model.run_view(v) for v in views])
             sample.set_pred_score(torch.from_numpy(prediction.scores))
             sample.set_pred_label(prediction.label)
+            sample.set_metainfo(_describe_groups(model.info, prediction))
             if model.info.pathways:
                 costs.append(_describe_lengths(model.info, prediction))
                 sample.set_metainfo(costs[-1])
@@ -78,7 +82,28 @@ def evaluate(
     if costs:
         for name, value in headline(summarize(costs)).items():
             metrics[f'cost/{name}'] = value
-    return metrics
+    return {
+        name: value.tolist()
+        if isinstance(value, (torch.Tensor, np.ndarray, np.generic))
+        else value
+        for name, value in metrics.items()
+    }
+
+
+def numbers_of(metrics: Dict[str, Any]) -> Dict[str, float]:
+    """Returns the metrics that are numbers.
+
+    Args:
+        metrics (dict[str, Any]): Result of :func:`evaluate`.
+
+    Returns:
+        dict[str, float]: Those without tables, such as a confusion matrix.
+    """
+    return {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, (int, float))
+    }
 
 
 def check_config(info: ModelInfo, path: str, cfg: Config) -> None:
@@ -139,6 +164,18 @@ def _steps(pipeline: Sequence[dict]) -> List[dict]:
     return steps
 
 
+def _describe_groups(
+    info: ModelInfo, prediction: Prediction
+) -> Dict[str, Any]:
+    """Returns groups as :class:`mmatfr.engine.TemporalResolutionHook` does."""
+    return dict(
+        groups=[
+            groups.tolist() for _, groups in prediction.by_pathway().values()
+        ],
+        clip_frames=info.num_frames,
+    )
+
+
 def _describe_lengths(
     info: ModelInfo, prediction: Prediction
 ) -> Dict[str, Any]:
@@ -157,9 +194,15 @@ def _describe_lengths(
     )
 
 
-def _as_list(evaluator: Any) -> List[dict]:
-    return (
+def _metrics_of_files(evaluator: Any) -> List[dict]:
+    """Returns the metrics of an evaluator that a file allows."""
+    metrics = (
         list(evaluator)
         if isinstance(evaluator, (list, tuple))
         else [evaluator]
     )
+    for metric in metrics:
+        reason = _LEFT_OUT.get(type_name(metric))
+        if reason:
+            print_log(reason, logger='current', level=logging.WARNING)
+    return [x for x in metrics if type_name(x) not in _LEFT_OUT]

@@ -33,7 +33,7 @@ from mmatfr.benchmark.timing import time_in_turns
 from mmatfr.sgs import check_integer
 
 from .engines import available_engines
-from .evaluation import check_config, evaluate
+from .evaluation import check_config, evaluate, numbers_of
 from .info import KEY, ModelInfo
 from .model import DeployedModel, load_model
 
@@ -130,10 +130,12 @@ def quantize_onnx(
         accuracy = {}
         for engine in engines:
             accuracy[engine] = found = {
-                name: evaluate(
-                    load_model(file, engine),
-                    cfg,
-                    partial(on_step, f'{engine}, {name}'),
+                name: numbers_of(
+                    evaluate(
+                        load_model(file, engine),
+                        cfg,
+                        partial(on_step, f'{engine}, {name}'),
+                    )
                 )
                 for name, file in (('float', path), ('int8', draft))
             }

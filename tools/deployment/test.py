@@ -17,6 +17,7 @@ from mmatfr.arguments import add_cfg_options, make_parser
 from mmatfr.atomic_write import write_text
 from mmatfr.cli import make_progress, make_table, run_script
 from mmatfr.deploy import ENGINES, evaluate, load_model
+from mmatfr.deploy.evaluation import numbers_of
 from mmatfr.zoo.models import config_path
 
 
@@ -74,16 +75,16 @@ def run(args: argparse.Namespace) -> None:
                 task, completed=done, total=total
             ),
         )
+    work_dir = args.work_dir or Path('work_dirs', Path(cfg.filename).stem)
+    log = _write_log(work_dir, metrics)
     table = make_table(
         f'{args.model} in {args.engine}, {args.precision or "f32"}',
         ('metric', 'value'),
     )
-    for name, value in metrics.items():
+    for name, value in numbers_of(metrics).items():
         table.add_row(name, f'{value:.4f}')
     console = Console(soft_wrap=True)
     console.print(table)
-    work_dir = args.work_dir or Path('work_dirs', Path(cfg.filename).stem)
-    log = _write_log(work_dir, metrics)
     console.print(f'written: {log}')
 
 
