@@ -228,10 +228,9 @@ class DeployedModel:
         )
 
     def class_name(self, label: int) -> str:
-        """Returns the name of a class."""
-        if self.info.classes is None:
-            return f'class {label}'
-        return self.info.classes[label]
+        """Returns the name of a class, 'class 4' where there is none."""
+        classes = self.info.classes or ()
+        return classes[label] if label < len(classes) else f'class {label}'
 
     def read_views(self, video: str) -> np.ndarray:
         """Reads the views of a video with the test pipeline.

@@ -1,6 +1,7 @@
 """Deployed files in every engine."""
 
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from tiny_recognizers import NUM_CLASSES, NUM_FRAMES, R18, SIZE, make_config
 
-from mmatfr.deploy import ENGINES, load_model
+from mmatfr.deploy import ENGINES, DeployedModel, load_model
 from mmatfr.sgs import set_num_bins
 
 
@@ -223,3 +224,11 @@ def test_names_classes_by_number_without_names(deployed, engine, tmp_path):
     result = model(make_frames(0))
     assert result.class_name == f'class {result.label}'
     assert result.lengths is None and result.groups is None
+
+
+def test_names_classes_by_number_beyond_the_names(model):
+    names = [f'name {label}' for label in range(NUM_CLASSES - 1)]
+    info = replace(model.info, classes=names)
+    fewer = DeployedModel(model.engine, info, model.path)
+    found = [fewer.class_name(label) for label in range(NUM_CLASSES)]
+    assert found == [*names, f'class {NUM_CLASSES - 1}']
