@@ -1,6 +1,7 @@
 """Shows the effect of sampling on a video, clip by clip."""
 
 import os
+import re
 from pathlib import Path
 from typing import List, Sequence
 
@@ -98,7 +99,7 @@ def show_deployed(
         topk (int): Number of classes to print. Defaults to 5.
     """
     model = load_model(path, engine)
-    foreign = 'tempo' in model.info.config and not _is_tempo_video(video)
+    foreign = _names_tempo(model.info.config) and not _is_tempo_video(video)
     views = model.read_views(video)
     result = model(views)
     if foreign:
@@ -245,9 +246,14 @@ def _is_of_tempo(cfg: Config) -> bool:
     dataset = loader.get('dataset', {})
     metrics = cfg.get('test_evaluator') or []
     metrics = metrics if isinstance(metrics, list) else [metrics]
-    return 'tempo' in str(dataset.get('data_root')) or any(
+    return _names_tempo(str(dataset.get('data_root'))) or any(
         type_name(metric) == 'TempoMetric' for metric in metrics
     )
+
+
+def _names_tempo(name: str) -> bool:
+    """Returns whether a config or a folder is named after tempo."""
+    return re.search(r'(^|[_/-])tempo([_/-]|$)', name) is not None
 
 
 def _is_tempo_video(video: str) -> bool:

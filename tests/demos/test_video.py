@@ -1,5 +1,6 @@
 """What sampling does in a video, as tools/demo.py prints and draws it."""
 
+import shutil
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -69,3 +70,30 @@ def test_pictures_of_a_deployed_layer_are_at_the_times_of_its_frames(
     video.show_deployed('m.onnx', 'onnxruntime', 'v.mp4', tmp_path / 'f.png')
     (((clip,),),) = drawn
     assert clip.pictures[:, 0, 0, 0].tolist() == [0, 1, 3, 5, 7, 9, 11]
+
+
+@pytest.mark.parametrize(
+    'name, expected',
+    [
+        (RESNET, True),
+        ('data/tempo', True),
+        ('tempo-wild/small', True),
+        ('r50_temporal-jitter_kinetics400', False),
+        ('data/contempo', False),
+    ],
+)
+def test_tempo_is_a_whole_word(name, expected):
+    assert video._names_tempo(name) == expected
+
+
+def test_classes_mean_something_after_temporal_data(tempo, tmp_path, capsys):
+    real = tmp_path / 'real.mp4'
+    shutil.copy(tempo / 'videos/test/00000.mp4', real)
+    cfg = load_config(config_path(RESNET))
+    cfg.train_dataloader.dataset.data_root = 'data/temporal_actions'
+    cfg.test_evaluator = [dict(type='AccMetric')]
+    model = build_recognizer(cfg.model)
+    model.cfg, model.classes = cfg, None
+    video.show_recognizer(model, str(real), tmp_path / 'figure.png')
+    printed = capsys.readouterr().out
+    assert 'classes mean nothing' not in printed and 'class 4' in printed
