@@ -13,6 +13,7 @@ from mmatfr.models.networks import backbone_of
 from mmatfr.models.segments import frames_of
 from mmatfr.sgs import SGS, Binning, set_num_bins, sgs_layers
 from mmatfr.sgs.grouping import clamp_border
+from mmatfr.sgs.layer import own_range
 from mmatfr.sgs.similarity import path, path_squared
 
 from .preparation import SEEN_BATCHES, calibrate_bin_range
@@ -61,7 +62,7 @@ def imagine_even_clip(
         border = clamp_border(layers[name].border, frames)
         steps = torch.arange(frames).clamp(border, frames - 1 - border)
         walked = (steps - border).float()
-        magnitudes[name] = walked[None] / walked.max().clamp_min(1)
+        magnitudes[name] = walked[None] / own_range(walked.max())
     return Clips(shape, magnitudes)
 
 

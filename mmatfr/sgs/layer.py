@@ -18,7 +18,7 @@ from .options import LayerOptions, check_integer
 from .results import LastResults
 from .similarity import ROUNDING, Similarity, get_similarity, is_rounding
 
-__all__ = ['SGS', 'refuse_tracing']
+__all__ = ['SGS', 'own_range', 'refuse_tracing']
 
 # Minimum momentum of the running mean of the peaks.
 _MOMENTUM = 0.01
@@ -60,6 +60,21 @@ def _fetch(magnitude: Tensor) -> Tensor:
     """
     # Without values, the binning can only depend on the shape.
     return magnitude if magnitude.is_meta else magnitude.cpu()
+
+
+def own_range(peak: Tensor) -> Tensor:
+    """Returns the range of bins of clips that no running peak is known for.
+
+    It is slightly more than the peak, so that the peak falls into the last
+    bin; 1 for a still clip.
+
+    Args:
+        peak (Tensor): Largest magnitude of each clip, of any shape.
+
+    Returns:
+        Tensor: Upper end of the B bins of each clip.
+    """
+    return (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
 
 
 class SGS(nn.Module):
@@ -313,11 +328,8 @@ class SGS(nn.Module):
         peak = magnitude.detach().amax(dim=1, keepdim=True).clamp_min(0.0)
         if self.training:
             self._track(peak)
-        # Before the first training batch: slightly more than the peak of the
-        # clip, so that the peak falls into the last bin; 1 for a still clip.
-        own = (peak * (1 + 4 * ROUNDING)).masked_fill(peak == 0, 1.0)
         running_peak = self.running_peak.to(peak)
-        return torch.where(running_peak > 0, running_peak, own)
+        return torch.where(running_peak > 0, running_peak, own_range(peak))
 
     def _track(self, peak: Tensor) -> None:
         """Adds the clips with a finite peak, (N, 1), to the running mean."""

@@ -193,6 +193,21 @@ def test_without_clips_none_costs_more():
     assert spent.min() < spent.max()  # clips that are still for long
 
 
+@pytest.mark.parametrize('bin_range', ['data', 'clip'])
+def test_without_clips_the_budget_is_spent(bin_range):
+    recognizer = make_recognizer(with_cfg=True)
+    full = CostModel(recognizer).gflops((3, *SHAPE))
+    mmatfr.insert(recognizer, num_bins=1, bin_range=bin_range)
+    border = 2 * recognizer.backbone.sgs.binning.ends
+    cost = CostModel(recognizer)
+    for num_bins in (1, 2, 3, 7):
+        spent = cost.gflops((3, *SHAPE), num_bins + border)
+        mmatfr.insert(
+            mmatfr.remove(recognizer), spent / full, bin_range=bin_range
+        )
+        assert get_num_bins(recognizer) == {'backbone.sgs': num_bins}
+
+
 def test_config_describes_the_recognizer(tmp_path):
     recognizer = make_recognizer('slowfast', with_cfg=True)
     cfg = recognizer.cfg
@@ -302,7 +317,7 @@ def c3d():
         (
             make_recognizer,
             dict(budget=0.01, clip_shape=SHAPE),
-            'budget=0.01 is out of reach: .* cost is 0.48',
+            'budget=0.01 is out of reach: .* cost is 0.42',
         ),
         (make_recognizer, {}, 'give clips, or clip_shape'),
         (make_recognizer, dict(clips=[]), 'there is no batch of clips'),
