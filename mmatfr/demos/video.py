@@ -63,7 +63,9 @@ def show_recognizer(
         ):
             sample = model.test_step(pseudo_collate([data]))[0]
             records = recorder.pop_records()
-        scores.append(sample.pred_score.cpu())
+        # A head without average_clips returns the scores of the views.
+        views = sample.pred_score.cpu()
+        scores.append(views.reshape(-1, views.shape[-1]).mean(0))
         clip = first_view(model, data['inputs'])
         times = frame_times(data['data_samples'], clip.shape[1])
         seconds = None if times is None else times[0]

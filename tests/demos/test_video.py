@@ -1,5 +1,6 @@
 """What sampling does in a video, as tools/demo.py prints and draws it."""
 
+import re
 import shutil
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -7,14 +8,16 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 
-from mmatfr.apis import build_recognizer, load_config
+from mmatfr.apis import build_recognizer, load_config, read_clips
 from mmatfr.cost import CostModel
 from mmatfr.demos import video
 from mmatfr.deploy import Prediction
 from mmatfr.zoo.models import config_path
 
 SLOWFAST = 'slowfast-mini-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
+TSM = 'tsm-r18-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 RESNET = 'resnet3d-mini-dense-atfr-path_1xb12-16x2x1-8e_tempo-small-rgb'
 
 
@@ -97,3 +100,27 @@ def test_classes_mean_something_after_temporal_data(tempo, tmp_path, capsys):
     video.show_recognizer(model, str(real), tmp_path / 'figure.png')
     printed = capsys.readouterr().out
     assert 'classes mean nothing' not in printed and 'class 4' in printed
+
+
+@pytest.mark.parametrize('average_clips', [None, 'score'])
+def test_views_are_averaged_where_the_head_does_not(
+    average_clips, tempo, tmp_path, capsys
+):
+    torch.manual_seed(0)
+    cfg = load_config(config_path(TSM))
+    cfg.model.cls_head.average_clips = average_clips
+    sampler = cfg.test_dataloader.dataset.pipeline[1]
+    sampler.update(clip_len=1, num_clips=16, twice_sample=True)
+    model = build_recognizer(cfg.model)
+    model.cfg, model.classes = cfg, None
+    path = str(tempo / 'videos/test/00000.mp4')
+    batch = pseudo_collate([read_clips(cfg, path)])
+    with torch.no_grad():
+        scores = model.test_step(batch)[0].pred_score
+    if average_clips is None:
+        assert scores.shape == (2, 12)
+        scores = scores.mean(0)
+    video.show_recognizer(model, path, tmp_path / 'figure.png', topk=1)
+    top = f'class {int(scores.argmax())}'
+    printed = ' '.join(capsys.readouterr().out.split())
+    assert re.search(rf'{top} \W*{scores.max():.3f}', printed)

@@ -55,6 +55,14 @@ def test_tells_short_from_long_actions(videos):
     assert evaluate(inverse)['tempo/spearman'] == pytest.approx(-1)
 
 
+def test_scores_of_views_are_averaged(videos):
+    """As of a head without average_clips."""
+    own = samples(videos, hit=lambda length: True)
+    views = torch.tensor([[0.2, 0.8], [0.6, 0.4], [0.1, 0.9]])
+    metrics = evaluate([dict(sample, pred_score=views) for sample in own])
+    assert metrics['tempo/top1_short'] == metrics['tempo/top1_long'] == 1
+
+
 def test_short_and_long_are_quarters_with_ties(tmp_path):
     """Of 21 lengths six each, of which one video is recognized."""
     names = [f'test/{length}.mp4' for length in range(1, 22)]
