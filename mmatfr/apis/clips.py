@@ -42,7 +42,8 @@ def read_clips(cfg: Config, video: str) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded.
+        ValueError: If it cannot be decoded, or the pipeline is not for video
+            files.
     """
     return run_pipeline(test_pipeline(cfg), video)
 
@@ -59,7 +60,8 @@ def run_pipeline(pipeline: Sequence[dict], video: str) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded.
+        ValueError: If it cannot be decoded, or the pipeline is not for video
+            files.
     """
     return _transform(_keep_times(pipeline), _describe(video), video)
 
@@ -76,10 +78,19 @@ def _transform(pipeline: Sequence[dict], results: dict, video: str) -> dict:
     try:
         return transforms(results)
     except Exception as error:  # decoders raise errors of any kind
+        if isinstance(error, KeyError) and error.args == ('total_frames',):
+            raise _no_reader(video) from error
         raise ValueError(
             f'cannot read the video {video!r}: {reason_of(error)}; '
             're-encode it or use another'
         ) from error
+
+
+def _no_reader(video: str) -> ValueError:
+    return ValueError(
+        f'the pipeline cannot read the video {video!r}, because no step opens '
+        'video files; use a config with DecordInit and DecordDecode'
+    )
 
 
 def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
@@ -100,7 +111,8 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded.
+        ValueError: If it cannot be decoded, or the pipeline is not for video
+            files.
     """
     pipeline = _keep_times(test_pipeline(cfg))
     kinds = [type_name(step) for step in pipeline]
@@ -117,6 +129,8 @@ def iter_clips(cfg: Config, video: str) -> Iterator[dict]:
         for step in after
     ]
     opened = _transform(before, _describe(video), video)
+    if 'total_frames' not in opened:
+        raise _no_reader(video)
     total, span = opened['total_frames'], _span(sampler, opened)
     last = max(int(total - span), 0)
     starts = [*map(int, np.arange(0, last, span)), last]

@@ -133,3 +133,15 @@ def test_video_that_does_not_exist():
     cfg = load_config(config_path(NAME))
     with pytest.raises(FileNotFoundError, match='gone.mp4'):
         next(iter_clips(cfg, 'gone.mp4'))
+
+
+@pytest.mark.parametrize('name', [NAME, TSM])
+@pytest.mark.parametrize(
+    'read', [read_clips, lambda cfg, video: next(iter_clips(cfg, video))]
+)
+def test_pipelines_of_frames_in_folders_do_not_read_videos(read, name, video):
+    cfg = load_config(config_path(name))
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline[0:3] = [pipeline[1], dict(type='RawFrameDecode')]
+    with pytest.raises(ValueError, match='no step opens video files; use'):
+        read(cfg, video)
