@@ -5,7 +5,7 @@ from numbers import Real
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mmaction.models.backbones.x3d import X3D
-from mmaction.models.recognizers import BaseRecognizer
+from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from torch import nn
 
@@ -54,8 +54,8 @@ def insert(
     changes evenly, which fills all bins: no clip exceeds the budget, and most
     cost less.
 
-    If the recognizer has a config, ``model.cfg``, it is replaced with a copy
-    that describes the recognizer with sampling.
+    If the recognizer has a config of mmaction2, ``model.cfg``, it is replaced
+    with a copy that describes the recognizer with sampling.
 
     Args:
         model (nn.Module): A recognizer of mmaction2, as returned by
@@ -122,8 +122,9 @@ def insert(
     shape: Tuple[int, ...] = ()
     if clips is None and full is not None:
         shape = _find_shape(model, clip_shape)
-    replace_backbone(model, with_sampling(plain, sgs, **backbone_options))
+    sampling = with_sampling(plain, sgs, **backbone_options)
     try:
+        replace_backbone(model, sampling)
         if clips is not None:
             seen = prepare_layers(model, clips, num_batches)
         elif any(
@@ -139,10 +140,13 @@ def insert(
             if clips is None:
                 seen = [imagine_even_clip(model, cost, shape)]
             fit_bins_to_budget(budget, model, full, cost, seen)
-    except Exception:
+        described = _describe(model, sgs, backbone_options)
+    except BaseException:  # also if the user stops it
         replace_backbone(model, plain)
         raise
-    _describe(model, sgs, backbone_options)
+    if described is not None:
+        sampling._plain_cfg = model.cfg
+        model.cfg = described
     return model
 
 
@@ -245,26 +249,35 @@ def _parts(sgs: Dict[str, Any]) -> List[Optional[Dict[str, Any]]]:
 
 
 def _describe(
-    model: BaseRecognizer, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
-) -> None:
-    """Makes the config describe the model with sampling."""
+    model: nn.Module, sgs: Dict[str, Any], of_backbone: Dict[str, Any]
+) -> Optional[Config]:
+    """Returns a config of the model with sampling, if it has a config."""
     cfg = getattr(model, 'cfg', None)
-    if cfg is None:
-        return
+    # Other networks use the name for something else.
+    if (
+        backbone_of(model) is model
+        or not isinstance(cfg, Config)
+        or 'backbone' not in (cfg.get('model') or {})
+    ):
+        return None
     sgs = copy.deepcopy(sgs)
     for name, num_bins in get_num_bins(model).items():
         path = name.split('.')[1]  # backbone.sgs or backbone.slow_path.sgs
         (sgs if path == 'sgs' else sgs[path])['num_bins'] = num_bins
-    model.backbone._plain_cfg = cfg
-    model.cfg = copy.deepcopy(cfg)
-    model.cfg.model.backbone.update(
+    cfg = copy.deepcopy(cfg)
+    cfg.model.backbone.update(
         type=type(model.backbone).__name__, sgs=sgs, **of_backbone
     )
-    imports = list(cfg.get('custom_imports', {}).get('imports', []))
+    custom = cfg.get('custom_imports') or {}
+    imports = custom.get('imports') or []
+    imports = [imports] if isinstance(imports, str) else [*imports]
     if 'mmatfr' not in imports:
-        model.cfg.custom_imports = dict(
-            imports=[*imports, 'mmatfr'], allow_failed_imports=False
-        )
+        cfg.custom_imports = {
+            'allow_failed_imports': False,
+            **custom,
+            'imports': [*imports, 'mmatfr'],
+        }
+    return cfg
 
 
 def _find_shape(

@@ -60,7 +60,7 @@ def calibrate_bin_range(recognizer: nn.Module, batches: Iterable[Any]) -> None:
                 for name, values in magnitudes.items():
                     refuse_not_finite(number, f'magnitudes at {name}', *values)
                     values.clear()
-    except Exception:
+    except BaseException:  # also if the user stops it
         for layer, state in zip(measured, before, strict=True):
             layer.load_state_dict(state)
         raise

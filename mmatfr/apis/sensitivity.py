@@ -1,10 +1,12 @@
 """Gains of a network from each step, and the fit of a head to them."""
 
+from contextlib import contextmanager
 from functools import partial
 from typing import (
     Any,
     Dict,
     Iterable,
+    Iterator,
     List,
     NamedTuple,
     Optional,
@@ -297,11 +299,9 @@ def _fit(
         return scores.masked_fill(~moved[clips], _NO_SHARE)
 
     optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=0.01)
-    wanted = [p.requires_grad for p in head.parameters()]
-    head.requires_grad_(True)
     num_iters = epochs * -(-len(target) // batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, num_iters)
-    with torch.enable_grad():
+    with _learning(head):
         for _ in range(epochs):
             for clips in torch.randperm(len(target)).split(batch_size):
                 # A step matters equally in either direction of time and space.
@@ -315,13 +315,24 @@ def _fit(
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-    for parameter, wants in zip(head.parameters(), wanted, strict=True):
-        parameter.requires_grad_(wants)
-        parameter.grad = None
     with torch.no_grad():
         parts = torch.arange(len(target)).split(batch_size)
         scores = torch.cat([predict(clips) for clips in parts])
     return float(1 - _divergence(target, scores) / even)
+
+
+@contextmanager
+def _learning(head: nn.Module) -> Iterator[None]:
+    """Lets the parameters of a head have gradients meanwhile."""
+    wanted = [p.requires_grad for p in head.parameters()]
+    head.requires_grad_(True)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        for parameter, wants in zip(head.parameters(), wanted, strict=True):
+            parameter.requires_grad_(wants)
+            parameter.grad = None
 
 
 def _divergence(target: Tensor, scores: Tensor) -> Tensor:

@@ -225,6 +225,48 @@ def test_config_describes_the_recognizer(tmp_path):
     assert cfg.model.backbone.type == 'ResNet3dSlowFast'
 
 
+@pytest.mark.parametrize(
+    'own, described',
+    [
+        ('my_project', ['my_project', 'mmatfr']),
+        (['a', 'mmatfr'], ['a', 'mmatfr']),
+        (None, ['mmatfr']),
+    ],
+)
+def test_own_imports_stay_in_the_config(own, described):
+    recognizer = make_recognizer(with_cfg=True)
+    recognizer.cfg.custom_imports = own and dict(
+        imports=own, allow_failed_imports=True
+    )
+    mmatfr.insert(recognizer, num_bins=4)
+    assert recognizer.cfg.custom_imports == dict(
+        imports=described, allow_failed_imports=own is not None
+    )
+
+
+@pytest.mark.parametrize('cfg', [dict(lr=1), Config(dict(lr=1)), 'a name'])
+def test_a_cfg_of_another_kind_stays(cfg):
+    recognizer = make_recognizer()
+    recognizer.cfg = cfg
+    mmatfr.insert(recognizer, num_bins=4)
+    assert recognizer.cfg is cfg
+    assert mmatfr.remove(recognizer).cfg is cfg
+
+
+@pytest.mark.parametrize('preset', ['path', 'learned'])
+def test_an_interrupted_insertion_changes_nothing(preset):
+    def stopped():
+        yield make_batches()[0]
+        raise KeyboardInterrupt
+
+    recognizer = make_recognizer(with_cfg=True)
+    backbone, cfg = recognizer.backbone, recognizer.cfg
+    with pytest.raises(KeyboardInterrupt):
+        mmatfr.insert(recognizer, 0.7, stopped(), preset=preset)
+    assert recognizer.backbone is backbone and recognizer.cfg is cfg
+    assert not sgs_layers(recognizer)
+
+
 def test_what_is_trained_in_between_stays():
     recognizer = make_recognizer()
     mmatfr.insert(recognizer, num_bins=4).train()

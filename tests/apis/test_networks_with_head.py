@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from mmaction.registry import MODELS
+from mmengine.config import Config
 from torch import nn
 
 import mmatfr
@@ -131,6 +132,28 @@ def test_budget(registered):
         model(videos)
     spent = [cost.gflops(shape, n) for n in model.lengths.tolist()]
     assert min(spent) < 0.7 * full
+
+
+@pytest.mark.parametrize(
+    'cfg', [dict(lr=1), Config(dict(model=dict(backbone=dict(depth=18))))]
+)
+def test_a_network_may_have_a_cfg_of_its_own(cfg, registered):
+    model = make_classifier()
+    model.cfg = cfg
+    mmatfr.insert(model, num_bins=4)
+    assert str(model.cfg) == str(cfg) and [*sgs_layers(model)] == ['sgs']
+    assert mmatfr.remove(model).cfg is cfg
+
+
+def test_an_interrupted_insertion_changes_nothing(registered):
+    def stopped():
+        yield uneven_clips()
+        raise KeyboardInterrupt
+
+    model = make_classifier()
+    with pytest.raises(KeyboardInterrupt):
+        mmatfr.insert(model, 0.7, stopped())
+    assert type(model) is Classifier and not sgs_layers(model)
 
 
 def test_every_weight_is_trained_in_a_network_with_its_head(registered):

@@ -95,6 +95,17 @@ def test_batch_that_is_not_finite_is_named_and_spares_the_range(bin_range):
     assert not recognizer.backbone.sgs._forward_hooks
 
 
+def test_an_interrupt_spares_the_range():
+    def stopped():
+        yield from make_batches(1)
+        raise KeyboardInterrupt
+
+    recognizer = make_recognizer(bin_range='data')
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_bin_range(recognizer, stopped())
+    assert recognizer.backbone.sgs.running_peak == 0
+
+
 def test_there_has_to_be_a_batch():
     with pytest.raises(ValueError, match='no batch of clips.* drop_last=True'):
         calibrate_bin_range(make_recognizer(), iter([]))

@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from small_recognizers import PREPROCESSOR
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from mmatfr.apis.sensitivity import find_gains, fit_similarity
 from mmatfr.models import TemporalAttentionHead
@@ -273,6 +274,23 @@ def test_modules_return_to_their_own_modes(clips):
     fit_similarity(recognizer, [make_batch(clips)], epochs=1)
     after = {name: x.training for name, x in recognizer.named_modules()}
     assert after == before
+
+
+def test_an_interrupt_leaves_no_head_that_trains(clips):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    recognizer = make_recognizer(
+        similarity='learned_path', magnitude_grad=False
+    )
+    handle = register_optimizer_step_pre_hook(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit_similarity(recognizer, [make_batch(clips)])
+    finally:
+        handle.remove()
+    for parameter in recognizer.backbone.sgs.similarity.parameters():
+        assert not parameter.requires_grad and parameter.grad is None
 
 
 def test_there_has_to_be_a_batch():
