@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from mmatfr.apis import build_recognizer
 from mmatfr.models.backbones.atfr import ATFR
 from mmatfr.models.backbones.pathway import Pathway
+from mmatfr.models.fuse import Fused
 from mmatfr.sgs import Binning, get_num_bins, group_frames
 
 from .modules import (
@@ -361,6 +362,11 @@ def _check_parts(recognizer: BaseRecognizer) -> None:
     Raises:
         ValueError: If a part cannot be exported.
     """
+    if any(isinstance(module, Fused) for module in recognizer.modules()):
+        raise ValueError(
+            'a recognizer after mmatfr.models.fuse cannot be exported; export '
+            'the original, and the engines fold its normalization'
+        )
     if type(recognizer) not in (Recognizer2D, Recognizer3D):
         raise ValueError(
             f'{type(recognizer).__name__} cannot be exported; only '

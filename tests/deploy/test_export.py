@@ -18,6 +18,7 @@ from tiny_recognizers import (
 
 from mmatfr.deploy import ENGINES, export_onnx, load_model
 from mmatfr.deploy.evaluation import check_config
+from mmatfr.models import fuse
 
 PATH = dict(
     similarity='path', grid=3, embedding='identity', magnitude_grad=False
@@ -135,6 +136,15 @@ def test_refuses_another_device(tmp_path):
     with pytest.raises(ValueError, match=r"is on 'meta'.*recognizer.cpu\(\)"):
         export_onnx(build(cfg).to('meta'), cfg, str(tmp_path / 'model.onnx'))
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize('part', ['recognizer', 'backbone'])
+def test_refuses_fused_networks(part, tmp_path):
+    cfg = make_config(R18, sgs=dict(stage=1))
+    recognizer = build(cfg).eval()
+    fuse(recognizer if part == 'recognizer' else recognizer.backbone)
+    with pytest.raises(ValueError, match='after mmatfr.models.fuse cannot'):
+        export_onnx(recognizer, cfg, str(tmp_path / 'model.onnx'))
 
 
 def test_file_reads_videos_with_its_pipeline(tempo, tmp_path):
