@@ -165,7 +165,10 @@ def check_size(option: str, size: Any) -> Tuple[int, ...]:
     """
     sizes = tuple(size) if isinstance(size, Iterable) else ()
     if len(sizes) != 3 or not all(
-        isinstance(number, Integral) and int(number) >= 1 for number in sizes
+        not isinstance(number, bool)
+        and isinstance(number, Integral)
+        and int(number) >= 1
+        for number in sizes
     ):
         raise ValueError(
             f'{option}={size!r} must be three positive integers, the number '

@@ -319,7 +319,9 @@ class DeployedModel:
             else (num_bins,) * len(pathways)
         )
         if len(numbers) != len(pathways) or not all(
-            isinstance(number, (int, np.integer)) and number >= 1
+            isinstance(number, (int, np.integer))
+            and not isinstance(number, bool)
+            and number >= 1
             for number in numbers
         ):
             each = f', or {len(pathways)}, one for each of {pathways}'

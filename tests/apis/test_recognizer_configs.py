@@ -159,7 +159,9 @@ def test_says_what_a_pipeline_does_not_define(kept, reason):
         clip_shape(make_config(kept))
 
 
-@pytest.mark.parametrize('shape', [(8, 32), (8, 0, 32), 8, (8, 32, 'a')])
+@pytest.mark.parametrize(
+    'shape', [(8, 32), (8, 0, 32), 8, (8, 32, 'a'), (True, 32, 32)]
+)
 def test_size_of_a_clip_is_checked(shape):
     cfg = Config(dict(model=dict(backbone=dict(type='X3D'))))
     with pytest.raises(ValueError, match='three positive integers'):

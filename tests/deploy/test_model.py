@@ -190,7 +190,7 @@ def test_says_what_is_wrong_with_options(deployed, engine, monkeypatch):
         load_model(path, 'tflite')
     with pytest.raises(ValueError, match="precision='int4' is unknown"):
         load_model(path, engine, precision='int4')
-    for num_bins in (0, [1, 2], 2.5):
+    for num_bins in (0, [1, 2], 2.5, True):
         with pytest.raises(ValueError, match='num_bins='):
             load_model(path, engine, num_bins=num_bins)
     # As where it is not installed.
