@@ -60,8 +60,15 @@ def without_other_format(rows):
 
 
 def test_ranking_and_pareto(script, trained, tempo):
-    out = script('analysis_tools/temporal_resolution.py', *trained)
+    out = script(
+        'analysis_tools/temporal_resolution.py',
+        *trained,
+        '--cfg-options',
+        'test_evaluator.2.type=ConfusionMatrix',
+    )
     report = read(out)
+    assert 'acc/top5' in report['metrics']
+    assert 'confusion_matrix/result' not in report['metrics']
     assert len(list(out.glob('*.png'))) == 3
     resolutions = [row['temporal_resolution'] for row in report['classes']]
     assert resolutions == sorted(resolutions) and len(resolutions) == 12

@@ -9,6 +9,8 @@ over the clips, and the relation of B'/T and accuracy.
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from mmatfr.apis import load_config
 from mmatfr.arguments import add_cfg_options, make_parser, refuse_below_one
 from mmatfr.cli import (
@@ -94,7 +96,11 @@ def run(args: argparse.Namespace) -> None:
             config=args.config,
             checkpoint=args.checkpoint,
             split=args.split,
-            metrics={key: float(value) for key, value in metrics.items()},
+            metrics={
+                key: float(value)
+                for key, value in metrics.items()
+                if np.ndim(value) == 0  # not a confusion matrix
+            },
             all=summary,
             classes=ranked,
             accuracy_by_resolution=accuracy,
