@@ -161,7 +161,8 @@ def remove(model: nn.Module) -> nn.Module:
         current weights.
 
     Raises:
-        ValueError: If :func:`insert` added nothing, or the model is fused.
+        ValueError: If :func:`insert` added nothing, the model is fused, or one
+            of its modules was changed since then. The model is then unchanged.
     """
     _refuse_fused(model)
     backbone = backbone_of(model)

@@ -180,6 +180,52 @@ def test_learned_path_is_fitted_in_a_network_with_its_head(registered):
 
 
 @pytest.mark.parametrize(
+    ('name', 'module', 'message'),
+    [
+        ('fc', nn.Linear(64, 3), '`fc` .* out_features=5, .* out_features=3,'),
+        (
+            'fc',
+            nn.Sequential(nn.Dropout(), nn.Linear(64, 5)),
+            r'`fc` was changed .* from Linear\(.* to Sequential\(\); set',
+        ),
+        ('fc', None, r'`fc` .* from Linear\(.* to nothing'),
+        ('extra', nn.ReLU(), r'`extra` .* from nothing to ReLU\(\)'),
+        (
+            'scale',
+            nn.Parameter(torch.ones(1)),
+            r"Classifier .* from parameters {} .*'scale': \(1,\)",
+        ),
+        (
+            'layer1.1',
+            nn.SyncBatchNorm(32),
+            r'`layer1.1` .* BatchNorm3d\(32, .* SyncBatchNorm\(32, ',
+        ),
+        (
+            'layer2',
+            nn.Conv3d(32, 64, 3, padding=(0, 1, 1)),
+            r'`layer2` .* padding=\(1, 1, 1\).* padding=\(0, 1, 1\)',
+        ),
+    ],
+)
+def test_what_was_changed_since_the_insertion_is_named(
+    name, module, message, registered
+):
+    model = mmatfr.insert(make_classifier(), num_bins=4)
+    parent, _, key = name.rpartition('.')
+    parent = model.get_submodule(parent)
+    before = getattr(parent, key, None)
+    setattr(parent, key, module)
+    kind, names = type(model), list(model.state_dict())
+    with pytest.raises(ValueError, match=message) as error:
+        mmatfr.remove(model)
+    assert '\n' not in str(error.value)
+    assert type(model) is kind and list(model.state_dict()) == names
+    # What is set back can be removed.
+    delattr(parent, key) if before is None else setattr(parent, key, before)
+    assert type(mmatfr.remove(model)) is Classifier
+
+
+@pytest.mark.parametrize(
     ('make', 'options', 'message'),
     [
         (make_classifier, {}, 'give clips, or clip_shape'),

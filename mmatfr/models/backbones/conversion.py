@@ -9,7 +9,7 @@ from mmaction.registry import MODELS
 from torch import nn
 
 from mmatfr.ragged import base_class
-from mmatfr.sgs import check_choice
+from mmatfr.sgs import check_choice, sgs_layers
 
 from .atfr import ATFR
 from .slowfast import LATERAL_LENGTHS, ATFRResNet3dSlowFast
@@ -123,7 +123,8 @@ def restore(backbone: nn.Module) -> nn.Module:
         modes.
 
     Raises:
-        ValueError: If the backbone was not made by :func:`with_sampling`.
+        ValueError: If the backbone was not made by :func:`with_sampling`, or
+            one of its modules was changed since then.
     """
     if not isinstance(backbone, ATFR) or not hasattr(backbone, '_plain'):
         raise ValueError(
@@ -131,10 +132,44 @@ def restore(backbone: nn.Module) -> nn.Module:
             'mmatfr.insert; build it with sgs=None instead'
         )
     (plain,) = backbone._plain
+    _refuse_changes(plain, backbone)
     for name, module in plain.named_modules():
         now = backbone.get_submodule(name)
         for weights in ('_parameters', '_buffers'):
-            for key in getattr(module, weights):
-                getattr(module, weights)[key] = getattr(now, weights)[key]
+            own, current = getattr(module, weights), getattr(now, weights)
+            own.update({key: current[key] for key in own if key in current})
         module.training = now.training
     return plain
+
+
+def _refuse_changes(plain: nn.Module, backbone: nn.Module) -> None:
+    """Checks that the backbone still has the modules of the original one."""
+    then, now = dict(plain.named_modules()), dict(backbone.named_modules())
+    layers = tuple(f'{name}.' for name in sgs_layers(backbone))
+    own = {name for name in now if not f'{name}.'.startswith(layers)}
+    for name in [*then, *sorted(own - then.keys())]:
+        # The backbone itself has another class.
+        for describe in (_describe, _parameters)[not name :]:
+            before, after = (
+                describe(of[name]) if name in of else 'nothing'
+                for of in (then, now)
+            )
+            if before != after:
+                place = f'`{name}`' if name else type(plain).__name__
+                raise ValueError(
+                    f'{place} was changed after mmatfr.insert, from {before} '
+                    f'to {after}; set it back, and change modules before '
+                    'mmatfr.insert or after mmatfr.remove'
+                )
+
+
+def _describe(module: nn.Module) -> str:
+    return f'{base_class(module).__name__}({module.extra_repr()})'
+
+
+def _parameters(module: nn.Module) -> str:
+    shapes = {
+        name: None if weights is None else tuple(weights.shape)
+        for name, weights in sorted(module._parameters.items())
+    }
+    return f'parameters {shapes}'
