@@ -18,6 +18,7 @@ from mmatfr.models.backbones.conversion import (
 from mmatfr.models.fuse import Fused
 from mmatfr.models.networks import backbone_of, replace_backbone
 from mmatfr.sgs import LearnedPath, check_integer, get_num_bins, sgs_layers
+from mmatfr.sgs.config import describe_num_bins
 
 from .budget import fit_bins_to_budget, imagine_even_clip, prepare_layers
 from .config import check_size
@@ -261,14 +262,13 @@ def _describe(
         or 'backbone' not in (cfg.get('model') or {})
     ):
         return None
-    sgs = copy.deepcopy(sgs)
-    for name, num_bins in get_num_bins(model).items():
-        path = name.split('.')[1]  # backbone.sgs or backbone.slow_path.sgs
-        (sgs if path == 'sgs' else sgs[path])['num_bins'] = num_bins
     cfg = copy.deepcopy(cfg)
     cfg.model.backbone.update(
-        type=type(model.backbone).__name__, sgs=sgs, **of_backbone
+        type=type(model.backbone).__name__,
+        sgs=copy.deepcopy(sgs),
+        **of_backbone,
     )
+    describe_num_bins(cfg.model, get_num_bins(model))
     custom = cfg.get('custom_imports') or {}
     imports = custom.get('imports') or []
     imports = [imports] if isinstance(imports, str) else [*imports]

@@ -98,7 +98,12 @@ class ClipNetwork(nn.Module):
                 replace_module(self.backbone, name, NonLocal(module))
         self.samplers: Dict[str, ClipSampler] = {}
         if getattr(adaptive, 'pathways', None):
-            options = model['backbone']['sgs']
+            options = model['backbone'].get('sgs')
+            if options is None:
+                raise ValueError(
+                    'the recognizer samples, but its config does not say how; '
+                    'after mmatfr.insert, model.cfg is the config to give'
+                )
             for name, path in adaptive.pathways.items():
                 own = options.get(name, options)
                 self._insert(

@@ -12,7 +12,7 @@ import mmatfr
 from mmatfr.apis import build_recognizer
 from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.models import fuse
-from mmatfr.sgs import get_num_bins, sgs_layers
+from mmatfr.sgs import get_num_bins, set_num_bins, sgs_layers
 from tests.models.tiny_backbones import (
     BASES,
     assert_all_close,
@@ -223,6 +223,46 @@ def test_config_describes_the_recognizer(tmp_path):
     assert torch.equal(logits(rebuilt, videos), logits(recognizer, videos))
     assert mmatfr.remove(recognizer).cfg is cfg
     assert cfg.model.backbone.type == 'ResNet3dSlowFast'
+
+
+@pytest.mark.parametrize('family', ['r18', 'slowfast'])
+def test_config_follows_the_numbers_of_bins(family, tmp_path):
+    recognizer = make_recognizer(family, with_cfg=True)
+    plain = recognizer.cfg
+    mmatfr.insert(recognizer, num_bins=4)
+    inserted = recognizer.cfg
+    before = inserted.pretty_text
+    numbers = {name: 2 + i for i, name in enumerate(sgs_layers(recognizer))}
+    set_num_bins(recognizer, numbers)
+    recognizer.cfg.dump(tmp_path / 'config.py')
+    described = Config.fromfile(tmp_path / 'config.py')
+    assert get_num_bins(build_recognizer(described.model)) == numbers
+    assert inserted.pretty_text == before  # another model may have it
+    assert mmatfr.remove(recognizer).cfg is plain
+
+
+def test_config_with_one_number_for_all_pathways_can_get_two():
+    cfg = make_config('slowfast')
+    cfg.model.backbone.update(
+        type='ATFRResNet3dSlowFast', sgs=dict(stage=1, num_bins=4)
+    )
+    recognizer = build_recognizer(cfg.model)
+    recognizer.cfg = cfg
+    numbers = {'backbone.slow_path.sgs': 2, 'backbone.fast_path.sgs': None}
+    set_num_bins(recognizer, numbers)
+    rebuilt = build_recognizer(recognizer.cfg.model)
+    assert get_num_bins(rebuilt) == numbers
+    assert cfg.model.backbone.sgs == dict(stage=1, num_bins=4)
+
+
+def test_config_follows_the_number_of_a_neck():
+    cfg = make_config('r18')
+    cfg.model.neck = dict(type='SGSNeck', in_channels=64)
+    recognizer = build_recognizer(cfg.model)
+    recognizer.cfg = cfg
+    set_num_bins(recognizer, 3)
+    rebuilt = build_recognizer(recognizer.cfg.model)
+    assert get_num_bins(rebuilt) == {'neck.sgs': 3}
 
 
 @pytest.mark.parametrize(

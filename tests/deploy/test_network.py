@@ -15,6 +15,7 @@ from tiny_recognizers import (
 )
 from torch import nn
 
+import mmatfr
 from mmatfr.deploy.modules import fit_short_clips
 from mmatfr.deploy.network import ClipNetwork
 from mmatfr.deploy.verification import choose_clips, run_reference
@@ -170,6 +171,15 @@ def test_refuses_what_it_has_no_form_for(change, reason):
         recognizer = build(cfg)
     with pytest.raises(ValueError, match=reason):
         ClipNetwork(recognizer, cfg.model, NUM_FRAMES)
+
+
+@pytest.mark.parametrize('sgs', [dict(), dict(sgs=None)])
+def test_config_from_before_an_insertion_is_refused(sgs):
+    cfg = make_config(dict(R18, **sgs))
+    recognizer = mmatfr.insert(build(cfg), num_bins=4)
+    with pytest.raises(ValueError, match='model.cfg is the config to give'):
+        ClipNetwork(recognizer, cfg.model, NUM_FRAMES)
+    ClipNetwork(recognizer, recognizer.cfg.model, NUM_FRAMES)
 
 
 @pytest.mark.parametrize(
