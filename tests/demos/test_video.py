@@ -99,7 +99,8 @@ def test_classes_mean_something_after_temporal_data(tempo, tmp_path, capsys):
     model.cfg, model.classes = cfg, None
     video.show_recognizer(model, str(real), tmp_path / 'figure.png')
     printed = capsys.readouterr().out
-    assert 'classes mean nothing' not in printed and 'class 4' in printed
+    assert 'classes mean nothing' not in printed
+    assert re.search(r'class \d', printed)
 
 
 @pytest.mark.parametrize('average_clips', [None, 'score'])
