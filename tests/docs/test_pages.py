@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mmaction.registry import HOOKS, METRICS, MODELS
+from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -140,12 +141,14 @@ def find_types(value):
     [page for page in PAGES if page.name not in TESTED_ELSEWHERE],
     ids=page_id,
 )
-def test_snippets_run(page, monkeypatch):
+def test_snippets_run(page, monkeypatch, tmp_path):
     """Each snippet runs in the scope of those before it on its page.
 
     Code that a page omits is in a comment before the block, `run: setup`. A
-    block after `run: needs PACKAGE` runs where the package is installed.
+    block after `run: needs PACKAGE` runs where the package is installed. A
+    config that refers to its bases is read as a config.
     """
+    (tmp_path / '_base_').symlink_to(ROOT / 'configs/_base_')
     for registry in (MODELS, HOOKS, METRICS):
         # Registrations of a page do not outlive it.
         monkeypatch.setattr(
@@ -161,7 +164,14 @@ def test_snippets_run(page, monkeypatch):
     ):
         if package and importlib.util.find_spec(package) is None:
             continue
-        exec(hidden or code, scope)
+        if '_base_.' in code:
+            config = tmp_path / 'config.py'
+            config.write_text(code)
+            read = Config.fromfile(config).to_dict()
+            own = re.findall(r'^([a-z]\w*) = ', code, re.M)
+            scope.update({name: read[name] for name in own})
+        else:
+            exec(hidden or code, scope)
         scope.pop('__builtins__', None)
         for name in find_types(scope):
             assert any(
