@@ -21,6 +21,7 @@ from .config import (
 from .insertion import insert, remove
 from .preparation import calibrate_bin_range, write_inserted
 from .recognizers import (
+    average_views,
     build_recognizer,
     check_weights,
     load_recognizer,
@@ -29,6 +30,7 @@ from .recognizers import (
 )
 
 __all__ = [
+    'average_views',
     'build_recognizer',
     'calibrate_bin_range',
     'check_weights',

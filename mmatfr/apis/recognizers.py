@@ -15,6 +15,7 @@ from mmatfr.checkpoint import check_fit, open_checkpoint
 from .config import load_config
 
 __all__ = [
+    'average_views',
     'build_recognizer',
     'check_weights',
     'load_recognizer',
@@ -113,6 +114,21 @@ def load_weights(
     check_weights(recognizer, weights, checkpoint, cfg.filename)
     recognizer.load_state_dict(weights)
     return meta
+
+
+def average_views(scores: Tensor) -> Tensor:
+    """Averages the scores of the views of a video.
+
+    A head without ``average_clips``, the default of mmaction2, returns them
+    view by view.
+
+    Args:
+        scores (Tensor): ``pred_score`` of a video, (K,) or (V, K).
+
+    Returns:
+        Tensor: (K,).
+    """
+    return scores.reshape(-1, scores.shape[-1]).mean(0)
 
 
 def unwrap(model: Any) -> BaseRecognizer:

@@ -11,7 +11,12 @@ from mmaction.models.recognizers import BaseRecognizer
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from mmatfr.apis import first_view, frame_times, iter_clips
+from mmatfr.apis import (
+    average_views,
+    first_view,
+    frame_times,
+    iter_clips,
+)
 from mmatfr.apis.config import type_name
 from mmatfr.atomic_write import atomic_path, write_text
 from mmatfr.cli import make_table, print_table
@@ -63,9 +68,7 @@ def show_recognizer(
         ):
             sample = model.test_step(pseudo_collate([data]))[0]
             records = recorder.pop_records()
-        # A head without average_clips returns the scores of the views.
-        views = sample.pred_score.cpu()
-        scores.append(views.reshape(-1, views.shape[-1]).mean(0))
+        scores.append(average_views(sample.pred_score.cpu()))
         clip = first_view(model, data['inputs'])
         times = frame_times(data['data_samples'], clip.shape[1])
         seconds = None if times is None else times[0]

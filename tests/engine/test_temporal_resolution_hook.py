@@ -69,6 +69,31 @@ class TestTemporalResolutionHook:
                 cost.gflops(CLIP, length) for length in lengths
             ]
 
+    def test_scores_of_views_are_averaged(self, build_runner, tmp_path):
+        runner = build_runner(
+            sgs=dict(stage=1),
+            num_clips=2,
+            hooks=['TemporalResolutionHook'],
+            metrics=[dump(tmp_path / 'samples.pkl')],
+        )
+        head = runner.model.cls_head
+        head.average_clips = None
+        head.fc2.bias.data[0] = 100.0
+        runner.val()
+        with open(tmp_path / 'samples.pkl', 'rb') as file:
+            samples = pickle.load(file)
+        (hook,) = (
+            h for h in runner.hooks if isinstance(h, TemporalResolutionHook)
+        )
+        for sample, video in zip(samples, hook.videos, strict=True):
+            assert len(sample['pred_score']) == 2
+            assert video['correct'] == (0 in video['labels'])
+        # The second view is the surest of some.
+        assert any(
+            video['correct'] and sample['pred_score'].argmax() > 0
+            for sample, video in zip(samples, hook.videos, strict=True)
+        )
+
     @pytest.mark.parametrize(('num_bins', 'warns'), [(1000, True), (2, False)])
     def test_warns_if_nothing_is_saved(self, build_runner, num_bins, warns):
         runner = build_runner(

@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 from torch import Tensor
 
-from mmatfr.apis import unwrap
+from mmatfr.apis import average_views, unwrap
 from mmatfr.atomic_write import write_text
 from mmatfr.cost import ClipRecorder, all_clips, rank_classes, summarize
 from mmatfr.sgs import check_integer
@@ -333,5 +333,6 @@ def _read_labels(sample: ActionDataSample) -> Dict:
     )
     scores = getattr(sample, 'pred_score', None)
     if isinstance(scores, Tensor) and found['labels']:
-        found['correct'] = int(scores.argmax()) in found['labels']
+        best = int(average_views(scores).argmax())
+        found['correct'] = best in found['labels']
     return found

@@ -10,6 +10,8 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from scipy.stats import spearmanr
 
+from mmatfr.apis import average_views
+
 __all__ = ['TempoMetric']
 
 
@@ -66,9 +68,7 @@ class TempoMetric(BaseMetric):
                     f'TempoMetric needs one label for {sample["filename"]!r}, '
                     f'but got {label}; set ann_file to the list of tempo'
                 )
-            # A head without average_clips returns the scores of the views.
-            scores = sample['pred_score']
-            scores = scores.reshape(-1, scores.shape[-1]).mean(0)
+            scores = average_views(sample['pred_score'])
             hit = int(scores.argmax()) == label[0]
             self.results.append(
                 dict(
