@@ -20,6 +20,7 @@ __all__ = [
     'list_models',
     'models',
     'remove',
+    'set_num_bins',
 ]
 
 if find_spec('mmaction') is not None:
@@ -28,7 +29,7 @@ if find_spec('mmaction') is not None:
     compat.apply()
 
     from . import apis, cost, datasets, engine, evaluation, models
-    from .apis import insert, remove
+    from .apis import insert, remove, set_num_bins
     from .zoo import create_model, list_models
 else:
 

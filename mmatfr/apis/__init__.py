@@ -19,6 +19,7 @@ from .config import (
     without_sampling,
 )
 from .insertion import insert, remove
+from .num_bins import set_num_bins
 from .preparation import calibrate_bin_range, write_inserted
 from .recognizers import (
     average_views,
@@ -49,6 +50,7 @@ __all__ = [
     'read_clips',
     'remove',
     'run_pipeline',
+    'set_num_bins',
     'test_pipeline',
     'unwrap',
     'with_crop',

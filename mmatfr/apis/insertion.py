@@ -18,11 +18,11 @@ from mmatfr.models.backbones.conversion import (
 from mmatfr.models.fuse import Fused
 from mmatfr.models.networks import backbone_of, replace_backbone
 from mmatfr.sgs import LearnedPath, check_integer, get_num_bins, sgs_layers
-from mmatfr.sgs.config import describe_num_bins
 
 from .budget import fit_bins_to_budget, imagine_even_clip, prepare_layers
 from .config import check_size
 from .config import clip_shape as clip_shape_of
+from .num_bins import describe_num_bins
 
 __all__ = ['insert', 'remove']
 

@@ -16,7 +16,6 @@ from typing import (
 
 from torch import Tensor, nn
 
-from .config import update_config
 from .controls import equal_groups
 from .grouping import Binning, Groups
 from .layer import SGS
@@ -169,8 +168,8 @@ def set_num_bins(
 
     No weight depends on it: one checkpoint serves several budgets.
 
-    If the network is a recognizer with a config, ``network.cfg``, the config
-    is replaced with a copy that has the new numbers.
+    The config of a recognizer is not changed; ``mmatfr.set_num_bins`` changes
+    both.
 
     Args:
         network (nn.Module): A recognizer, backbone or any other module.
@@ -196,7 +195,6 @@ def set_num_bins(
     for name, number in num_bins.items():
         layer = layers[name]
         layer.binning = replace(_bins_of(name, layer), num_bins=number)
-    update_config(network, num_bins)
 
 
 def _bins_of(name: str, layer: SGS) -> Binning:

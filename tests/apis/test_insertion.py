@@ -12,7 +12,7 @@ import mmatfr
 from mmatfr.apis import build_recognizer
 from mmatfr.cost import ClipRecorder, CostModel
 from mmatfr.models import fuse
-from mmatfr.sgs import get_num_bins, set_num_bins, sgs_layers
+from mmatfr.sgs import get_num_bins, sgs_layers
 from tests.models.tiny_backbones import (
     BASES,
     assert_all_close,
@@ -233,7 +233,7 @@ def test_config_follows_the_numbers_of_bins(family, tmp_path):
     inserted = recognizer.cfg
     before = inserted.pretty_text
     numbers = {name: 2 + i for i, name in enumerate(sgs_layers(recognizer))}
-    set_num_bins(recognizer, numbers)
+    mmatfr.set_num_bins(recognizer, numbers)
     recognizer.cfg.dump(tmp_path / 'config.py')
     described = Config.fromfile(tmp_path / 'config.py')
     assert get_num_bins(build_recognizer(described.model)) == numbers
@@ -249,7 +249,7 @@ def test_config_with_one_number_for_all_pathways_can_get_two():
     recognizer = build_recognizer(cfg.model)
     recognizer.cfg = cfg
     numbers = {'backbone.slow_path.sgs': 2, 'backbone.fast_path.sgs': None}
-    set_num_bins(recognizer, numbers)
+    mmatfr.set_num_bins(recognizer, numbers)
     rebuilt = build_recognizer(recognizer.cfg.model)
     assert get_num_bins(rebuilt) == numbers
     assert cfg.model.backbone.sgs == dict(stage=1, num_bins=4)
@@ -260,7 +260,7 @@ def test_config_follows_the_number_of_a_neck():
     cfg.model.neck = dict(type='SGSNeck', in_channels=64)
     recognizer = build_recognizer(cfg.model)
     recognizer.cfg = cfg
-    set_num_bins(recognizer, 3)
+    mmatfr.set_num_bins(recognizer, 3)
     rebuilt = build_recognizer(recognizer.cfg.model)
     assert get_num_bins(rebuilt) == {'neck.sgs': 3}
 

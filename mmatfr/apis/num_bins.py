@@ -1,35 +1,44 @@
-"""Numbers of bins in the config of a recognizer."""
+"""Numbers of bins of a recognizer, in its layers and in its config."""
 
 import copy
-from typing import Any, Dict, List, Mapping, MutableMapping, Optional
+from typing import Any, Dict, List, Mapping, MutableMapping, Optional, Union
 
 from torch import nn
 
-__all__ = ['describe_num_bins', 'update_config']
+from mmatfr.sgs import get_num_bins
+from mmatfr.sgs import set_num_bins as set_in_layers
+
+__all__ = ['describe_num_bins', 'set_num_bins']
 
 
-def update_config(
-    network: nn.Module, num_bins: Mapping[str, Optional[int]]
+def set_num_bins(
+    model: nn.Module, num_bins: Union[int, Mapping[str, Optional[int]]]
 ) -> None:
-    """Makes the config of a recognizer describe its numbers of bins.
+    """Changes the number of bins of a trained recognizer.
 
-    A network without a config of mmaction2, ``network.cfg``, is unchanged.
+    No weight depends on it: one checkpoint serves several budgets. If the
+    recognizer has a config of mmaction2, ``model.cfg``, it is replaced with a
+    copy that has the new numbers.
 
     Args:
-        network (nn.Module): A recognizer. Its config is replaced with a copy
-            if the numbers are new.
-        num_bins (Mapping[str, int | None]): Number of bins of each sampling
-            layer, by name.
+        model (nn.Module): A recognizer, or a network with its head.
+        num_bins (int | Mapping[str, int | None]): Number of bins B, for all
+            sampling layers or for each by name.
+
+    Raises:
+        ValueError: If no layer samples, a layer has no number of bins, a
+            number is not positive, or the names are not those of the layers.
     """
-    cfg: Any = getattr(network, 'cfg', None)
+    set_in_layers(model, num_bins)
+    cfg: Any = getattr(model, 'cfg', None)
     if not isinstance(getattr(cfg, 'model', None), Mapping):
         return
-    model = copy.deepcopy(cfg.model)
-    describe_num_bins(model, num_bins)
-    if model != cfg.model:
+    described = copy.deepcopy(cfg.model)
+    describe_num_bins(described, get_num_bins(model))
+    if described != cfg.model:
         cfg = copy.deepcopy(cfg)  # others may share the old one
-        cfg.model = model
-        network.cfg = cfg
+        cfg.model = described
+        model.cfg = cfg
 
 
 def describe_num_bins(
