@@ -149,7 +149,8 @@ def _refuse_changes(plain: nn.Module, backbone: nn.Module) -> None:
     own = {name for name in now if not f'{name}.'.startswith(layers)}
     for name in [*then, *sorted(own - then.keys())]:
         # The backbone itself has another class.
-        for describe in (_describe, _parameters)[not name :]:
+        checks = (_describe, _parameters) if name else (_parameters,)
+        for describe in checks:
             before, after = (
                 describe(of[name]) if name in of else 'nothing'
                 for of in (then, now)
