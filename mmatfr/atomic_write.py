@@ -19,6 +19,7 @@ __all__ = [
     'atomic_open',
     'atomic_path',
     'is_disk_full',
+    'make_folder',
     'write_bytes',
     'write_text',
 ]
@@ -35,6 +36,24 @@ class WriteError(OSError):
 def is_disk_full(error: OSError) -> bool:
     """Returns whether an error says that there is no space for a file."""
     return error.errno in _FULL
+
+
+def make_folder(path: Union[str, Path]) -> None:
+    """Makes a folder, and those above it, if it is missing.
+
+    Args:
+        path (str | Path): The folder.
+
+    Raises:
+        WriteError: If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f'the folder {str(path)!r} cannot be made '
+            f'({error.strerror or error}); choose another'
+        ) from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
+from mmatfr.atomic_write import WriteError
 from mmatfr.datasets.video_dataset import reason_of
 from mmatfr.models.segments import frames_of
 
@@ -77,6 +78,8 @@ def _transform(pipeline: Sequence[dict], results: dict, video: str) -> dict:
     transforms = Compose(pipeline)
     try:
         return transforms(results)
+    except WriteError:  # not a fault of the video
+        raise
     except Exception as error:  # decoders raise errors of any kind
         if isinstance(error, KeyError) and error.args == ('total_frames',):
             raise _no_reader(video) from error

@@ -8,6 +8,8 @@ from torch import nn
 from mmatfr.sgs import get_num_bins
 from mmatfr.sgs import set_num_bins as set_in_layers
 
+from .config import type_name
+
 __all__ = ['describe_num_bins', 'set_num_bins']
 
 
@@ -65,7 +67,7 @@ def _options_of(name: str, model: Dict[str, Any], layers: List[str]) -> Any:
     if not isinstance(options, Mapping):
         return None
     if part == 'neck':
-        return options if options.get('type') == 'SGSNeck' else None
+        return options if type_name(options) == 'SGSNeck' else None
     sgs = options.get('sgs')
     if path == ['sgs'] or not isinstance(sgs, Mapping):
         return sgs

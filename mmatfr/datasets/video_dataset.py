@@ -9,6 +9,8 @@ from mmaction.datasets import VideoDataset
 from mmaction.registry import DATASETS
 from mmengine.logging import print_log
 
+from mmatfr.atomic_write import WriteError
+
 __all__ = [
     'CheckedVideoDataset',
     'UnreadableVideoError',
@@ -183,9 +185,12 @@ class CheckedVideoDataset(VideoDataset):
 
         Raises:
             UnreadableVideoError: If the video cannot be read; names it.
+            WriteError: If a step of the pipeline cannot write a file.
         """
         try:
             return super().prepare_data(idx)
+        except WriteError:  # not a fault of the video
+            raise
         except Exception as error:
             filename = self.get_data_info(idx)['filename']
             message = f'cannot read {filename!r}: {reason_of(error)}'

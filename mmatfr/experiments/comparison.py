@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import (
     Any,
@@ -121,7 +122,7 @@ class Comparison(ABC):
             suffix += f'_{self._start_suffix}'
         return suffix
 
-    @property
+    @cached_property
     def _start_suffix(self) -> str:
         assert self.start is not None
         return f'start_{sha256_of(fetch(self.start))[:8]}'

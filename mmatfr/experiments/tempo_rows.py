@@ -83,13 +83,6 @@ _ABLATION = {
         hooks=(dict(type='FitSimilarityHook'),),
         teacher='full',
     ),
-    'distilled_path_fixed': Row(
-        'learned path, distilled, one number of bins throughout',
-        sgs=_predicted(16),
-        hooks=(dict(type='FitSimilarityHook'),),
-        random_bins=False,
-        teacher='full',
-    ),
     # Variations from the paper's setting to the recipe and beyond.
     'time': Row('paper, order of time', sgs=dict(_delete_=True, order='time')),
     'neighbours': Row(

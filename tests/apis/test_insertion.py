@@ -11,7 +11,7 @@ from mmengine.config import Config
 import mmatfr
 from mmatfr.apis import build_recognizer
 from mmatfr.cost import ClipRecorder, CostModel
-from mmatfr.models import fuse
+from mmatfr.models import SGSNeck, fuse
 from mmatfr.sgs import get_num_bins, sgs_layers
 from tests.models.tiny_backbones import (
     BASES,
@@ -255,9 +255,10 @@ def test_config_with_one_number_for_all_pathways_can_get_two():
     assert cfg.model.backbone.sgs == dict(stage=1, num_bins=4)
 
 
-def test_config_follows_the_number_of_a_neck():
+@pytest.mark.parametrize('kind', ['SGSNeck', 'mmaction.SGSNeck', SGSNeck])
+def test_config_follows_the_number_of_a_neck(kind):
     cfg = make_config('r18')
-    cfg.model.neck = dict(type='SGSNeck', in_channels=64)
+    cfg.model.neck = dict(type=kind, in_channels=64)
     recognizer = build_recognizer(cfg.model)
     recognizer.cfg = cfg
     mmatfr.set_num_bins(recognizer, 3)

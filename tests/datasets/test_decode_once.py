@@ -9,6 +9,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from mmatfr.atomic_write import WriteError
 from mmatfr.datasets import (
     CheckedVideoDataset,
     UnreadableVideoError,
@@ -117,6 +118,58 @@ def test_an_unreadable_video_leaves_nothing(tmp_path):
     assert not [*tmp_path.rglob('*.npy')]
 
 
+def test_a_full_disk_is_not_a_fault_of_the_video(video, tmp_path):
+    Path(tmp_path, 'train.txt').write_text(f'{video.name} 0\n')
+    Path(tmp_path, 'decoded').write_text('not a folder')
+    dataset = DATASETS.build(
+        dict(
+            type=CheckedVideoDataset,
+            ann_file='train.txt',
+            data_root=str(tmp_path),
+            data_prefix=dict(video=''),
+            pipeline=keep(tmp_path),
+            on_unreadable='skip',
+        )
+    )
+    with pytest.raises(WriteError, match='decoded.*choose another'):
+        dataset[0]
+
+
+def test_a_target_rate_is_kept(video, tmp_path):
+    pipeline = [dict(step) for step in PIPELINE]
+    pipeline[1].update(frame_interval=1, target_fps=10)
+    expected = read(pipeline, video)
+    assert np.ptp(expected['frame_inds']) > 3  # 25 frames per second
+    for _ in range(2):
+        results = read(keep(tmp_path, pipeline), video)
+        np.testing.assert_array_equal(
+            results['frame_inds'], expected['frame_inds']
+        )
+
+
+def test_the_extension_may_be_missing(video, tmp_path):
+    results = read(keep(tmp_path), video.with_suffix(''))
+    np.testing.assert_array_equal(
+        results['imgs'], read(PIPELINE, video)['imgs']
+    )
+
+
 def test_the_way_back(tmp_path):
-    assert decode_every_time(keep(tmp_path)) == PIPELINE
+    pipeline = [dict(PIPELINE[0], num_threads=2), *PIPELINE[1:]]
+    assert decode_every_time(keep(tmp_path, pipeline)) == pipeline
     assert decode_every_time(PIPELINE) == PIPELINE
+
+
+@pytest.mark.parametrize(
+    ('pipeline', 'error'),
+    [
+        (PIPELINE[:2], 'DecordInit and DecordDecode, but that of the train'),
+        (
+            [*PIPELINE[:2], dict(type='DecordDecode', mode='efficient')],
+            "mode='efficient'",
+        ),
+    ],
+)
+def test_other_pipelines_are_refused(pipeline, error, tmp_path):
+    with pytest.raises(ValueError, match=error):
+        keep(tmp_path, pipeline)

@@ -195,6 +195,14 @@ def test_workers_do_not_change_the_files(dataset, tmp_path):
             assert digest(decode(path)) == digest(decode(twin))
 
 
+def test_workers_stop_when_the_caller_does(tmp_path):
+    steps = write_tempo(tmp_path / 'set', Tempo(600, 1, 1), workers=2)
+    next(steps)
+    steps.close()
+    written = [*(tmp_path / 'set').rglob('*.mp4')]
+    assert 0 < len(written) < 300
+
+
 def test_workers_that_cannot_start_are_an_error(tmp_path):
     # A program that is read from a pipe cannot be imported by the workers.
     program = f"""

@@ -99,9 +99,7 @@ def word_config(video_config, tempo, tmp_path):
     return cfg
 
 
-def test_metrics_of_groups_and_tables(
-    deployed, word_config, tmp_path, monkeypatch
-):
+def test_metrics_of_groups_and_tables(deployed, word_config, tmp_path):
     recognizer, path = deployed
     cfg = word_config
     runner = Runner.from_cfg(cfg)
@@ -124,7 +122,7 @@ def test_metrics_of_groups_and_tables(
     table = expected['confusion_matrix/result'].tolist()
     assert metrics['confusion_matrix/result'] == table
 
-    cfg.dump('words.py')
+    cfg.dump(tmp_path / 'words.py')
     done = run_script(
         'tools/deployment/test.py',
         path,

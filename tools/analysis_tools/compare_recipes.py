@@ -113,8 +113,8 @@ def parse_args() -> argparse.Namespace:
         '--start',
         metavar='CHECKPOINT',
         help='path or URL of weights from which the bases of all seeds start; '
-        'trainings and reports are separate (default: random weights in the '
-        'still world, and those of its base in other worlds)',
+        'trainings and reports are separate (default: in other worlds than '
+        'still, the base of the still world)',
     )
     parser.add_argument(
         '--rounds',

@@ -262,8 +262,11 @@ def _run(out: Path, tempo: Tempo, workers: int) -> Iterator[int]:
         try:
             with ProcessPoolExecutor(workers, context, _init_worker) as pool:
                 steps = pool.map(_write_clip, jobs, chunksize=4)
-                for done, _ in enumerate(steps, 1):
-                    yield done
+                try:
+                    for done, _ in enumerate(steps, 1):
+                        yield done
+                finally:  # also if the caller stops early
+                    pool.shutdown(cancel_futures=True)
         except BrokenProcessPool as error:
             raise TempoError(
                 'a worker process ended early; run this again to continue. If '

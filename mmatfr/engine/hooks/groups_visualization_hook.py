@@ -46,7 +46,7 @@ class GroupsVisualizationHook(Hook):
         self._recorder: Optional[GroupsRecorder] = None
 
     def before_run(self, runner) -> None:
-        """Stops to record, if a run was interrupted."""
+        """Stops recording, if a run was interrupted."""
         if self._recorder is not None:
             self._recorder.__exit__()
             self._recorder = None

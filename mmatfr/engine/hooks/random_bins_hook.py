@@ -87,7 +87,7 @@ class RandomBinsHook(Hook):
         self._restore(runner)
 
     def _restore(self, runner) -> None:
-        # Other numbers were set in between, and stay.
+        # Numbers that were set in between stay.
         if self._drawn and get_num_bins(runner.model) == self._drawn:
             set_num_bins(runner.model, self._own)
         self._drawn = {}
