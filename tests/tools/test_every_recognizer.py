@@ -5,6 +5,8 @@ import torch
 from mmengine.config import Config
 from script_runs import ROOT, run_script
 
+from mmatfr.apis import build_recognizer, without_sampling
+
 CONFIGS = sorted(ROOT.glob('configs/recognition/*/*-atfr*_tempo-small-*.py'))
 
 
@@ -40,11 +42,17 @@ def test_trains_two_iterations_and_tests(config, tempo, tmp_path):
             )
         },
     }
-    # One batch and pass show that heads are fitted; more takes a minute.
-    for place, hook in enumerate(Config.fromfile(config).custom_hooks):
+    cfg = Config.fromfile(config)
+    for place, hook in enumerate(cfg.custom_hooks):
         if hook.type == 'FitSimilarityHook':
+            # One batch and pass show that heads are fitted; more takes a
+            # minute.
             options[f'custom_hooks.{place}.num_batches'] = 1
             options[f'custom_hooks.{place}.epochs'] = 1
+        elif hook.type == 'DistillationHook':
+            teacher = build_recognizer(without_sampling(cfg.model))
+            torch.save(teacher.state_dict(), tmp_path / 'teacher.pth')
+            options[f'custom_hooks.{place}.teacher'] = tmp_path / 'teacher.pth'
     options = ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
     log = run('train.py', config, '--work-dir', tmp_path, *options)
     assert 'temporal_resolution' in log and 'acc/top1' in log
