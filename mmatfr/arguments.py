@@ -7,6 +7,7 @@ from mmengine.config import DictAction
 
 __all__ = [
     'add_cfg_options',
+    'add_decode_once',
     'add_decoding',
     'make_parser',
     'refuse_below_one',
@@ -49,6 +50,17 @@ def add_cfg_options(
         action=_Settings,
         default={},
         help=f'settings that override {of}, name=value',
+    )
+
+
+def add_decode_once(parser: argparse.ArgumentParser) -> None:
+    """Adds the option ``--decode-once`` of trainings."""
+    parser.add_argument(
+        '--decode-once',
+        action='store_true',
+        help='keep the frames of the videos in files beside them, which are '
+        'much larger than the videos; trainings and tests are the same, and '
+        'faster',
     )
 
 

@@ -123,9 +123,13 @@ class Comparison(ABC):
         return suffix
 
     @cached_property
-    def _start_suffix(self) -> str:
+    def _start_hash(self) -> str:
         assert self.start is not None
-        return f'start_{sha256_of(fetch(self.start))[:8]}'
+        return sha256_of(fetch(self.start))
+
+    @property
+    def _start_suffix(self) -> str:
+        return f'start_{self._start_hash[:8]}'
 
     @abstractmethod
     def prepare_data(self) -> None:
@@ -288,7 +292,7 @@ class Comparison(ABC):
         """
         start: Any
         if self.start is not None:
-            start = sha256_of(fetch(self.start))
+            start = self._start_hash
         else:
             other = self.start_of_base(seed)
             start = other and other[0].base_recipe(other[1])

@@ -100,37 +100,34 @@ def test_changes_of_a_clip_do_not_reach_the_file(video, tmp_path):
     np.testing.assert_array_equal(read(kept, video)['imgs'], before)
 
 
-def test_an_unreadable_video_leaves_nothing(tmp_path):
-    Path(tmp_path, 'broken.mp4').write_bytes(b'not a video')
-    Path(tmp_path, 'test.txt').write_text('broken.mp4 0\n')
-    dataset = DATASETS.build(
+def make_dataset(folder, name, **options):
+    """Makes a data set of one video that is decoded once."""
+    Path(folder, 'list.txt').write_text(f'{name} 0\n')
+    return DATASETS.build(
         dict(
             type=CheckedVideoDataset,
-            ann_file='test.txt',
-            data_root=str(tmp_path),
+            ann_file='list.txt',
+            data_root=str(folder),
             data_prefix=dict(video=''),
-            pipeline=keep(tmp_path),
-            test_mode=True,
+            pipeline=keep(folder),
+            **options,
         )
     )
+
+
+def test_an_unreadable_video_leaves_nothing(tmp_path):
+    Path(tmp_path, 'broken.mp4').write_bytes(b'not a video')
+    dataset = make_dataset(tmp_path, 'broken.mp4', test_mode=True)
     with pytest.raises(UnreadableVideoError, match=r'broken\.mp4'):
         dataset[0]
     assert not [*tmp_path.rglob('*.npy')]
 
 
-def test_a_full_disk_is_not_a_fault_of_the_video(video, tmp_path):
-    Path(tmp_path, 'train.txt').write_text(f'{video.name} 0\n')
+def test_a_folder_that_cannot_be_made_is_not_a_fault_of_the_video(
+    video, tmp_path
+):
     Path(tmp_path, 'decoded').write_text('not a folder')
-    dataset = DATASETS.build(
-        dict(
-            type=CheckedVideoDataset,
-            ann_file='train.txt',
-            data_root=str(tmp_path),
-            data_prefix=dict(video=''),
-            pipeline=keep(tmp_path),
-            on_unreadable='skip',
-        )
-    )
+    dataset = make_dataset(tmp_path, video.name, on_unreadable='skip')
     with pytest.raises(WriteError, match='decoded.*choose another'):
         dataset[0]
 

@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import mmatfr  # noqa: F401
-from mmatfr.arguments import make_parser
+from mmatfr.arguments import add_decode_once, make_parser
 from mmatfr.cli import run_script
 from mmatfr.datasets.tempo import SIZES, WORLDS
 from mmatfr.experiments.models import MODELS
@@ -102,13 +102,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='of the rows; overrides the recipe',
     )
-    parser.add_argument(
-        '--decode-once',
-        action='store_true',
-        help='keep the frames of the videos in files beside them, which are '
-        'much larger than the videos; trainings and tests are the same, and '
-        'faster',
-    )
+    add_decode_once(parser)
     parser.add_argument(
         '--start',
         metavar='CHECKPOINT',

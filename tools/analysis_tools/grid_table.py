@@ -12,7 +12,7 @@ command.
 import argparse
 from pathlib import Path
 
-from mmatfr.arguments import make_parser
+from mmatfr.arguments import add_decode_once, make_parser
 from mmatfr.cli import run_script
 from mmatfr.experiments.grid import TASKS, GridComparison
 
@@ -65,13 +65,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help='of the rows; overrides the configs',
     )
-    parser.add_argument(
-        '--decode-once',
-        action='store_true',
-        help='keep the frames of the videos in files beside them, which are '
-        'much larger than the videos; trainings and tests are the same, and '
-        'faster',
-    )
+    add_decode_once(parser)
     args = parser.parse_args()
     args.rows = args.rows or rows[args.task]
     unknown = [row for row in args.rows if row not in rows[args.task]]

@@ -66,11 +66,11 @@ class DistillationHook(Hook):
 
     def before_run(self, runner) -> None:
         """Restores the loss of the head, if a training was interrupted."""
-        model = unwrap(runner.model)
-        for module in model.modules():
-            loss = getattr(module, 'loss_cls', None)
-            if isinstance(loss, _Distillation):
-                module.loss_cls = loss.own
+        head = unwrap(runner.model).cls_head
+        # Heads with several tasks have none, and are refused later.
+        loss = getattr(head, 'loss_cls', None)
+        if isinstance(loss, _Distillation):
+            head.loss_cls = loss.own
 
     def before_train(self, runner) -> None:
         """Builds the teacher and extends the loss of the head."""

@@ -8,7 +8,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mmatfr.arguments import make_parser, refuse_below_one
+from mmatfr.arguments import add_decode_once, make_parser, refuse_below_one
 from mmatfr.cli import run_script, write_report
 from mmatfr.datasets.tempo import CLASSES, WORLDS, get_size, write_tempo
 from mmatfr.experiments.shortcuts import (
@@ -44,12 +44,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--epochs', type=int, help='number of epochs (default: of the configs)'
     )
-    parser.add_argument(
-        '--decode-once',
-        action='store_true',
-        help='keep the frames of the videos in files beside them, which are '
-        'much larger than the videos; the trainings are the same, and faster',
-    )
+    add_decode_once(parser)
     args = parser.parse_args()
     if args.epochs is not None:
         refuse_below_one(parser, args, 'epochs')
