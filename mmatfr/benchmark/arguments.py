@@ -12,6 +12,7 @@ from .models import MODELS
 from .options import EXECUTIONS, PADDINGS, PRECISIONS, WORKS
 
 __all__ = [
+    'add_cuda_graph',
     'add_engines',
     'add_lengths',
     'add_models',
@@ -64,6 +65,16 @@ def add_shape(parser: argparse.ArgumentParser, default: str) -> None:
         nargs=3,
         metavar=('T', 'H', 'W'),
         help=f'size of the clips (default: {default})',
+    )
+
+
+def add_cuda_graph(parser: argparse.ArgumentParser) -> None:
+    """Adds the option for a CUDA graph of the base."""
+    parser.add_argument(
+        '--cuda-graph',
+        action='store_true',
+        help='also time forwards of the base as a CUDA graph, which starts '
+        'all its operations at once',
     )
 
 
@@ -171,6 +182,7 @@ def add_variants(parser: argparse.ArgumentParser) -> None:
         help='also time the recognizer and the base with channels_last=True '
         'after mmatfr.models.fuse (not for --work train)',
     )
+    add_cuda_graph(parser)
     parser.add_argument(
         '--work',
         nargs='+',

@@ -31,6 +31,8 @@ class BenchmarkOptions:
             default.
         fuse (bool): Whether to also time both after
             :func:`mmatfr.models.fuse`.
+        cuda_graph (bool): Whether to also time forwards of the base as a CUDA
+            graph, which starts all its operations at once.
         work (Sequence[str]): Kinds of work out of ``WORKS``.
         execution (Sequence[str], optional): Executions out of ``EXECUTIONS``;
             None means that of the config.
@@ -62,6 +64,7 @@ class BenchmarkOptions:
     padding: Optional[str] = None
     fast_base: bool = False
     fuse: bool = False
+    cuda_graph: bool = False
     work: Sequence[str] = ('forward',)
     execution: Optional[Sequence[str]] = None
     lengths: Optional[List[Tuple[int, ...]]] = None
@@ -96,6 +99,10 @@ class BenchmarkOptions:
                     '--padding longest works only with --work forward and '
                     'train'
                 )
+        if self.cuda_graph and torch.device(self.device).type != 'cuda':
+            raise ValueError(
+                f'--cuda-graph needs a GPU, but --device is {self.device}'
+            )
         if torch.device(self.device).type == 'cuda' and (
             not torch.cuda.is_available()
         ):

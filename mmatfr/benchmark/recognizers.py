@@ -76,15 +76,20 @@ class Benchmark:
         if size < 1:
             raise ValueError(f'the batch size {size} must be positive')
         on_gpu = torch.device(self.options.device).type != 'cpu'
+        variants = [
+            variant
+            for variant in self.variants
+            if work == 'forward' or not variant.graph
+        ]
         sizes = {
             variant.name: [size]
             if work == 'train' or size == 1 or variant.padding or on_gpu
             else [size, 1]
-            for variant in self.variants
+            for variant in variants
         }
         functions = {
             (variant.name, ways): self.work.prepare(work, variant, ways)
-            for variant in self.variants
+            for variant in variants
             for ways in sizes[variant.name]
         }
         task = progress.add_task(
@@ -97,7 +102,7 @@ class Benchmark:
             after_call=lambda: progress.advance(task),
         )
         rows, taken = [], []
-        for variant in self.variants:
+        for variant in variants:
             found = {
                 ways: seconds[variant.name, ways]
                 for ways in sizes[variant.name]
@@ -169,7 +174,7 @@ class Benchmark:
         """Runs a variant once; returns GFLOPs and lengths of its clips."""
         if variant.padding != 'padded':
             with ClipRecorder(variant.model, variant.cost) as recorder:
-                self.work.prepare(work, variant, size)()
+                self.work.prepare(work, variant, size, eager=True)()
                 records = recorder.pop_records()
             return records.gflops.tolist(), records.lengths.tolist()
         # Same lengths as the recognizer, in batches.

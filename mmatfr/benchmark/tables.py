@@ -116,11 +116,15 @@ def print_speed_table(rows: List[Dict], console: Console) -> None:
             if (row['model'], row['work'], row['batch_size']) == case
         }
         base, ours = found['base'], found['ATFR']
-        # The faster memory format of each.
+        # The fastest form of each.
         least, least_base = (
             min(
                 found[form]['seconds_per_clip']
-                for form in (name, f'{name}, channels last')
+                for form in (
+                    name,
+                    f'{name}, channels last',
+                    f'{name}, CUDA graph',
+                )
                 if form in found
             )
             for name in ('ATFR', 'base')

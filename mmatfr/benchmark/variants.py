@@ -37,6 +37,7 @@ class Variant:
         cost (CostModel): Cost of its clips.
         clips (Tensor, optional): Its input.
         padding (str, optional): Kind of padding; None without.
+        graph (bool): Whether its forwards run as a CUDA graph.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Variant:
     cost: CostModel
     clips: Optional[Tensor] = None
     padding: Optional[str] = None
+    graph: bool = False
 
     @property
     def shape(self) -> Tuple[int, ...]:
@@ -112,6 +114,10 @@ def make_variants(options: BenchmarkOptions) -> List[Variant]:
     if options.fast_base:
         variants.append(
             Variant('base, channels last', build(fast), cfg, base_cost)
+        )
+    if options.cuda_graph:
+        variants.append(
+            Variant('base, CUDA graph', base, base_cfg, base_cost, graph=True)
         )
     if options.execution is None:
         variants.append(Variant('ATFR', adaptive, cfg, cost))

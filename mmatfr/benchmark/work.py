@@ -136,13 +136,17 @@ class Work:
         loader.dataset.indices = self.options.clips
         return Runner.build_dataloader(loader, seed=self.options.seed)
 
-    def prepare(self, work: str, variant: Variant, size: int) -> Callable:
+    def prepare(
+        self, work: str, variant: Variant, size: int, eager: bool = False
+    ) -> Callable:
         """Makes a function that does a kind of work once, for all clips.
 
         Args:
             work (str): One of ``WORKS``.
             variant (Variant): To run.
             size (int): Number of clips per batch.
+            eager (bool): Whether to call every module, and not to replay a
+                CUDA graph. Defaults to False.
 
         Returns:
             Callable: A function of the number of batches, None for all.
@@ -156,6 +160,9 @@ class Work:
 
             def step(clips: Tensor) -> None:
                 variant.model(clips, mode='tensor', stage='head')
+
+            if variant.graph and not eager:
+                step = _Graph(step)
         else:
             assert variant.clips is not None
             batches = variant.clips.split(size)
@@ -204,6 +211,46 @@ class Work:
             for batch in batches
             for _ in batch
         ]
+
+
+class _Graph:
+    """Forwards replayed as a CUDA graph, one for each shape of the clips.
+
+    Args:
+        forward (Callable): A function of clips, without a wait for the GPU.
+    """
+
+    def __init__(self, forward: Callable[[Tensor], None]) -> None:
+        self.forward = forward
+        self._captured: Dict[
+            Tuple[int, ...], Tuple[torch.cuda.CUDAGraph, Tensor]
+        ] = {}
+
+    def __call__(self, clips: Tensor) -> None:
+        if clips.shape not in self._captured:
+            self._captured[clips.shape] = self._capture(clips.clone())
+        graph, own = self._captured[clips.shape]
+        own.copy_(clips)
+        graph.replay()
+
+    def _capture(self, clips: Tensor) -> Tuple[torch.cuda.CUDAGraph, Tensor]:
+        # Weights that autocast converted before are not part of a graph.
+        torch.clear_autocast_cache()
+        cached = torch.is_autocast_cache_enabled()
+        torch.set_autocast_cache_enabled(False)
+        try:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(3):  # cuDNN chooses its kernels
+                    self.forward(clips)
+            torch.cuda.current_stream().wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.forward(clips)
+        finally:
+            torch.set_autocast_cache_enabled(cached)
+        return graph, clips
 
 
 def _train(

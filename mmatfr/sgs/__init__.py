@@ -11,7 +11,6 @@ from .grouping import (
     Groups,
     group_frames,
     join_groups,
-    merge_frames,
     pack_labels,
 )
 from .layer import SGS, refuse_tracing
@@ -24,6 +23,7 @@ from .layers import (
     sgs_layers,
 )
 from .learned import LearnedPath
+from .merging import merge_frames
 from .options import (
     LayerOptions,
     check_choice,

@@ -1,8 +1,7 @@
-"""Grouping: sorts frames into bins and merges the maps of each group.
+"""Grouping: sorts the frames of each clip into bins.
 
-``group_frames`` turns magnitudes (N, T) into :class:`Groups`; ``merge_frames``
-turns feature maps and groups into the packed maps of all groups. ``Groups`` is
-their only interface, so another binning only has to return one.
+``group_frames`` turns magnitudes (N, T) into :class:`Groups`. Merging needs
+nothing else, so another binning only has to return them.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +10,6 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 __all__ = [
     'Binning',
@@ -21,7 +19,6 @@ __all__ = [
     'clamp_border',
     'group_frames',
     'join_groups',
-    'merge_frames',
     'pack_labels',
 ]
 
@@ -305,96 +302,3 @@ def _dense_ranks(bins: Tensor) -> Tensor:
     """Numbers the active bins of each clip, (N, T)."""
     in_order, frames = bins.sort(dim=1)
     return torch.empty_like(bins).scatter_(1, frames, _runs(in_order))
-
-
-def merge_frames(x: Tensor, groups: Groups) -> Tensor:
-    """Adds up the weighted feature maps of each group (Eq. 7).
-
-    Args:
-        x (Tensor): Feature maps, (N, C, T, H, W).
-        groups (Groups): The groups of the N clips.
-
-    Returns:
-        Tensor: The maps of all groups, packed, (1, C, F, H, W), of x's dtype.
-    """
-    return _MergeFrames.apply(
-        x, groups.weight, groups.index, groups.num_groups
-    )
-
-
-def _add_one_by_one(
-    groups: Tensor, frames: Tensor, weight: Tensor, index: Tensor
-) -> None:
-    """Adds frames, (N T, H, W, C), to their groups without a copy of them."""
-    begun = set()
-    for frame, place, share in zip(
-        frames,
-        index.flatten().tolist(),
-        weight.flatten().tolist(),
-        strict=True,
-    ):
-        if place in begun:
-            groups[place].add_(frame, alpha=share)
-        else:
-            torch.mul(frame, share, out=groups[place])
-            begun.add(place)
-
-
-class _MergeFrames(torch.autograd.Function):
-    """One weighted scatter of the frames; saves nothing but its inputs."""
-
-    @staticmethod
-    def forward(
-        ctx, x: Tensor, weight: Tensor, index: Tensor, num_groups: int
-    ) -> Tensor:
-        ctx.save_for_backward(x, weight, index)
-        # Sums of half precision are in single precision.
-        dtype = torch.promote_types(x.dtype, weight.dtype)
-        # Memory layout: channels-last, or the default one.
-        whole = x.is_contiguous(memory_format=torch.channels_last_3d)
-        # Not a view, because an in-place activation may follow.
-        merged = torch.empty(
-            (1, x.shape[1], num_groups, *x.shape[3:]),
-            dtype=dtype,
-            device=x.device,
-            memory_format=(
-                torch.channels_last_3d if whole else torch.contiguous_format
-            ),
-        )
-        groups = merged[0].permute(1, 2, 3, 0) if whole else merged[0]
-        if whole and x.device.type == 'cpu' and x.dtype == dtype:
-            _add_one_by_one(
-                groups, x.permute(0, 2, 3, 4, 1).flatten(0, 1), weight, index
-            )
-            return merged
-        if whole:
-            axis, maps = 0, x.permute(0, 2, 3, 4, 1)
-            scale = weight[..., None, None, None]
-        else:
-            axis, maps = 1, x.transpose(0, 1)
-            scale = weight[..., None, None]
-        frames = torch.empty(maps.shape, dtype=dtype, device=x.device)
-        torch.mul(maps, scale, out=frames)
-        groups.zero_().index_add_(
-            axis, index.flatten(), frames.flatten(axis, axis + 1)
-        )
-        return merged.to(x.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_merged: Tensor):
-        x, weight, index = ctx.saved_tensors
-        if x.is_contiguous(memory_format=torch.channels_last_3d):
-            grad = grad_merged[0].permute(1, 2, 3, 0)
-            grad = grad.index_select(0, index.flatten())
-            grad = grad.unflatten(0, index.shape).permute(0, 4, 1, 2, 3)
-        else:
-            grad = grad_merged[0].index_select(1, index.flatten())
-            grad = grad.unflatten(1, index.shape).transpose(0, 1)
-        grad_x = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            grad_x = (grad * weight[:, None, :, None, None]).to(x.dtype)
-        if ctx.needs_input_grad[1]:
-            dtype = torch.promote_types(x.dtype, weight.dtype)
-            grad_weight = (grad.to(dtype) * x).sum(dim=(1, 3, 4))
-        return grad_x, grad_weight, None, None

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .grouping import Binning, Groups, clamp_border, merge_frames
+from .grouping import Binning, Groups, clamp_border
 from .learned import LearnedPath
+from .merging import merge_frames
 from .options import LayerOptions, check_integer
 from .results import LastResults
 from .similarity import ROUNDING, Similarity, get_similarity, is_rounding

@@ -28,15 +28,16 @@ def make_row(variant, seconds, gflops_ratio=1.0):
 
 
 @pytest.mark.parametrize(
-    'base, ours, expected',
+    'base, ours, graph, expected',
     [
-        (2.0, None, '3.00'),  # 3 s against 2 s, at half the cost
-        (8.0, None, '1.50'),  # the plain base is faster
-        (2.0, 1.0, '1.00'),  # both are faster in channels last
-        (8.0, 6.0, '1.50'),
+        (2.0, None, None, '3.00'),  # 3 s against 2 s, at half the cost
+        (8.0, None, None, '1.50'),  # the plain base is faster
+        (2.0, 1.0, None, '1.00'),  # both are faster in channels last
+        (8.0, 6.0, None, '1.50'),
+        (2.0, 1.0, 0.5, '4.00'),  # the base is fastest as a graph
     ],
 )
-def test_both_are_compared_in_their_faster_memory_format(base, ours, expected):
+def test_both_are_compared_in_their_fastest_form(base, ours, graph, expected):
     rows = [
         make_row('base', 4.0),
         make_row('base, channels last', base),
@@ -45,6 +46,8 @@ def test_both_are_compared_in_their_faster_memory_format(base, ours, expected):
     ]
     if ours is not None:
         rows.append(make_row('ATFR, channels last', ours, 0.5))
+    if graph is not None:
+        rows.append(make_row('base, CUDA graph', graph))
     text = io.StringIO()
     print_speed_table(rows, Console(file=text, width=200))
     (line,) = (line for line in text.getvalue().splitlines() if 'x3d' in line)

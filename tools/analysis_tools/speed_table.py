@@ -4,8 +4,9 @@ Each is timed as by `benchmark.py`, on clips of unequal length with half of the
 frames kept on average: in evaluation clip by clip and in batches, in training
 steps, and with the authors' padding (benchmark.py --padding). R is the
 ratio of the times over the ratio of the GFLOPs; R' is the same with each in
-the memory format that is faster for it, with channels_last=True or without. On
-a GPU, cuDNN tries its kernels for the base, because its shapes are fixed.
+its fastest form: with channels_last=True or without, and the base as a CUDA
+graph. On a GPU, cuDNN tries its kernels for the base, because its shapes are
+fixed.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from mmatfr.arguments import make_parser
 from mmatfr.benchmark.arguments import (
+    add_cuda_graph,
     add_models,
     add_run,
     add_shape,
@@ -50,6 +52,7 @@ def parse_args() -> argparse.Namespace:
         help="mean and standard deviation of B'/T (default: 0.5 0.2)",
     )
     add_run(parser, 'results/speed_table', precision=True)
+    add_cuda_graph(parser)
     return parser.parse_args()
 
 
@@ -66,6 +69,7 @@ def run_model(
             model.config,
             padding=model.padding,
             fast_base=True,
+            cuda_graph=args.cuda_graph,
             work=list(dict.fromkeys(work for work, _ in cases)),
             resolution=tuple(args.resolution),
             shape=args.shape or model.shape,
