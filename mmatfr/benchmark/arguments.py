@@ -74,7 +74,7 @@ def add_cuda_graph(parser: argparse.ArgumentParser) -> None:
         '--cuda-graph',
         action='store_true',
         help='also time forwards of the base as a CUDA graph, which starts '
-        'all its operations at once',
+        'all its operations at once (only for --work forward)',
     )
 
 

@@ -32,7 +32,8 @@ class BenchmarkOptions:
         fuse (bool): Whether to also time both after
             :func:`mmatfr.models.fuse`.
         cuda_graph (bool): Whether to also time forwards of the base as a CUDA
-            graph, which starts all its operations at once.
+            graph, which starts all its operations at once; in its default
+            memory format.
         work (Sequence[str]): Kinds of work out of ``WORKS``.
         execution (Sequence[str], optional): Executions out of ``EXECUTIONS``;
             None means that of the config.
@@ -99,6 +100,11 @@ class BenchmarkOptions:
                     '--padding longest works only with --work forward and '
                     'train'
                 )
+        if self.cuda_graph and 'forward' not in self.work:
+            raise ValueError(
+                '--cuda-graph works only with --work forward, but --work is '
+                + ' '.join(self.work)
+            )
         if self.cuda_graph and torch.device(self.device).type != 'cuda':
             raise ValueError(
                 f'--cuda-graph needs a GPU, but --device is {self.device}'

@@ -32,6 +32,10 @@ class Benchmark:
 
     def __init__(self, options: BenchmarkOptions) -> None:
         self.options = options
+        device = torch.device(options.device)
+        if device.type == 'cuda':
+            # The one that is waited for, and where graphs are captured.
+            torch.cuda.set_device(device)
         torch.manual_seed(options.seed)
         if options.threads:
             torch.set_num_threads(options.threads)
@@ -138,6 +142,9 @@ class Benchmark:
         """Returns the figures of one variant."""
         gflops, lengths = self._cost_of(work, variant, size)
         number = len(gflops)
+        if variant.graph:
+            # Its memory was allocated when it was captured.
+            run = self.work.prepare(work, variant, size, eager=True)
         found: Dict[str, Any] = dict(
             clips_at_once=size,
             seconds_per_clip=statistics.median(taken) / number,

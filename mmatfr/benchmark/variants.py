@@ -116,6 +116,11 @@ def make_variants(options: BenchmarkOptions) -> List[Variant]:
             Variant('base, channels last', build(fast), cfg, base_cost)
         )
     if options.cuda_graph:
+        if sgs_layers(base):
+            raise ValueError(
+                f'--cuda-graph: {options.baseline!r} samples, so its shapes '
+                'vary; choose a --baseline without sampling'
+            )
         variants.append(
             Variant('base, CUDA graph', base, base_cfg, base_cost, graph=True)
         )

@@ -216,6 +216,9 @@ class Work:
 class _Graph:
     """Forwards replayed as a CUDA graph, one for each shape of the clips.
 
+    Each replay first copies the clips. With autocast it also converts the
+    weights again, which eager forwards do once per round.
+
     Args:
         forward (Callable): A function of clips, without a wait for the GPU.
     """

@@ -51,7 +51,7 @@ class Groups:
     """The groups of a batch of N clips of T frames, F groups in all.
 
     The groups are numbered throughout the batch: clip by clip, and within a
-    clip in the requested order.
+    clip in the requested order. Each has at least one frame, all of one clip.
 
     Attributes:
         index (Tensor): Number of the group of each frame, (N, T), int64 in

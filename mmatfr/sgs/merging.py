@@ -1,5 +1,8 @@
 """Merging: adds up the feature maps of each group of frames."""
 
+import warnings
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -29,17 +32,38 @@ def merge_frames(x: Tensor, groups: Groups) -> Tensor:
     )
 
 
-def _has_kernels(x: Tensor, weight: Tensor) -> bool:
-    """Returns whether the kernels for a GPU apply.
+@cache
+def _kernels_work(device: torch.device) -> bool:
+    """Tries the kernels, which Triton compiles with the C compiler."""
+    x = torch.ones(1, 1, 2, 1, 1, device=device)
+    weight = torch.full((1, 2), 0.5, device=device)
+    index = torch.zeros(1, 2, dtype=torch.long, device=device)
+    try:
+        kernels.merge(torch.empty_like(x[:, :, :1]), x, weight, index)
+    except Exception as error:
+        warnings.warn(
+            f'Triton does not work on {device}, so frames are merged by '
+            f'slower operations of torch: {error}',
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def _use_kernels(x: Tensor, weight: Tensor) -> bool:
+    """Returns whether to merge with the kernels for a GPU.
 
     Within ``torch.compile`` the compiler makes its own.
     """
     return (
         kernels is not None
         and x.is_cuda
+        and type(x) is Tensor  # not a fake tensor, for example
+        and x.numel() > 0
         and weight.dtype in (torch.float32, torch.float64)
         and torch.promote_types(x.dtype, weight.dtype) == weight.dtype
         and not torch.compiler.is_compiling()
+        and _kernels_work(x.device)
     )
 
 
@@ -93,7 +117,7 @@ def _take_frames(grad_merged: Tensor, x: Tensor, index: Tensor) -> Tensor:
 
 
 class _MergeFrames(torch.autograd.Function):
-    """One weighted scatter of the frames; saves nothing but its inputs."""
+    """A weighted sum of the frames; saves nothing but its inputs."""
 
     @staticmethod
     def forward(
@@ -103,7 +127,7 @@ class _MergeFrames(torch.autograd.Function):
         # Sums of half precision are in single precision.
         dtype = torch.promote_types(x.dtype, weight.dtype)
         whole = _is_channels_last(x)
-        fast = _has_kernels(x, weight)
+        fast = _use_kernels(x, weight)
         # Not a view, because an in-place activation may follow.
         merged = torch.empty(
             (1, x.shape[1], num_groups, *x.shape[3:]),
@@ -132,7 +156,7 @@ class _MergeFrames(torch.autograd.Function):
     def backward(ctx, grad_merged: Tensor):
         x, weight, index = ctx.saved_tensors
         needs_x, needs_weight = ctx.needs_input_grad[:2]
-        fast = _has_kernels(x, weight)
+        fast = _use_kernels(x, weight)
         grad_x = grad_weight = None
         if needs_x and fast:
             grad_x = kernels.spread(grad_merged, x, weight, index)

@@ -1,9 +1,9 @@
 """Kernels that merge frames on a GPU, written in Triton.
 
-They read every map once and write every map once, and add the frames of a
-group in the order of time. A frame is a number of rows of neighbouring
-pixels: one row for each channel, or one row of all pixels and channels if the
-maps are channels-last.
+They read every map once and write every merged map once, and add the frames
+of a group in the order of time. Maps that are not contiguous are copied first.
+A frame is a number of rows of neighbouring pixels: one row for each channel,
+or one row of all pixels and channels if the maps are channels-last.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ['merge', 'spread']
 
-# Values per program, and its largest width.
+# Most values per program, and its largest width.
 _TILE = 4096
 _WIDTH = 1024
 
@@ -56,30 +56,29 @@ def _as_rows(x: Tensor, channels_last: bool) -> _Rows:
 
 
 def _run(
-    kernel, source: _Rows, target: _Rows, weight: Tensor, index: Tensor
+    kernel, x: _Rows, merged: _Rows, weight: Tensor, index: Tensor
 ) -> None:
     """Starts a kernel with one program for each frame and tile of its rows."""
     num_clips, num_frames = index.shape
-    width = min(_WIDTH, triton.next_power_of_2(source.width))
-    rows = min(_TILE // width, triton.next_power_of_2(source.num_rows))
+    width = min(_WIDTH, triton.next_power_of_2(x.width))
+    rows = min(_TILE // width, triton.next_power_of_2(x.num_rows))
     grid = (
         num_clips * num_frames,
-        triton.cdiv(source.width, width),
-        triton.cdiv(source.num_rows, rows),
+        triton.cdiv(x.width, width),
+        triton.cdiv(x.num_rows, rows),
     )
-    with torch.cuda.device_of(source.maps):
+    with torch.cuda.device_of(x.maps):
         kernel[grid](
-            source.maps,
-            target.maps,
+            x.maps,
+            merged.maps,
             weight.contiguous(),
             index.contiguous(),
             num_frames,
-            source.num_rows,
-            source.width,
-            source.clip,
-            source.row,
-            target.clip,
-            target.row,
+            x.num_rows,
+            x.width,
+            x.clip,
+            x.row,
+            merged.row,
             tile_rows=rows,
             tile_width=width,
             frame_limit=triton.next_power_of_2(num_frames),
@@ -133,8 +132,8 @@ def spread(
     )
     _run(
         _spread,
-        _as_rows(grad_merged, channels_last),
         _as_rows(grad_x, channels_last),
+        _as_rows(grad_merged, channels_last),
         weight,
         index,
     )
@@ -152,7 +151,6 @@ def _merge(
     width,
     x_clip,
     x_row,
-    merged_clip,
     merged_row,
     tile_rows: tl.constexpr,
     tile_width: tl.constexpr,
@@ -162,7 +160,7 @@ def _merge(
     frame = tl.program_id(0)
     clip = frame // num_frames
     time = frame % num_frames
-    own = tl.load(index + frame)
+    own = tl.load(index + frame).to(tl.int64)
     times = tl.arange(0, frame_limit)
     groups = tl.load(
         index + clip * num_frames + times, mask=times < num_frames, other=-1
@@ -170,13 +168,13 @@ def _merge(
     first = tl.min(tl.where(groups == own, times, frame_limit), axis=0)
     if first == time:
         row = (tl.program_id(2) * tile_rows + tl.arange(0, tile_rows))[:, None]
-        place = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
+        column = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
             None, :
         ]
-        inside = (row < num_rows) & (place < width)
+        inside = (row < num_rows) & (column < width)
         # A batch can have more values than 32 bits can count.
         row = row.to(tl.int64)
-        values = x + clip.to(tl.int64) * x_clip + row * x_row + place
+        values = x + clip.to(tl.int64) * x_clip + row * x_row + column
         total = tl.zeros(
             (tile_rows, tile_width), dtype=weight.dtype.element_ty
         )
@@ -192,7 +190,7 @@ def _merge(
                 total += share * value.to(weight.dtype.element_ty)
             values += width
         tl.store(
-            merged + row * merged_row + own * width + place,
+            merged + row * merged_row + own * width + column,
             total.to(merged.dtype.element_ty),
             mask=inside,
         )
@@ -200,17 +198,16 @@ def _merge(
 
 @triton.jit
 def _spread(
-    grad_merged,
     grad_x,
+    grad_merged,
     weight,
     index,
     num_frames,
     num_rows,
     width,
-    merged_clip,
-    merged_row,
     x_clip,
     x_row,
+    merged_row,
     tile_rows: tl.constexpr,
     tile_width: tl.constexpr,
     frame_limit: tl.constexpr,
@@ -219,20 +216,22 @@ def _spread(
     frame = tl.program_id(0)
     clip = (frame // num_frames).to(tl.int64)
     time = (frame % num_frames).to(tl.int64)
-    own = tl.load(index + frame)
+    own = tl.load(index + frame).to(tl.int64)
     share = tl.load(weight + frame)
     row = (tl.program_id(2) * tile_rows + tl.arange(0, tile_rows))[:, None]
-    place = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[None, :]
-    inside = (row < num_rows) & (place < width)
+    column = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
+        None, :
+    ]
+    inside = (row < num_rows) & (column < width)
     row = row.to(tl.int64)
     values = tl.load(
-        grad_merged + row * merged_row + own * width + place,
+        grad_merged + row * merged_row + own * width + column,
         mask=inside,
         other=0.0,
     )
     values = share * values.to(weight.dtype.element_ty)
     tl.store(
-        grad_x + clip * x_clip + row * x_row + time * width + place,
+        grad_x + clip * x_clip + row * x_row + time * width + column,
         values.to(grad_x.dtype.element_ty),
         mask=inside,
     )

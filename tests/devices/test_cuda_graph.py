@@ -17,17 +17,17 @@ def test_replays_the_forward_on_other_clips(precision):
         found.append(run(backbone, x)[0])
 
     graph = _Graph(forward)
-    with (
-        torch.no_grad(),
-        torch.autocast('cuda', precision, enabled=precision is not None),
-    ):
-        x = clips(4, size=32).cuda()
-        for batch in (x[:2], x[2:], x[:1]):
-            # Autocast keeps the weights that it converts.
+    x = clips(4, size=32).cuda()
+    for batch in (x[:2], x[2:], x[:1]):
+        # Autocast keeps the weights that it converts until its end.
+        with (
+            torch.no_grad(),
+            torch.autocast('cuda', precision, enabled=precision is not None),
+        ):
             expected = run(backbone, batch)[0]
             graph(batch)
-            # The last output of a capture is the one that a replay writes.
-            actual = found[-1].clone()
-            difference = (actual - expected).abs().max()
-            assert difference <= 0.02 * expected.abs().max()
+        # The last output of a capture is the one that a replay writes.
+        actual = found[-1].clone()
+        difference = (actual - expected).abs().max()
+        assert difference <= 0.02 * expected.abs().max()
     assert len(graph._captured) == 2

@@ -5,11 +5,12 @@ TRITON_INTERPRET=1 is set.
 """
 
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 
-from mmatfr.sgs import group_frames
+from mmatfr.sgs import group_frames, merge_frames, merging
 from mmatfr.sgs.merging import _add_at_once, _take_frames
 
 pytest.importorskip('triton', reason='needs Triton')
@@ -21,9 +22,14 @@ from mmatfr.sgs import merging_kernels as kernels  # noqa: E402
 
 DEVICE = 'cpu' if INTERPRETED else 'cuda'
 LAYOUTS = [torch.contiguous_format, torch.channels_last_3d]
-# Clips, channels, frames and pixels: more than a tile in each direction, and
+# Clips, channels, frames and pixels: more than a tile of pixels, of rows, and
 # less; frames in number no power of two.
-SHAPES = [(2, 3, 5, 4, 4), (1, 70, 7, 3, 3), (3, 2, 16, 33, 40)]
+SHAPES = [
+    (2, 3, 5, 4, 4),
+    (1, 300, 7, 3, 3),
+    (3, 2, 4, 33, 40),
+    (1, 9, 3, 33, 40),
+]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 
 
@@ -101,3 +107,26 @@ def test_a_clip_with_values_that_are_not_finite_leaves_others_alone():
     others = [group for group in range(groups.num_groups) if group != place]
     assert merged[:, 1, place].isnan().all()
     assert merged[:, :, others].isfinite().all()
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_gradients_agree_with_finite_differences(layout, monkeypatch):
+    monkeypatch.setattr(merging, '_use_kernels', lambda x, weight: True)
+    x, weight, groups = make((2, 3, 5, 2, 2), layout, torch.float64)
+    torch.autograd.gradcheck(
+        lambda x, weight: merge_frames(x, replace(groups, weight=weight)),
+        (x.requires_grad_(), weight.requires_grad_()),
+    )
+
+
+def test_falls_back_if_the_kernels_cannot_be_compiled(monkeypatch):
+    def fail(*args):
+        raise RuntimeError('Failed to find C compiler')
+
+    monkeypatch.setattr(kernels, 'merge', fail)
+    merging._kernels_work.cache_clear()
+    with pytest.warns(UserWarning, match='Failed to find C compiler'):
+        assert not merging._kernels_work(torch.device(DEVICE))
+    merging._kernels_work.cache_clear()
+    monkeypatch.undo()
+    assert merging._kernels_work(torch.device(DEVICE))

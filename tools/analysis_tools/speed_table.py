@@ -4,9 +4,9 @@ Each is timed as by `benchmark.py`, on clips of unequal length with half of the
 frames kept on average: in evaluation clip by clip and in batches, in training
 steps, and with the authors' padding (benchmark.py --padding). R is the
 ratio of the times over the ratio of the GFLOPs; R' is the same with each in
-its fastest form: with channels_last=True or without, and the base as a CUDA
-graph. On a GPU, cuDNN tries its kernels for the base, because its shapes are
-fixed.
+the fastest form timed: with channels_last=True or without, and with
+--cuda-graph the base as a CUDA graph. On a GPU, cuDNN tries its kernels for
+the base, because its shapes are fixed.
 """
 
 import argparse
