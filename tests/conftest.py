@@ -11,6 +11,7 @@ import mmatfr  # noqa: F401  isort: skip
 import copy
 import gc
 import resource
+from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -76,10 +77,21 @@ def write_trained(tempo, tmp_path_factory):
 
 @pytest.fixture
 def full_disk():
-    """Limits the size of files, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    """Limits the size of files in a context, as on a full disk.
+
+    Pytest itself may write to a file before a fixture ends.
+    """
+
+    @contextmanager
+    def limit(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit
 
 
 @pytest.fixture

@@ -33,8 +33,10 @@ def test_replaces_what_was_there(tmp_path):
 def test_full_disk_leaves_what_was_there(tmp_path, full_disk):
     path = tmp_path / 'a.txt'
     write_text(path, 'old')
-    full_disk(1000)
-    with pytest.raises(WriteError, match="a.txt' cannot .*free space") as info:
+    with (
+        full_disk(1000),
+        pytest.raises(WriteError, match="a.txt' cannot .*free space") as info,
+    ):
         write_bytes(path, bytes(2000))
     assert '\n' not in str(info.value)
     # As it comes back from a worker.

@@ -54,14 +54,13 @@ def test_a_folder_below_a_file_is_named(tmp_path):
 
 
 def test_a_full_disk_is_one_line(cfg, tmp_path, full_disk):
-    full_disk(100)
     # Written by a library, which does not say where.
-    with pytest.raises(OSError) as raised:
+    with full_disk(100), pytest.raises(OSError) as raised:
         (tmp_path / 'log').write_text(200 * 'x')
     line = describe_error(raised.value)
     assert line.startswith('there is no space (File too large); free space')
     path = tmp_path / 'config.py'
-    with pytest.raises(OSError) as raised:
+    with full_disk(100), pytest.raises(OSError) as raised:
         cfg.dump(path)
     line = describe_error(raised.value)
     assert line.startswith(f'{str(path)!r} cannot be written')

@@ -246,8 +246,10 @@ def test_refuses_what_is_not_fit(trained, tmp_path):
 @pytest.mark.parametrize('size', [10_000, 110_000])
 def test_full_disk_leaves_nothing(trained, tmp_path, full_disk, size):
     # Of 101 kB are the .pth and of 116 kB the .safetensors.
-    full_disk(size)
-    with pytest.raises(WriteError, match='cannot be written.*free space'):
+    with (
+        full_disk(size),
+        pytest.raises(WriteError, match='cannot be written.*free space'),
+    ):
         publish(NAME, str(trained[0]), tmp_path / 'out')
     assert not list((tmp_path / 'out').iterdir())
 
