@@ -56,7 +56,12 @@ def _as_rows(x: Tensor, channels_last: bool) -> _Rows:
 
 
 def _run(
-    kernel, x: _Rows, merged: _Rows, weight: Tensor, index: Tensor
+    kernel,
+    x: _Rows,
+    merged: _Rows,
+    weight: Tensor,
+    index: Tensor,
+    **constants: int,
 ) -> None:
     """Starts a kernel with one program for each frame and tile of its rows."""
     num_clips, num_frames = index.shape
@@ -81,7 +86,7 @@ def _run(
             merged.row,
             tile_rows=rows,
             tile_width=width,
-            frame_limit=triton.next_power_of_2(num_frames),
+            **constants,
         )
 
 
@@ -103,6 +108,7 @@ def merge(merged: Tensor, x: Tensor, weight: Tensor, index: Tensor) -> None:
         _as_rows(merged, channels_last),
         weight,
         index,
+        frame_limit=triton.next_power_of_2(index.shape[1]),
     )
 
 
@@ -141,6 +147,18 @@ def spread(
 
 
 @triton.jit
+def _tile(num_rows, width, tile_rows: tl.constexpr, tile_width: tl.constexpr):
+    """Rows and columns of the tile of a program, and which exist."""
+    row = (tl.program_id(2) * tile_rows + tl.arange(0, tile_rows))[:, None]
+    column = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
+        None, :
+    ]
+    inside = (row < num_rows) & (column < width)
+    # A batch can have more values than 32 bits can count.
+    return row.to(tl.int64), column, inside
+
+
+@triton.jit
 def _merge(
     x,
     merged,
@@ -167,13 +185,7 @@ def _merge(
     )
     first = tl.min(tl.where(groups == own, times, frame_limit), axis=0)
     if first == time:
-        row = (tl.program_id(2) * tile_rows + tl.arange(0, tile_rows))[:, None]
-        column = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
-            None, :
-        ]
-        inside = (row < num_rows) & (column < width)
-        # A batch can have more values than 32 bits can count.
-        row = row.to(tl.int64)
+        row, column, inside = _tile(num_rows, width, tile_rows, tile_width)
         values = x + clip.to(tl.int64) * x_clip + row * x_row + column
         total = tl.zeros(
             (tile_rows, tile_width), dtype=weight.dtype.element_ty
@@ -210,7 +222,6 @@ def _spread(
     merged_row,
     tile_rows: tl.constexpr,
     tile_width: tl.constexpr,
-    frame_limit: tl.constexpr,
 ):
     """The program of a frame takes the weighted gradient of its group."""
     frame = tl.program_id(0)
@@ -218,12 +229,7 @@ def _spread(
     time = (frame % num_frames).to(tl.int64)
     own = tl.load(index + frame).to(tl.int64)
     share = tl.load(weight + frame)
-    row = (tl.program_id(2) * tile_rows + tl.arange(0, tile_rows))[:, None]
-    column = (tl.program_id(1) * tile_width + tl.arange(0, tile_width))[
-        None, :
-    ]
-    inside = (row < num_rows) & (column < width)
-    row = row.to(tl.int64)
+    row, column, inside = _tile(num_rows, width, tile_rows, tile_width)
     values = tl.load(
         grad_merged + row * merged_row + own * width + column,
         mask=inside,
